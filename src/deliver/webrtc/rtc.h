@@ -1,0 +1,59 @@
+/* deliver/webrtc/rtc.h - sends one encoded programme (H.264 + Opus) to many WebRTC viewers.
+ *
+ * ICE-lite on one UDP port (dual stack), DTLS 1.2 passive, SRTP (AES-GCM first, then AES-CM/SHA-1) on OpenSSL EVP, RTX from one ring shared by all viewers of
+ * a stream, RTCP SR/NACK/PLI/REMB, consent 30 s, offers unanswered for 10 s dropped. It knows nothing of tapes or users.
+ * Threads  one sender thread owns the socket and all viewers. Every function here may be called from any thread except that thread; they post to it. Call-backs
+ *          (struct rtc_events) come on the sender thread and may only wake somebody up (post a message).
+ * Bounds   viewers_max, joins a second, a ring of 2 s or 4 MiB a stream, NACK bytes by token bucket: in rtc_config and rtc.c. */
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/loop.h"
+#include "base/packet.h"
+#include "base/util.h"
+#include "base/why.h"
+
+struct rtc;
+struct rtc_stream;
+
+struct rtc_config {
+    const char *listen;         /* "127.0.0.1:8189"; port 0 takes a free one */
+    const char *public_address; /* comma-separated addresses for the candidates, NULL: the listen address (or every interface's for a wildcard) */
+    int viewers_max;            /* 0: 2000 */
+    int joins_per_s;            /* 0: 50; -1: no cap */
+};
+enum vcr_err rtc_open(struct rtc **ret, const struct rtc_config *config, struct vcr_why *why);
+void rtc_close(struct rtc **r);
+int rtc_port(const struct rtc *r);
+
+/* On the sender thread; post a message, nothing else. */
+struct rtc_events {
+    void (*want_key)(void *arg);                       /* a viewer joined or sent PLI: coalesced to 4 a second */
+    void (*viewer_up)(void *arg, const char *peer_id);
+    void (*viewer_gone)(void *arg, const char *peer_id, const char *reason);
+    void *arg;
+};
+enum vcr_err rtc_stream_open(struct rtc *r, struct rtc_stream **ret, const struct rtc_events *events, struct vcr_why *why);
+/* Sends BYE to all its viewers and forgets them. Returns when no call-back of this stream can come any more. */
+void rtc_stream_close(struct rtc_stream **s);
+/* One packet, copied; sent at once. pts_us on the common monotonic clock. Video is Annex B. */
+void rtc_stream_send(struct rtc_stream *s, const struct packet *p);
+
+/* A new viewer: its id and the SDP offer (free it). VCR_E_BUSY over the caps. */
+enum vcr_err rtc_offer(struct rtc_stream *s, char ret_peer_id[VCR_UUID_BYTES], char **ret_sdp, struct vcr_why *why);
+/* VCR_E_NOT_FOUND: unknown or expired peer; VCR_E_CONFLICT: answered before; VCR_E_INVALID: an SDP that cannot work (says why). */
+enum vcr_err rtc_answer(struct rtc_stream *s, const char *peer_id, const char *sdp, struct vcr_why *why);
+void rtc_viewer_close(struct rtc_stream *s, const char *peer_id);
+
+struct rtc_viewer_stats {
+    char peer_id[VCR_UUID_BYTES];
+    bool connected;
+    double rtt_ms;              /* -1: not known */
+    double loss;                /* 0..1, of the last report */
+    int64_t bitrate_bps;        /* sent, over the last second */
+    double first_key_frame_ms;  /* answer to the last packet of the first key frame sent, -1: none yet */
+    uint64_t packets_sent, nacked, resent;
+};
+/* At most max; returns how many. */
+int rtc_viewers(struct rtc_stream *s, struct rtc_viewer_stats *out, int max);

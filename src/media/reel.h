@@ -1,0 +1,56 @@
+/* media/reel.h - reels: the indexed CMAF fMP4 files that everything reads.
+ *
+ * A reel is one track: fragments (moof+mdat) of at most 1 s, each starting with a key frame; H.264, AAC or Opus. Beside it stands an index (reel_index, wire/reelidx.h has
+ * its bytes): for each fragment offset, size, time, duration, CRC; and for each sample of a video reel its time, so that a place on the tape is found without reading
+ * the reel. HLS segments are byte ranges of a reel; vcr-render reads samples.
+ * Threads  a writer or reader belongs to one thread.     Owns  neither io; both stay the caller's.
+ * Errors   VCR_E_IO for damaged files, with the fragment's number. */
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/io.h"
+#include "base/packet.h"
+#include "base/why.h"
+
+enum reel_codec { REEL_H264, REEL_AAC, REEL_OPUS };
+struct reel_format {
+    enum reel_codec codec;
+    uint32_t timescale;          /* ticks a second of pts/dts in the file; times in this API are microseconds */
+    int width, height;           /* video */
+    int sar_num, sar_den;        /* sample aspect */
+    int channels, sample_rate;   /* audio */
+    int bandwidth_bps;           /* peak over a fragment, for playlists; written at the end */
+    int average_bps;
+    bool pass_through;           /* WebRTC may send it unchanged: baseline or main, no reordering, level <= 3.1, <= 8 Mbit/s, key frame a second */
+    uint8_t config[256];         /* avcC, AudioSpecificConfig or dOps */
+    size_t config_len;
+    char codecs[32];             /* RFC 6381: "avc1.42c01e", "mp4a.40.2", "opus" */
+};
+
+/* ---- writing (vcr-ingest) ---- */
+struct reel_writer;
+enum vcr_err reel_writer_open(struct reel_writer **ret, const struct reel_format *format, struct io *file, struct io *index, struct vcr_why *why);
+/* One sample in decode order: Annex B (H.264) or a raw frame. Starts a new fragment at a key frame when the present one would pass 1 s (audio: at ~1 s).
+ * Each fragment is one io_append. */
+enum vcr_err reel_write(struct reel_writer *w, const uint8_t *data, size_t len, int64_t pts_us, int64_t dts_us, int64_t duration_us, bool key,
+                        struct vcr_why *why);
+/* Writes the last fragment and the index; *ret_duration_us from samples. */
+enum vcr_err reel_writer_finish(struct reel_writer *w, int64_t *ret_duration_us, struct vcr_why *why);
+void reel_writer_close(struct reel_writer **w);
+
+/* ---- reading (vcr-render) ---- */
+struct reel;
+enum vcr_err reel_open(struct reel **ret, struct io *file, struct io *index, struct vcr_why *why);
+void reel_close(struct reel **r);
+const struct reel_format *reel_format(const struct reel *r);
+int64_t reel_duration_us(const struct reel *r);
+uint32_t reel_sample_count(const struct reel *r);
+/* The last sample with pts <= at_us (the first one before that). */
+uint32_t reel_sample_at(const struct reel *r, int64_t at_us);
+/* The key sample at or before n. */
+uint32_t reel_key_at(const struct reel *r, uint32_t n);
+int64_t reel_sample_pts_us(const struct reel *r, uint32_t n);
+/* Sample n: Annex B with parameter sets before key frames, or a raw audio frame. Borrowed until the next call; pts from the reel's start. Keeps the fragment
+ * last read in memory (at most 4 MiB). */
+enum vcr_err reel_read(struct reel *r, uint32_t n, struct packet *ret, struct vcr_why *why);

@@ -1,0 +1,44 @@
+/* wire/reelidx.h - the bytes of a reel's index file <-> struct reelidx. PURE; fuzzed.
+ *
+ * Format, all big-endian: "VCRX" u16 version=1 u16 flags; then the header fields; then fragment records; then sample records (video: every sample;
+ * audio: none, its frames are of equal length); then u32 CRC-32 (IEEE) of everything before.
+ * Bounds   at most 2^22 fragments and 2^26 samples are accepted, and never more than the bytes given can hold. */
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/why.h"
+
+struct reelidx_fragment {
+    uint64_t offset;      /* of the moof in the reel */
+    uint32_t size;        /* moof + mdat */
+    uint32_t crc32;       /* of those bytes */
+    int64_t start_us;     /* presentation time of its first sample */
+    uint32_t duration_us;
+    uint32_t first_sample, sample_count;
+    uint32_t key_size;    /* bytes from offset that hold moof and the key frame: the I-frame playlist's range */
+};
+struct reelidx_sample {
+    uint32_t pts_delta_us; /* from its fragment's start_us */
+};
+struct reelidx {
+    uint8_t codec;         /* enum reel_codec */
+    bool pass_through;
+    uint32_t timescale, bandwidth_bps, average_bps;
+    uint16_t width, height, sar_num, sar_den, channels;
+    uint32_t sample_rate;
+    char codecs[32];
+    uint8_t config[256];
+    uint16_t config_len;
+    uint32_t init_size;    /* bytes of ftyp + moov at the start of the reel: EXT-X-MAP */
+    int64_t duration_us;
+    uint32_t fragment_count, sample_count;
+    struct reelidx_fragment *fragments; /* owned by the struct */
+    struct reelidx_sample *samples;     /* owned by the struct, NULL for audio */
+};
+/* Appends the bytes. */
+void reelidx_write(struct buf *out, const struct reelidx *x);
+/* VCR_E_MALFORMED with the reason; free with reelidx_free. */
+enum vcr_err reelidx_parse(struct reelidx *ret, const uint8_t *bytes, size_t len, struct vcr_why *why);
+void reelidx_free(struct reelidx *x);

@@ -1,0 +1,66 @@
+/* wire/render_msg.h - what vcrd (session) and vcr-render say to each other over a SOCK_SEQPACKET pair, and the head of a ring record.
+ *
+ * Both ends are our own processes of one build, so messages are structs sent as bytes; each side still checks size and ranges. Descriptors travel beside a
+ * message by SCM_RIGHTS. At start vcr-render inherits: 3 the control socket, 4 the packet ring's memfd (base/ring.h), 5 an eventfd that it writes after ring records. */
+#pragma once
+#include <stdint.h>
+
+enum { RENDER_FD_CONTROL = 3, RENDER_FD_RING = 4, RENDER_FD_WAKE = 5, RENDER_SEAT_MAX = 64, RENDER_SNAPSHOT_MAX = 512 };
+
+enum render_msg_type {
+    /* vcrd -> vcr-render */
+    RENDER_OPEN = 1,  /* a session takes a seat: struct render_open */
+    RENDER_TAPE,      /* a tape goes in (or out: fds 0): struct render_tape, with its reels as descriptors */
+    RENDER_DECK,      /* the deck changed: struct render_deck */
+    RENDER_KEY,       /* a viewer needs a key frame soon: seat only */
+    RENDER_RATE,      /* encoder's bit rate: value */
+    RENDER_CLOSE,     /* seat only */
+    /* vcr-render -> vcrd */
+    RENDER_READY,     /* once, after sealing */
+    RENDER_FAILED,    /* a seat cannot go on: text */
+    RENDER_STATS,     /* once a second: struct render_stats */
+};
+struct render_head {
+    uint32_t type, seat;
+};
+struct render_open {
+    struct render_head h;
+    uint8_t pal;               /* the raster while no tape is in */
+    uint8_t field_rate;        /* 1: 59.94/50 pictures a second, 0: 29.97/25 */
+    uint32_t bitrate_bps;      /* of video */
+};
+/* Descriptors in this order, each present when its bit is set: tape video, its index, tape Opus audio, its index, clean video, its index. */
+enum { RENDER_HAS_VIDEO = 1, RENDER_HAS_AUDIO = 2, RENDER_HAS_CLEAN = 4 };
+struct render_tape {
+    struct render_head h;
+    uint8_t has;               /* 0: tape out */
+    uint8_t pal, field_rate;
+};
+struct render_deck {
+    struct render_head h;
+    uint32_t len;              /* of snapshot */
+    uint8_t snapshot[RENDER_SNAPSHOT_MAX]; /* struct deck_snapshot */
+};
+struct render_value {
+    struct render_head h;
+    int64_t value;
+};
+struct render_failed {
+    struct render_head h;
+    char text[160];
+};
+struct render_stats {
+    struct render_head h;      /* seat 0: the whole process */
+    uint32_t sessions, frames, late_frames; /* in the last second */
+    uint32_t busy_permille;
+    uint32_t passed_frames;    /* of frames: passed through unencoded */
+};
+/* Head of a ring record; the packet's bytes follow. */
+struct render_packet {
+    uint32_t seat;
+    uint8_t track, flags;      /* base/packet.h */
+    uint16_t zero;
+    uint32_t command_seq;
+    uint32_t len;
+    int64_t pts_us, tape_us;
+};
