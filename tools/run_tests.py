@@ -1,0 +1,123 @@
+#!/usr/bin/env python3
+"""run_tests.py - runs every test program (meson's list of a build folder, then the page's and the end-to-end tests under node) and counts their TAP lines.
+
+Closes with `N passed, N failed, N skipped`, the reason of every skip before it. Exit status 0 only when nothing failed and something passed."""
+import argparse
+import concurrent.futures
+import json
+import os
+import pathlib
+import re
+import signal
+import subprocess
+import sys
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+TAP = re.compile(r"^\s*(not ok|ok)\b\s*(\d*)\s*-?\s*(.*)$")
+
+
+class Totals:
+    def __init__(self):
+        self.passed = self.failed = 0
+        self.skips = []
+        self.failures = []
+
+
+def run_one(name, command, env, timeout, folder):
+    """Runs one program in a process group of its own, so that nothing it started outlives it."""
+    full_env = dict(os.environ, **env)
+    started = time.monotonic()
+    with subprocess.Popen(command, cwd=folder, env=full_env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          text=True, errors="replace", start_new_session=True) as process:
+        try:
+            output, _ = process.communicate(timeout=timeout)
+            status = process.returncode
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            output, _ = process.communicate()
+            status = f"no end within {timeout} s"
+        finally:
+            try:
+                os.killpg(process.pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+    return name, output, status, time.monotonic() - started
+
+
+def count(totals, name, output, status, took):
+    """Adds a program's TAP lines; a program that ends badly without a failed line is one failure of its own."""
+    passed = failed = 0
+    for line in output.splitlines():
+        found = TAP.match(line)
+        if not found or line.startswith("# "):
+            continue
+        what = found.group(3)
+        skip = re.search(r"#\s*SKIP\b\s*(.*)$", what, re.I)
+        if "# Subtest" in line:
+            continue
+        if skip:
+            totals.skips.append(f"{name}: {what}")
+        elif found.group(1) == "ok":
+            passed += 1
+        else:
+            failed += 1
+            totals.failures.append(f"{name}: {what}")
+    if status != 0 and failed == 0:
+        failed += 1
+        totals.failures.append(f"{name}: ended with {status}")
+    if status == 0 and passed + failed == 0 and not any(s.startswith(name + ":") for s in totals.skips):
+        failed += 1
+        totals.failures.append(f"{name}: ran no test")
+    totals.passed += passed
+    totals.failed += failed
+    print(f"{'FAIL' if failed else 'ok  '} {name}: {passed} passed, {failed} failed ({took:.1f} s)", flush=True)
+    if failed:
+        tail = output.splitlines()
+        print("\n".join("    " + line for line in tail[-120:]), flush=True)
+
+
+def c_tests(build, suite):
+    listing = subprocess.run(["meson", "introspect", "--tests", build], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    for test in json.loads(listing):
+        if suite and not any(s.split(":")[-1] == suite for s in test["suite"]):
+            continue
+        yield test["name"], test["cmd"], test["env"], test["timeout"], ROOT / build
+
+
+def node_tests(args):
+    for path in sorted((ROOT / "tests" / "e2e").glob("*.test.mjs")):
+        env = {"VCR_BUILD": str(ROOT / args.build), "VCR_RELEASE": str(ROOT / args.release), "VCR_LONG": "1" if args.long else ""}
+        yield "e2e/" + path.name.removesuffix(".test.mjs"), ["node", "--test", "--test-reporter=tap", str(path)], env, 600, ROOT
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--build", required=True)
+    parser.add_argument("--release", default=None)
+    parser.add_argument("--suite", default=None)
+    parser.add_argument("--long", action="store_true")
+    parser.add_argument("names", nargs="*", help="only the tests whose name contains one of these")
+    args = parser.parse_args()
+    os.environ.setdefault("ASAN_OPTIONS", "detect_leaks=1:abort_on_error=0:handle_abort=0")
+    os.environ.setdefault("UBSAN_OPTIONS", "print_stacktrace=1:halt_on_error=1")
+    os.environ.setdefault("TSAN_OPTIONS", "halt_on_error=1:second_deadlock_stack=1:suppressions=" + str(ROOT / "tools" / "tsan.supp"))
+    wanted = lambda t: not args.names or any(n in t[0] for n in args.names)
+    totals = Totals()
+    parallel = [t for t in c_tests(args.build, args.suite) if wanted(t)]
+    with concurrent.futures.ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1)) as pool:
+        for done in concurrent.futures.as_completed([pool.submit(run_one, *t) for t in parallel]):
+            count(totals, *done.result())
+    if args.release:
+        for test in filter(wanted, node_tests(args)):  # one after another: they measure what a viewer sees
+            count(totals, *run_one(*test))
+    for skip in totals.skips:
+        print("skipped: " + skip)
+    for failure in totals.failures:
+        print("failed: " + failure)
+    print(f"{totals.passed} passed, {totals.failed} failed, {len(totals.skips)} skipped")
+    return 1 if totals.failed or not totals.passed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
