@@ -1,0 +1,146 @@
+/* api/api.h - the HTTP routes as tables, and the frame that carries a request through them.
+ *
+ * Path of a request: rate limit -> body read (at most body_max) -> job on the SQL pool: who asks (Bearer or cookie + CSRF), its right, the body against the
+ * route's fields, then route->run inside the open transaction -> commit -> back on the connection's loop: call->then when run set it, else the answer.
+ * A new group of routes is a file with a table `const struct api_route api_x_routes[]`, ended by a row without a path, and one line in api/routes.c.
+ *
+ * Handlers run(): on a pool thread; touches only its call (never the request). Returns VCR_OK with c->status and c->json filled, or an error, which becomes a problem
+ *          body by one table (api/problem.c) and rolls the transaction back. api_invalid names the member that is wrong.
+ *          then(): on the request's loop, after the commit; must end in exactly one of api_finish, api_fail, api_sql, or answer the request itself (files,
+ *          streams) and call api_release.
+ *          begin: routes that read their body themselves (uploads): called on the loop with an authenticated call after run's commit, like then().
+ * Threads  a struct api_call is touched by one thread at a time: loop -> pool -> loop. */
+#pragma once
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "app/app.h"
+#include "base/buf.h"
+#include "http/http.h"
+#include "store/sql.h"
+#include "wire/json.h"
+
+struct api;
+struct api_call;
+
+enum api_right {
+    API_ANYONE,     /* no account needed; credentials, when there are some, are looked at but may be bad */
+    API_ACCOUNT,    /* any live account */
+    API_CREATOR,    /* user, archivist, admin: role `viewer` gets 403 */
+    API_ADMIN,
+};
+enum api_db { API_DB_NONE, API_DB_READ, API_DB_WRITE };
+
+/* A member of a JSON body. Tables end with a row without a name. */
+enum api_type { API_STRING, API_INTEGER, API_NUMBER, API_BOOLEAN, API_OBJECT, API_STRINGS, API_ANY };
+struct api_field {
+    const char *name;
+    enum api_type type;
+    bool required, nullable;
+    double min, max;       /* characters, items or value; max 0: 65535 for text, no bound for numbers */
+    const char *one_of;    /* "sp|lp|ep": the only values of a string */
+};
+
+typedef enum vcr_err (*api_run)(struct api_call *c, struct sql_tx *tx, struct vcr_why *why);
+typedef void (*api_then)(struct api_call *c);
+struct api_route {
+    enum http_method method;
+    const char *path;      /* as in http_route; also the template in metrics */
+    enum api_right right;
+    enum app_rate rate;
+    enum api_db db;        /* NONE: run (if any) is called on the SQL pool all the same when an account is needed, with a reading transaction */
+    uint32_t body_max;     /* 0: the route takes no JSON body. Otherwise 64 KiB is usual */
+    const struct api_field *fields;
+    api_run run;           /* NULL: only then */
+    api_then then;         /* the first c->then; NULL: answer what run filled in */
+    bool no_head;
+    bool own_body;         /* then() reads the body by http_body_stream; body_max and fields are not used */
+    bool body_optional;    /* an empty body is taken as {} */
+    bool public_query;     /* query parameters are the handler's business; otherwise unknown ones are ignored all the same */
+};
+
+enum { API_ERRORS_MAX = 8, API_HEADERS_MAX = 8, API_OUT_MAX = 4 << 20 };
+struct api_call {
+    /* set by the frame before run, then read-only */
+    struct api *api;
+    struct app *app;
+    const struct api_route *route;
+    struct http_req *req;          /* loop thread only */
+    struct loop *loop;
+    struct app_principal who;
+    bool by_cookie;                /* the credentials came as a cookie */
+    char ip[48];
+    char request_id[80];
+    json_t *body;                  /* object; NULL when the route takes none */
+    /* the handler's */
+    int status;                    /* 200 */
+    struct json json;              /* writes into out */
+    struct buf out;
+    const char *content_type;      /* "application/json" */
+    api_then then;                 /* next step on the loop, NULL: send */
+    void *own;                     /* freed by free_own at the end */
+    void (*free_own)(void *own);
+    int64_t now_ms;                /* when the request began */
+    /* the frame's */
+    struct { char *name, *value; } headers[API_HEADERS_MAX];
+    int header_count;
+    struct { char pointer[80]; char detail[160]; } errors[API_ERRORS_MAX];
+    int error_count;
+    char *problem_extra_name;      /* one more member of the problem body, such as "deck" */
+    char *problem_extra_json;
+    char *raw;                     /* the body as sent */
+    size_t raw_len;
+    char *authorization, *cookie_access, *cookie_refresh, *csrf;
+    char *if_match, *if_none_match, *file_name;
+    char params[HTTP_PARAMS_MAX][HTTP_PARAM_BYTES];
+    const char *param_names[HTTP_PARAMS_MAX];
+    char *query[32][2];
+    int query_count;
+    struct sql_job job;
+    struct pool_job pool_job;
+    api_run run;                   /* of the present step */
+    enum vcr_err (*pool_work)(struct api_call *c, struct vcr_why *why);
+    bool authenticated;
+};
+
+/* ---- for run() ---- */
+const char *api_param(const struct api_call *c, const char *name);          /* "" when absent */
+/* ":id" as a number; an ill-formed one is VCR_E_NOT_FOUND. */
+enum vcr_err api_param_id(const struct api_call *c, const char *name, int64_t *ret, struct vcr_why *why);
+const char *api_query(const struct api_call *c, const char *name);          /* NULL when absent */
+/* limit (1..200, default 50) */
+enum vcr_err api_query_limit(struct api_call *c, int *ret, struct vcr_why *why);
+const char *api_str(const struct api_call *c, const char *member);          /* NULL when absent or null */
+bool api_has(const struct api_call *c, const char *member);
+/* Records that `pointer` ("/title", or a query parameter's name) is wrong and returns VCR_E_INVALID. */
+__attribute__((format(printf, 4, 5))) enum vcr_err api_invalid(struct api_call *c, struct vcr_why *why, const char *pointer, const char *fmt, ...);
+void api_header(struct api_call *c, const char *name, const char *value);   /* both are copied */
+/* One more member of a problem body; json is a whole value. */
+void api_problem_extra(struct api_call *c, const char *name, const char *json);
+
+/* ---- for then(), on the loop ---- */
+/* Another step on the SQL pool; afterwards c->then again (set it before or in run), else the answer. */
+void api_sql(struct api_call *c, enum sql_mode mode, api_run run);
+/* A step on another pool (passwords, files). */
+void api_pool(struct api_call *c, struct pool *pool, enum vcr_err (*work)(struct api_call *c, struct vcr_why *why));
+/* Sends status, headers and out, and frees the call. */
+void api_finish(struct api_call *c);
+/* Sends a problem body and frees the call. */
+void api_fail(struct api_call *c, const struct vcr_why *why);
+/* The handler has answered the request itself: only frees the call. */
+void api_release(struct api_call *c);
+
+/* ---- for cmd/vcrd ---- */
+struct api_config {
+    struct app *app;
+    const char *web_dir;           /* the built page; NULL: none */
+    struct http_server **server;   /* filled after http_open: for connection counts in /metrics; may be NULL */
+};
+enum vcr_err api_open(struct api **ret, const struct api_config *config, struct vcr_why *why);
+void api_close(struct api **a);
+/* Fills routes, user, error_body and on_done. */
+void api_http_config(struct api *a, struct http_config *config);
+/* While draining /readyz answers 503. Any thread. */
+void api_set_draining(struct api *a);

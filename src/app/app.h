@@ -1,0 +1,81 @@
+/* app/app.h - what every use case stands on: the ports, the pools, the settings and the secret, in one struct that is handed in.
+ *
+ * Use      app_open once at start, app_close at the end. Use cases are plain functions: they take the struct app, the transaction they work in, who asks
+ *          (struct app_principal) and say why they refuse. What the asker may not even see is VCR_E_NOT_FOUND, what it may see but not do VCR_E_DENIED.
+ * Threads  struct app is read-only after app_open; use cases run on SQL pool threads unless they say otherwise. */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/pool.h"
+#include "base/util.h"
+#include "base/why.h"
+#include "store/blob.h"
+#include "store/cache.h"
+#include "store/queue.h"
+#include "store/sql.h"
+
+struct sessions;
+
+enum app_registration { APP_REGISTRATION_OPEN, APP_REGISTRATION_INVITE, APP_REGISTRATION_CLOSED };
+enum { APP_SECRET_BYTES = 32 };
+
+struct app_config {
+    /* opened by the caller, closed by it after app_close */
+    struct sql_db *db;
+    struct blob_store *blobs;
+    struct cache *cache;
+    struct sessions *sessions;      /* NULL: this process plays no tapes (503) */
+    const char *data_dir;
+    const char *secret_file;        /* NULL: "secret" in data_dir, made at the first start */
+    enum app_registration registration;
+    bool rate_limits;               /* VCR_RATE_LIMITS */
+    bool secure_cookies;            /* served over TLS */
+    uint64_t max_upload_bytes;      /* 0: 64 GiB */
+    uint64_t quota_bytes;           /* a user; 0: none */
+    int bin_days;                   /* 0: 30 */
+    int password_threads;           /* 0: 1 */
+    int file_threads;               /* 0: 4 */
+    unsigned long long password_ops; /* argon2id passes, 0: libsodium's "interactive"; tests take the minimum */
+    size_t password_mem_bytes;      /* 0: libsodium's "interactive" (64 MiB) */
+};
+
+struct app {
+    struct app_config config;       /* defaults filled in; strings are copies */
+    struct pool *passwords;         /* argon2id only: never more than its threads times password_mem_bytes */
+    struct pool *files;             /* blocking file work: uploads, purging */
+    uint8_t secret[APP_SECRET_BYTES]; /* signs access tokens, CSRF tokens and cursors, each by a key derived from it */
+    char dummy_hash[128];           /* verified when the e-mail is unknown, so that it takes the same time */
+};
+
+enum vcr_err app_open(struct app **ret, const struct app_config *config, struct vcr_why *why);
+/* Waits for the pools. NULL is fine. */
+void app_close(struct app **a);
+
+/* A key for one purpose ("access", "csrf", ...) derived from the secret. */
+void app_key(const struct app *a, const char *purpose, uint8_t ret[32]);
+/* Reads the secret file, or makes it (0600, atomically: of racing starters one wins and the others read its secret). */
+enum vcr_err app_secret_file(const char *path, uint8_t ret[APP_SECRET_BYTES], struct vcr_why *why);
+
+/* ---- who asks ---- */
+enum app_role { APP_ANONYMOUS, APP_VIEWER, APP_USER, APP_ARCHIVIST, APP_ADMIN, APP_ROLES };
+const char *app_role_name(enum app_role r);
+/* APP_ANONYMOUS for a name that is no role. */
+enum app_role app_role_by_name(const char *name);
+struct app_principal {
+    int64_t user_id;                /* 0: nobody */
+    enum app_role role;
+    char family[VCR_UUID_BYTES];    /* the log-in it comes from, "" for none */
+    char request_id[80];            /* for the audit */
+};
+
+/* ---- rate classes ---- */
+enum app_rate { APP_RATE_NONE, APP_RATE_AUTH, APP_RATE_READ, APP_RATE_WRITE, APP_RATE_COMMAND, APP_RATES };
+struct app_rate_result {
+    bool allowed, counted;          /* counted: limits are on and this class has one */
+    int limit, left;
+    int64_t retry_ms;
+};
+/* key: the user, else the address. Any thread. */
+void app_rate_check(const struct app *a, enum app_rate rate, const char *key, struct app_rate_result *ret);
