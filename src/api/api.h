@@ -76,7 +76,7 @@ struct api_call {
     json_t *body;                  /* object; NULL when the route takes none */
     /* the handler's */
     int status;                    /* 200 */
-    struct json json;              /* writes into out */
+    struct jsonw json;             /* writes into out */
     struct buf out;
     const char *content_type;      /* "application/json" */
     api_then then;                 /* next step on the loop, NULL: send */
