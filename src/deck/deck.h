@@ -67,13 +67,16 @@ struct deck {
     struct deck_tape tape;
     bool tape_in, power, memory, repeat, threaded, held;
     uint8_t return_mode;         /* after hold: where release goes */
+    int8_t direction;            /* of a wind: -1 or 1 */
+    int32_t slow_rate;           /* 16.16, of slow */
+    int64_t target_us;           /* where a wind or a step ends */
     uint8_t pending;             /* enum deck_cmd + 1, 0: none */
     int64_t pending_position_us; /* of a pending seek */
     int64_t event_us;            /* next mechanical event, INT64_MAX: none */
     uint8_t event;               /* deck.c's own */
     int64_t timeout_us;          /* still time-out and the like, INT64_MAX: none */
     int64_t sleep_us;            /* INT64_MAX: off */
-    bool end_of_tape, start_of_tape, head_protection;
+    bool head_protection;        /* stopped because the tape stood still at the turning heads too long */
     char stop_reason[24];
 };
 
@@ -82,6 +85,8 @@ void deck_init(struct deck *d, const struct deck_profile *profile, const struct 
 enum vcr_err deck_command(struct deck *d, enum deck_cmd cmd, const struct deck_args *args, int64_t now_us, struct vcr_why *why);
 /* Runs every event due by now_us, in order. Returns true when something changed (seq grew). */
 bool deck_tick(struct deck *d, int64_t now_us);
+/* A stopping rule of the house (not a key): a moving or still deck stops where it is; `reason` (at most 23 characters) becomes stop_reason. False: it was at rest. */
+bool deck_rule_stop(struct deck *d, const char *reason, int64_t now_us);
 /* When deck_tick is next needed, INT64_MAX: never. */
 int64_t deck_next_us(const struct deck *d);
 int64_t deck_position_us(const struct deck *d, int64_t now_us); /* clamped to the tape; changes nothing */
@@ -103,7 +108,7 @@ struct deck_state {
     const char *stop_reason;     /* or NULL */
     bool flag_end_of_tape, flag_start_of_tape, flag_head_protection, flag_tab, flag_blank;
     uint32_t command_seq;
-    int osd_lines;
+    int osd_lines;               /* what the display shows now, without the generator's glyphs; 0 when it is dark */
     char osd[DECK_OSD_LINES][DECK_OSD_CHARS + 1];
 };
 void deck_state(const struct deck *d, int64_t now_us, struct deck_state *ret);

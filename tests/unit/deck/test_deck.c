@@ -1,0 +1,522 @@
+/* tests/unit/deck/test_deck.c - a hand on the keys of the deck, under virtual time: every move of the table, its timing, and what is refused. */
+#include "deck_script.h"
+
+#include <stdio.h>
+
+#include "base/util.h"
+
+static const struct deck_settings plain = { 0 };
+
+static void loads_threads_locks_and_plays(void **state)
+{
+    struct bench b;
+    bench_start(&b, plain);
+    assert_mode(&b, DECK_EJECTED);
+    struct deck_args a = tape_args(600, 12);
+    assert_int_equal(press_with(&b, DECK_CMD_INSERT, &a, NULL), VCR_OK);
+    assert_mode(&b, DECK_LOADING);
+    pass(&b, 1.9);
+    assert_mode(&b, DECK_LOADING);
+    pass(&b, 0.2);
+    assert_mode(&b, DECK_STOP);
+    assert_int_equal(look(&b).position_us, S(12)); /* kept from last use */
+    assert_int_equal(look(&b).counter_us, 0);
+    press(&b, DECK_CMD_PLAY);
+    struct deck_state st = look(&b);
+    assert_int_equal(st.mode, DECK_PLAY);
+    assert_int_equal(st.servo, DECK_SERVO_SPINNING_UP);
+    assert_int_equal(st.picture, DECK_PICTURE_BLUE);
+    pass(&b, 1.1);
+    assert_int_equal(look(&b).position_us, S(12));
+    pass(&b, 0.2);
+    st = look(&b);
+    assert_int_equal(st.picture, DECK_PICTURE_TAPE);
+    assert_int_equal(st.sound, DECK_SOUND_MUTED);
+    assert_int_equal(st.position_us, S(12.1));
+    pass(&b, 1);
+    st = look(&b);
+    assert_int_equal(st.servo, DECK_SERVO_LOCKED);
+    assert_int_equal(st.sound, DECK_SOUND_HIFI);
+    assert_int_equal(st.position_us, S(13.1));
+    assert_false(deck_snapshot_settled(&b.deck.snap, b.now_us)); /* the display is on */
+    pass(&b, 3);
+    assert_true(deck_snapshot_settled(&b.deck.snap, b.now_us));
+    assert_int_equal(look(&b).counter_us, S(4.1));
+}
+
+static void an_hour_passes_in_one_tick(void **state)
+{
+    struct bench b;
+    bench_with_tape(&b, plain, 7200, 0);
+    press(&b, DECK_CMD_PLAY);
+    pass(&b, 1.2 + 3600);
+    assert_mode(&b, DECK_PLAY);
+    assert_int_equal(look(&b).position_us, S(3600));
+    pass(&b, 3700);
+    assert_mode(&b, DECK_STOP);
+    assert_int_equal(look(&b).position_us, S(7200));
+    assert_string_equal(look(&b).stop_reason, "end");
+    assert_true(look(&b).flag_end_of_tape);
+}
+
+/* The display's counter and the place on the tape say the same at every frame of play. */
+static void counter_agrees_with_position(void **state)
+{
+    struct bench b;
+    bench_with_tape(&b, plain, 7200, 0);
+    press(&b, DECK_CMD_PLAY);
+    pass(&b, 5);
+    press(&b, DECK_CMD_COUNTER_RESET);
+    int64_t base = look(&b).position_us;
+    for (int i = 0; i < 200; i++) {
+        pass(&b, 0.0333);
+        char text[16], expect[16];
+        deck_counter_text(look(&b).position_us - base, expect);
+        deck_counter_text(deck_counter_us(&b.deck, b.now_us), text);
+        assert_string_equal(text, expect);
+        struct deck_state st = look(&b);
+        if (st.osd_lines)
+            assert_string_equal(st.osd[1], expect);
+    }
+    press(&b, DECK_CMD_REVIEW);
+    pass(&b, 4);
+    char text[16];
+    deck_counter_text(look(&b).counter_us, text);
+    assert_int_equal(text[0], '-');
+}
+
+static double wind_seconds(struct bench *b, enum deck_cmd cmd)
+{
+    int64_t from = b->now_us;
+    press(b, cmd);
+    while (look(b).mode != DECK_STOP) {
+        assert_true(b->now_us - from < S(400));
+        pass(b, 0.05);
+    }
+    return (double)(b->now_us - from) / 1e6;
+}
+
+static void winds_a_t120_in_its_time(void **state)
+{
+    struct bench b;
+    bench_with_tape(&b, (struct deck_settings){ .winding_real = true }, 7200, 0);
+    double forward = wind_seconds(&b, DECK_CMD_FAST_FORWARD);
+    assert_true(forward > 179 && forward < 181);
+    assert_int_equal(look(&b).position_us, S(7200));
+    double back = wind_seconds(&b, DECK_CMD_REWIND);
+    assert_true(back > 179 && back < 181);
+    assert_string_equal(look(&b).stop_reason, "start");
+    bench_with_tape(&b, plain, 7200, 3600);
+    double fast = wind_seconds(&b, DECK_CMD_REWIND);
+    assert_true(fast > 3 && fast < 5.5);
+    assert_int_equal(look(&b).position_us, 0);
+}
+
+static void winds_slowly_near_the_end(void **state)
+{
+    struct bench b;
+    bench_with_tape(&b, (struct deck_settings){ .winding_real = true }, 7200, 0);
+    press(&b, DECK_CMD_FAST_FORWARD);
+    pass(&b, 90);
+    double full = look(&b).speed;
+    assert_true(full > 38 && full < 42);
+    pass(&b, 89.8);
+    assert_true(look(&b).speed > 0 && look(&b).speed < full / 10);
+}
+
+static void stop_brakes_and_then_stands(void **state)
+{
+    struct bench b;
+    bench_with_tape(&b, plain, 7200, 0);
+    press(&b, DECK_CMD_FAST_FORWARD);
+    pass(&b, 2);
+    int64_t at = look(&b).position_us;
+    press(&b, DECK_CMD_STOP);
+    assert_mode(&b, DECK_STOP);
+    assert_true(look(&b).speed > 100);
+    pass(&b, 0.5);
+    assert_true(look(&b).speed == 0);
+    assert_true(look(&b).position_us > at && look(&b).position_us < at + S(60));
+}
+
+static void play_from_a_wind(void **state)
+{
+    struct bench b;
+    bench_with_tape(&b, plain, 7200, 3000);
+    press(&b, DECK_CMD_FAST_FORWARD);
+    pass(&b, 1);
+    press(&b, DECK_CMD_PLAY); /* brakes first */
+    assert_mode(&b, DECK_FAST_FORWARD);
+    assert_string_equal(look(&b).pending, "play");
+    pass(&b, 1.5);
+    assert_mode(&b, DECK_PLAY);
+    assert_null(look(&b).pending);
+    press(&b, DECK_CMD_STOP);
+    press(&b, DECK_CMD_REWIND);
+    pass(&b, 1);
+    press(&b, DECK_CMD_PLAY); /* queues */
+    assert_mode(&b, DECK_REWIND);
+    pass(&b, 60);
+    assert_mode(&b, DECK_PLAY);
+    assert_in_range(look(&b).position_us, S(50), S(60));
+    press(&b, DECK_CMD_STOP);
+    press(&b, DECK_CMD_REWIND);
+    press(&b, DECK_CMD_PLAY);
+    press(&b, DECK_CMD_STOP); /* cancels */
+    pass(&b, 20);
+    assert_mode(&b, DECK_STOP);
+}
+
+static void power_off_while_winding(void **state)
+{
+    struct bench b;
+    bench_with_tape(&b, plain, 7200, 0);
+    press(&b, DECK_CMD_FAST_FORWARD);
+    pass(&b, 1);
+    press(&b, DECK_CMD_POWER);
+    assert_string_equal(look(&b).pending, "power");
+    pass(&b, 1);
+    assert_mode(&b, DECK_OFF);
+    assert_int_equal(look(&b).picture, DECK_PICTURE_NONE);
+    int64_t at = look(&b).position_us;
+    press(&b, DECK_CMD_PLAY); /* switches on and plays */
+    pass(&b, 2.2);
+    assert_mode(&b, DECK_PLAY);
+    assert_int_equal(look(&b).position_us, at + S(1));
+}
+
+static void searches_by_hold_and_by_lock(void **state)
+{
+    struct bench b;
+    struct deck_args hold = { .hold = true };
+    bench_with_tape(&b, plain, 7200, 100);
+    press(&b, DECK_CMD_PLAY);
+    pass(&b, 2.2);
+    assert_int_equal(press_with(&b, DECK_CMD_CUE, &hold, NULL), VCR_OK);
+    pass(&b, 1);
+    assert_int_equal(look(&b).position_us, S(108));
+    assert_int_equal(look(&b).sound, DECK_SOUND_MUTED);
+    press(&b, DECK_CMD_RELEASE);
+    assert_mode(&b, DECK_PLAY);
+    press(&b, DECK_CMD_PAUSE);
+    assert_int_equal(press_with(&b, DECK_CMD_REVIEW, &hold, NULL), VCR_OK);
+    pass(&b, 1);
+    press(&b, DECK_CMD_RELEASE);
+    assert_mode(&b, DECK_PAUSE);
+    assert_int_equal(look(&b).position_us, S(101));
+    press(&b, DECK_CMD_FAST_FORWARD); /* with the tape at the heads it searches, and stays */
+    assert_mode(&b, DECK_CUE);
+    pass(&b, 10);
+    assert_mode(&b, DECK_CUE);
+    struct vcr_why why;
+    assert_int_equal(press_with(&b, DECK_CMD_RELEASE, NULL, &why), VCR_E_CONFLICT);
+    press(&b, DECK_CMD_REWIND);
+    assert_mode(&b, DECK_REVIEW);
+    pass(&b, 40); /* into the start: plays */
+    assert_mode(&b, DECK_PLAY);
+}
+
+static void steps_and_slow(void **state)
+{
+    struct bench b;
+    bench_with_tape(&b, plain, 600, 100);
+    press(&b, DECK_CMD_PLAY);
+    pass(&b, 1.2);
+    press(&b, DECK_CMD_FRAME_ADVANCE); /* from play: to still */
+    assert_mode(&b, DECK_PAUSE);
+    for (int i = 0; i < 3; i++)
+        press(&b, DECK_CMD_FRAME_ADVANCE);
+    pass(&b, 1);
+    assert_int_equal(look(&b).position_us, S(100) + 3 * FRAME_US);
+    press(&b, DECK_CMD_FRAME_BACK);
+    pass(&b, 1);
+    assert_int_equal(look(&b).position_us, S(100) + 2 * FRAME_US);
+    struct deck_args slow = { .speed = -65536 / 4 };
+    assert_int_equal(press_with(&b, DECK_CMD_SLOW, &slow, NULL), VCR_OK);
+    pass(&b, 4);
+    assert_int_equal(look(&b).position_us, S(99) + 2 * FRAME_US);
+    slow.speed = 65537;
+    assert_int_equal(press_with(&b, DECK_CMD_SLOW, &slow, NULL), VCR_E_INVALID);
+    press(&b, DECK_CMD_PAUSE);
+    assert_mode(&b, DECK_PAUSE);
+    press(&b, DECK_CMD_PAUSE);
+    assert_mode(&b, DECK_PLAY);
+}
+
+static void seeks_by_winding(void **state)
+{
+    struct bench b;
+    bench_with_tape(&b, plain, 7200, 0);
+    struct deck_args to = { .position_us = S(4000) };
+    assert_int_equal(press_with(&b, DECK_CMD_SEEK, &to, NULL), VCR_OK);
+    assert_mode(&b, DECK_FAST_FORWARD);
+    assert_string_equal(look(&b).pending, "seek");
+    pass(&b, 2);
+    assert_in_range(look(&b).position_us, 1, S(3900));
+    pass(&b, 8);
+    assert_mode(&b, DECK_PAUSE);
+    assert_null(look(&b).pending);
+    assert_int_equal(look(&b).position_us, S(4000));
+    to.position_us = S(3999); /* short ways too */
+    assert_int_equal(press_with(&b, DECK_CMD_SEEK, &to, NULL), VCR_OK);
+    assert_mode(&b, DECK_REWIND);
+    pass(&b, 4);
+    assert_mode(&b, DECK_PAUSE);
+    assert_int_equal(look(&b).position_us, S(3999));
+    to.position_us = S(7201);
+    assert_int_equal(press_with(&b, DECK_CMD_SEEK, &to, NULL), VCR_E_INVALID);
+}
+
+static void memory_stops_the_wind_at_zero(void **state)
+{
+    struct bench b;
+    bench_with_tape(&b, plain, 7200, 1000); /* the counter is 0 here */
+    press(&b, DECK_CMD_FAST_FORWARD);
+    pass(&b, 3);
+    press(&b, DECK_CMD_STOP);
+    pass(&b, 1);
+    press(&b, DECK_CMD_REWIND);
+    pass(&b, 1);
+    press(&b, DECK_CMD_MEMORY); /* also when pressed on the way */
+    pass(&b, 20);
+    assert_mode(&b, DECK_STOP);
+    assert_int_equal(look(&b).position_us, S(1000));
+    assert_string_equal(look(&b).stop_reason, "memory");
+}
+
+static void the_end_rewinds_repeats_or_stops(void **state)
+{
+    struct bench b;
+    bench_with_tape(&b, (struct deck_settings){ .auto_rewind = true }, 60, 50);
+    press(&b, DECK_CMD_PLAY);
+    pass(&b, 11.3);
+    assert_mode(&b, DECK_REWIND);
+    pass(&b, 5);
+    assert_mode(&b, DECK_STOP);
+    assert_int_equal(look(&b).position_us, 0);
+    assert_string_equal(look(&b).stop_reason, "end");
+    press(&b, DECK_CMD_REPEAT);
+    press(&b, DECK_CMD_PLAY);
+    pass(&b, 1000);
+    assert_true(look(&b).mode == DECK_PLAY || look(&b).mode == DECK_REWIND);
+    press(&b, DECK_CMD_REPEAT);
+    press(&b, DECK_CMD_STOP);
+    pass(&b, 1);
+    press(&b, DECK_CMD_FAST_FORWARD);
+    pass(&b, 9);
+    assert_mode(&b, DECK_STOP);
+    struct vcr_why why;
+    assert_int_equal(press_with(&b, DECK_CMD_PLAY, NULL, &why), VCR_E_CONFLICT);
+    assert_string_equal(why.slug, "/end-of-tape");
+}
+
+static void a_still_protects_the_heads(void **state)
+{
+    struct bench b;
+    bench_with_tape(&b, plain, 600, 0);
+    press(&b, DECK_CMD_PLAY);
+    pass(&b, 5);
+    press(&b, DECK_CMD_PAUSE);
+    pass(&b, 299);
+    assert_mode(&b, DECK_PAUSE);
+    pass(&b, 2);
+    assert_mode(&b, DECK_STOP);
+    assert_true(look(&b).flag_head_protection);
+    assert_string_equal(look(&b).stop_reason, "head_protection");
+    press(&b, DECK_CMD_PLAY);
+    assert_false(look(&b).flag_head_protection);
+    assert_null(look(&b).stop_reason);
+}
+
+static void ejects_braking_first_and_takes_another(void **state)
+{
+    struct bench b;
+    bench_with_tape(&b, plain, 7200, 0);
+    press(&b, DECK_CMD_FAST_FORWARD);
+    pass(&b, 2);
+    press(&b, DECK_CMD_EJECT);
+    assert_mode(&b, DECK_FAST_FORWARD);
+    pass(&b, 0.5);
+    assert_mode(&b, DECK_EJECTING);
+    assert_true(look(&b).position_us > S(500)); /* still there to be kept */
+    pass(&b, 1.2);
+    assert_mode(&b, DECK_EJECTED);
+    assert_false(look(&b).tape_in);
+    struct vcr_why why;
+    assert_int_equal(press_with(&b, DECK_CMD_PLAY, NULL, &why), VCR_E_CONFLICT);
+    assert_string_equal(why.slug, "/no-tape");
+    struct deck_args a = tape_args(60, 5);
+    assert_int_equal(press_with(&b, DECK_CMD_INSERT, &a, NULL), VCR_OK);
+    press(&b, DECK_CMD_PLAY); /* queued while it loads */
+    assert_string_equal(look(&b).pending, "play");
+    pass(&b, 4);
+    assert_mode(&b, DECK_PLAY);
+    assert_int_equal(press_with(&b, DECK_CMD_INSERT, &a, &why), VCR_E_CONFLICT);
+}
+
+static void autoplay_and_sleep(void **state)
+{
+    struct bench b;
+    bench_with_tape(&b, (struct deck_settings){ .autoplay = true }, 7200, 7200); /* left at its end: rewinds, plays */
+    assert_mode(&b, DECK_REWIND);
+    pass(&b, 30);
+    assert_mode(&b, DECK_PLAY);
+    struct deck_args a = { .minutes = 30 };
+    assert_int_equal(press_with(&b, DECK_CMD_SLEEP, &a, NULL), VCR_OK);
+    pass(&b, 1799);
+    assert_mode(&b, DECK_PLAY);
+    pass(&b, 2);
+    assert_mode(&b, DECK_OFF);
+}
+
+static void the_display_shows_four_seconds(void **state)
+{
+    struct bench b;
+    bench_with_tape(&b, plain, 600, 0);
+    press(&b, DECK_CMD_PLAY);
+    struct deck_state st = look(&b);
+    assert_int_equal(st.osd_lines, 3);
+    assert_string_equal(st.osd[0], "PLAY");
+    assert_string_equal(st.osd[1], "0:00:00");
+    assert_int_equal(b.deck.snap.osd[0][0], 1); /* the generator's glyph */
+    assert_int_equal(b.deck.snap.osd_counter_line, 1);
+    uint32_t seq = st.command_seq;
+    pass(&b, 3.9);
+    assert_int_equal(look(&b).osd_lines, 3);
+    pass(&b, 0.2);
+    assert_int_equal(look(&b).osd_lines, 0);
+    assert_true(look(&b).command_seq > seq);
+    struct deck_args a = { .tracking = -3 };
+    assert_int_equal(press_with(&b, DECK_CMD_TRACKING, &a, NULL), VCR_OK);
+    assert_string_equal(look(&b).osd[3], "TRACKING -3");
+    pass(&b, 10);
+    assert_false(deck_snapshot_settled(&b.deck.snap, b.now_us)); /* by hand is not settled */
+}
+
+static void stopping_rules_say_their_name(void **state)
+{
+    struct bench b;
+    bench_with_tape(&b, plain, 600, 0);
+    assert_false(deck_rule_stop(&b.deck, "no_viewer", b.now_us));
+    press(&b, DECK_CMD_PLAY);
+    pass(&b, 3);
+    assert_true(deck_rule_stop(&b.deck, "no_viewer", b.now_us));
+    assert_mode(&b, DECK_STOP);
+    assert_string_equal(look(&b).stop_reason, "no_viewer");
+}
+
+/* Which keys each mode takes. Rows are modes, columns the keys in the order of enum deck_cmd. */
+static void every_key_in_every_mode(void **state)
+{
+    static const struct row {
+        enum deck_mode mode;
+        const char *takes; /* y: taken, n: /no-tape, m: /not-in-this-mode, s: /not-supported-by-deck */
+    } rows[] = {
+        /*                     PIEPPSRFCRRSFFSCMRTTLS IIMR */
+        { DECK_OFF,           "yyyymmmmmmmmmmmmmmmmymssss" }, /* with a tape inside, insert is refused: see below */
+        { DECK_EJECTED,       "yynnnnnnnnnnnnnyyyyyyyssss" },
+        { DECK_LOADING,       "ymmymymmmmmmmmmyyyyyyyssss" },
+        { DECK_STOP,          "ymyymyyymmmmmmyyyyyyyyssss" },
+        { DECK_PLAY,          "ymyyyyyyyymyyyyyyyyyyyssss" },
+        { DECK_PAUSE,         "ymyyyyyyyymyyyyyyyyyyyssss" },
+        { DECK_SLOW,          "ymyyyyyyyymyyyyyyyyyyyssss" },
+        { DECK_CUE,           "ymyyyyyyyymyyyyyyyyyyyssss" },
+        { DECK_REVIEW,        "ymyyyyyyyymyyyyyyyyyyyssss" },
+        { DECK_FAST_FORWARD,  "ymyymyyymmmmmmyyyyyyyyssss" },
+        { DECK_REWIND,        "ymyymyyymmmmmmyyyyyyyyssss" },
+        { DECK_EJECTING,      "ymmmmmmmmmmmmmmyyyyyyyssss" },
+    };
+    for (size_t r = 0; r < ARRAY_LEN(rows); r++) {
+        assert_int_equal(strlen(rows[r].takes), DECK_CMDS);
+        for (enum deck_cmd c = 0; c < DECK_CMDS; c++) {
+            struct bench b;
+            bench_with_tape(&b, plain, 7200, 3600);
+            static const enum deck_cmd way[DECK_MODES][2] = {
+                [DECK_PLAY] = { DECK_CMD_PLAY }, [DECK_PAUSE] = { DECK_CMD_PLAY, DECK_CMD_PAUSE },
+                [DECK_SLOW] = { DECK_CMD_PLAY, DECK_CMD_SLOW }, [DECK_CUE] = { DECK_CMD_PLAY, DECK_CMD_CUE },
+                [DECK_REVIEW] = { DECK_CMD_PLAY, DECK_CMD_REVIEW }, [DECK_FAST_FORWARD] = { DECK_CMD_FAST_FORWARD },
+                [DECK_REWIND] = { DECK_CMD_REWIND }, [DECK_EJECTING] = { DECK_CMD_EJECT }, [DECK_OFF] = { DECK_CMD_POWER },
+                [DECK_EJECTED] = { DECK_CMD_EJECT }, [DECK_LOADING] = { DECK_CMD_EJECT },
+            };
+            struct deck_args a = tape_args(60, 5);
+            a.on = -1;
+            a.speed = 20000;
+            a.position_us = S(3700);
+            strcpy(a.look, "rental");
+            for (int i = 0; i < 2; i++) {
+                enum deck_cmd k = way[rows[r].mode][i];
+                if ((k != DECK_CMD_POWER || rows[r].mode == DECK_OFF) && (i == 0 || k != DECK_CMD_POWER) && rows[r].mode != DECK_STOP)
+                    assert_int_equal(press_with(&b, k, &a, NULL), VCR_OK);
+                pass(&b, i == 0 && rows[r].mode != DECK_EJECTED && rows[r].mode != DECK_LOADING ? 1.3 : 2);
+            }
+            if (rows[r].mode == DECK_EJECTING) { /* it is over by now: eject again */
+                assert_int_equal(press_with(&b, DECK_CMD_INSERT, &a, NULL), VCR_OK);
+                pass(&b, 2.1);
+                press(&b, DECK_CMD_EJECT);
+            }
+            if (rows[r].mode == DECK_LOADING)
+                assert_int_equal(press_with(&b, DECK_CMD_INSERT, &a, NULL), VCR_OK);
+            assert_mode(&b, rows[r].mode);
+            struct deck before = b.deck;
+            struct vcr_why why = { 0 };
+            enum vcr_err err = press_with(&b, c, &a, &why);
+            static const char *const slugs[] = { ['n'] = "/no-tape", ['m'] = "/not-in-this-mode", ['s'] = "/not-supported-by-deck" };
+            char expect = rows[r].takes[c];
+            if (rows[r].mode == DECK_OFF && c == DECK_CMD_INSERT)
+                expect = 'm';
+            if (expect == 'y') {
+                if (err != VCR_OK)
+                    fail_msg("%s in %s was refused: %s", deck_cmd_name(c), deck_mode_name(rows[r].mode), why.text);
+                assert_true(b.deck.snap.seq > before.snap.seq);
+            } else {
+                if (err != VCR_E_CONFLICT || strcmp(why.slug, slugs[(int)expect]) != 0)
+                    fail_msg("%s in %s: %d %s", deck_cmd_name(c), deck_mode_name(rows[r].mode), err, why.text);
+                assert_true(why.text[0]);
+                assert_memory_equal(&before, &b.deck, sizeof(before));
+            }
+        }
+    }
+}
+
+static void names_are_the_contract(void **state)
+{
+    enum deck_cmd c;
+    assert_true(deck_cmd_by_name("frame_advance", &c));
+    assert_int_equal(c, DECK_CMD_FRAME_ADVANCE);
+    assert_false(deck_cmd_by_name("Frame_advance", &c));
+    assert_false(deck_cmd_by_name("", &c));
+    char text[16];
+    deck_counter_text(S(754), text);
+    assert_string_equal(text, "0:12:34");
+    deck_counter_text(-5000000, text);
+    assert_string_equal(text, "-0:00:05");
+    deck_counter_text(INT64_MAX, text);
+    assert_true(strlen(text) < sizeof(text));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(loads_threads_locks_and_plays),
+        cmocka_unit_test(an_hour_passes_in_one_tick),
+        cmocka_unit_test(counter_agrees_with_position),
+        cmocka_unit_test(winds_a_t120_in_its_time),
+        cmocka_unit_test(winds_slowly_near_the_end),
+        cmocka_unit_test(stop_brakes_and_then_stands),
+        cmocka_unit_test(play_from_a_wind),
+        cmocka_unit_test(power_off_while_winding),
+        cmocka_unit_test(searches_by_hold_and_by_lock),
+        cmocka_unit_test(steps_and_slow),
+        cmocka_unit_test(seeks_by_winding),
+        cmocka_unit_test(memory_stops_the_wind_at_zero),
+        cmocka_unit_test(the_end_rewinds_repeats_or_stops),
+        cmocka_unit_test(a_still_protects_the_heads),
+        cmocka_unit_test(ejects_braking_first_and_takes_another),
+        cmocka_unit_test(autoplay_and_sleep),
+        cmocka_unit_test(the_display_shows_four_seconds),
+        cmocka_unit_test(stopping_rules_say_their_name),
+        cmocka_unit_test(every_key_in_every_mode),
+        cmocka_unit_test(names_are_the_contract),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
