@@ -13,6 +13,7 @@
 #include "base/packet.h"
 #include "base/why.h"
 
+enum { REEL_FRAGMENT_MAX_BYTES = 8 << 20, REEL_VIDEO_TIMESCALE = 120000 /* whole ticks for 23.976, 24, 25, 29.97, 30 fps and their doubles */ };
 enum reel_codec { REEL_H264, REEL_AAC, REEL_OPUS };
 struct reel_format {
     enum reel_codec codec;
@@ -20,6 +21,7 @@ struct reel_format {
     int width, height;           /* video */
     int sar_num, sar_den;        /* sample aspect */
     int channels, sample_rate;   /* audio */
+    int priming;                 /* audio: ticks at the start that the codec needs and nobody hears (an edit list skips them) */
     int bandwidth_bps;           /* peak over a fragment, for playlists; written at the end */
     int average_bps;
     bool pass_through;           /* WebRTC may send it unchanged: baseline or main, no reordering, level <= 3.1, <= 8 Mbit/s, key frame a second */
@@ -31,8 +33,9 @@ struct reel_format {
 /* ---- writing (vcr-ingest) ---- */
 struct reel_writer;
 enum vcr_err reel_writer_open(struct reel_writer **ret, const struct reel_format *format, struct io *file, struct io *index, struct vcr_why *why);
-/* One sample in decode order: Annex B (H.264) or a raw frame. Starts a new fragment at a key frame when the present one would pass 1 s (audio: at ~1 s).
- * Each fragment is one io_append. */
+/* One sample in decode order: Annex B (H.264) or a raw frame; dts rises strictly. Video starts a new fragment at the first key frame after 200 ms, audio after a
+ * second. Each fragment is one io_append of at most REEL_FRAGMENT_MAX_BYTES (VCR_E_TOO_LARGE beyond).
+ * A sample lasts until the next one's dts; duration_us counts for the last. */
 enum vcr_err reel_write(struct reel_writer *w, const uint8_t *data, size_t len, int64_t pts_us, int64_t dts_us, int64_t duration_us, bool key,
                         struct vcr_why *why);
 /* Writes the last fragment and the index; *ret_duration_us from samples. */
@@ -52,5 +55,5 @@ uint32_t reel_sample_at(const struct reel *r, int64_t at_us);
 uint32_t reel_key_at(const struct reel *r, uint32_t n);
 int64_t reel_sample_pts_us(const struct reel *r, uint32_t n);
 /* Sample n: Annex B with parameter sets before key frames, or a raw audio frame. Borrowed until the next call; pts from the reel's start. Keeps the fragment
- * last read in memory (at most 4 MiB). */
+ * last read in memory. */
 enum vcr_err reel_read(struct reel *r, uint32_t n, struct packet *ret, struct vcr_why *why);

@@ -14,13 +14,14 @@ struct reelidx_fragment {
     uint64_t offset;      /* of the moof in the reel */
     uint32_t size;        /* moof + mdat */
     uint32_t crc32;       /* of those bytes */
-    int64_t start_us;     /* presentation time of its first sample */
+    int64_t start_us;     /* presentation time of its first sample; negative while an audio codec primes, else they follow without gaps */
     uint32_t duration_us;
     uint32_t first_sample, sample_count;
     uint32_t key_size;    /* bytes from offset that hold moof and the key frame: the I-frame playlist's range */
 };
 struct reelidx_sample {
-    uint32_t pts_delta_us; /* from its fragment's start_us */
+    uint32_t pts_delta_us; /* from its fragment's start_us, below 2^31 */
+    bool key;
 };
 struct reelidx {
     uint8_t codec;         /* enum reel_codec */
@@ -42,3 +43,5 @@ void reelidx_write(struct buf *out, const struct reelidx *x);
 /* VCR_E_MALFORMED with the reason; free with reelidx_free. */
 enum vcr_err reelidx_parse(struct reelidx *ret, const uint8_t *bytes, size_t len, struct vcr_why *why);
 void reelidx_free(struct reelidx *x);
+/* CRC-32 (IEEE, as in zlib and PNG) of more bytes; crc 0 at the start. */
+uint32_t reelidx_crc32(uint32_t crc, const uint8_t *bytes, size_t len);

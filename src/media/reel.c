@@ -1,0 +1,247 @@
+/* media/reel.c - see reel.h: reading samples through the index. A fragment is read whole, its checksum and its boxes are checked before use. */
+#include "media/reel.h"
+
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/util.h"
+#include "wire/fmp4.h"
+#include "wire/reelidx.h"
+
+enum { INDEX_BYTES_MAX = 512 << 20, NONE = -1 };
+
+struct reel {
+    /* set by open, then read-only */
+    struct io *file;
+    struct reelidx idx;
+    struct reel_format format;
+    struct buf sets;      /* SPS and PPS with start codes */
+    /* the reader's own: the fragment last read */
+    int64_t loaded;       /* its number, NONE */
+    struct buf bytes;
+    struct fmp4_fragment fragment;
+    uint32_t at;          /* sample in the fragment that at_offset belongs to */
+    size_t at_offset;
+    struct buf sample;    /* the sample given out */
+};
+
+static const uint8_t START_CODE[4] = { 0, 0, 0, 1 };
+
+/* SPS and PPS out of the avcC. */
+static bool read_sets(struct buf *out, const uint8_t *avcc, size_t len)
+{
+    size_t at = 5;
+    for (int group = 0; group < 2; group++) {
+        if (at >= len)
+            return false;
+        int count = avcc[at++] & (group == 0 ? 31 : 255);
+        for (; count > 0; count--) {
+            if (len - at < 2 || len - at - 2 < rd16be(avcc + at))
+                return false;
+            size_t n = rd16be(avcc + at);
+            buf_add(out, START_CODE, sizeof(START_CODE));
+            buf_add(out, avcc + at + 2, n);
+            at += 2 + n;
+        }
+    }
+    return buf_ok(out);
+}
+
+static void fill_format(struct reel_format *f, const struct reelidx *x)
+{
+    *f = (struct reel_format){
+        .codec = (enum reel_codec)x->codec, .timescale = x->timescale, .width = x->width, .height = x->height, .sar_num = x->sar_num,
+        .sar_den = x->sar_den, .channels = x->channels, .sample_rate = (int)x->sample_rate, .bandwidth_bps = (int)VCR_MIN(x->bandwidth_bps, INT32_MAX),
+        .average_bps = (int)VCR_MIN(x->average_bps, INT32_MAX), .pass_through = x->pass_through, .config_len = x->config_len,
+    };
+    memcpy(f->config, x->config, x->config_len);
+    memcpy(f->codecs, x->codecs, sizeof(f->codecs));
+    if (x->fragment_count > 0 && x->fragments[0].start_us < 0)
+        f->priming = (int)((-x->fragments[0].start_us * x->timescale + 500000) / 1000000);
+}
+
+static enum vcr_err read_index(struct reel *r, struct io *index, struct vcr_why *why)
+{
+    uint64_t size = io_size(index);
+    uint8_t *bytes = size > 0 && size <= INDEX_BYTES_MAX ? malloc(size) : NULL;
+    if (!bytes)
+        return vcr_fail(why, size == 0 || size > INDEX_BYTES_MAX ? VCR_E_IO : VCR_E_NOMEM, "the reel's index has %llu bytes", (unsigned long long)size);
+    enum vcr_err err = io_pread_all(index, bytes, size, 0, why);
+    if (err == VCR_OK && reelidx_parse(&r->idx, bytes, size, why) != VCR_OK)
+        err = why ? (why->code = VCR_E_IO) : VCR_E_IO;
+    free(bytes);
+    return err;
+}
+
+enum vcr_err reel_open(struct reel **ret, struct io *file, struct io *index, struct vcr_why *why)
+{
+    struct reel *r = vcr_alloc(sizeof(*r));
+    r->file = file;
+    r->loaded = NONE;
+    buf_init(&r->sets, 1024);
+    buf_init(&r->bytes, REEL_FRAGMENT_MAX_BYTES + (1 << 20));
+    buf_init(&r->sample, REEL_FRAGMENT_MAX_BYTES + (1 << 20));
+    enum vcr_err err = read_index(r, index, why);
+    if (err != VCR_OK)
+        goto fail;
+    fill_format(&r->format, &r->idx);
+    if (r->idx.sample_count == 0 || (r->format.codec == REEL_H264) != (r->idx.samples != NULL) ||
+        (r->format.codec == REEL_H264 && !read_sets(&r->sets, r->idx.config, r->idx.config_len))) {
+        err = vcr_fail(why, VCR_E_IO, "the reel's index does not fit its codec");
+        goto fail;
+    }
+    *ret = r;
+    return VCR_OK;
+fail:
+    reel_close(&r);
+    return err;
+}
+
+void reel_close(struct reel **r)
+{
+    if (!*r)
+        return;
+    reelidx_free(&(*r)->idx);
+    buf_free(&(*r)->sets);
+    buf_free(&(*r)->bytes);
+    buf_free(&(*r)->sample);
+    free(*r);
+    *r = NULL;
+}
+
+const struct reel_format *reel_format(const struct reel *r) { return &r->format; }
+int64_t reel_duration_us(const struct reel *r) { return r->idx.duration_us; }
+uint32_t reel_sample_count(const struct reel *r) { return r->idx.sample_count; }
+
+/* The fragment that holds sample n; n is below sample_count. */
+static uint32_t fragment_of(const struct reel *r, uint32_t n)
+{
+    uint32_t lo = 0, hi = r->idx.fragment_count;
+    while (hi - lo > 1) {
+        uint32_t mid = lo + (hi - lo) / 2;
+        if (r->idx.fragments[mid].first_sample <= n)
+            lo = mid;
+        else
+            hi = mid;
+    }
+    return lo;
+}
+
+static int64_t pts_in(const struct reel *r, const struct reelidx_fragment *f, uint32_t n)
+{
+    if (r->idx.samples)
+        return f->start_us + r->idx.samples[n].pts_delta_us;
+    return f->start_us + (int64_t)(n - f->first_sample) * f->duration_us / f->sample_count;
+}
+
+int64_t reel_sample_pts_us(const struct reel *r, uint32_t n)
+{
+    n = VCR_MIN(n, r->idx.sample_count - 1);
+    return pts_in(r, &r->idx.fragments[fragment_of(r, n)], n);
+}
+
+uint32_t reel_sample_at(const struct reel *r, int64_t at_us)
+{
+    uint32_t lo = 0, hi = r->idx.fragment_count;
+    while (hi - lo > 1) {
+        uint32_t mid = lo + (hi - lo) / 2;
+        if (r->idx.fragments[mid].start_us <= at_us)
+            lo = mid;
+        else
+            hi = mid;
+    }
+    const struct reelidx_fragment *f = &r->idx.fragments[lo];
+    uint32_t best = f->first_sample;
+    for (uint32_t i = 1; i < f->sample_count; i++) {
+        int64_t pts = pts_in(r, f, f->first_sample + i);
+        if (pts <= at_us && pts >= pts_in(r, f, best))
+            best = f->first_sample + i;
+    }
+    return best;
+}
+
+uint32_t reel_key_at(const struct reel *r, uint32_t n)
+{
+    n = VCR_MIN(n, r->idx.sample_count - 1);
+    if (!r->idx.samples)
+        return n;
+    uint32_t first = r->idx.fragments[fragment_of(r, n)].first_sample;
+    while (n > first && !r->idx.samples[n].key)
+        n--;
+    return n;
+}
+
+static enum vcr_err load(struct reel *r, uint32_t number, struct vcr_why *why)
+{
+    const struct reelidx_fragment *f = &r->idx.fragments[number];
+    if (r->loaded == number)
+        return VCR_OK;
+    r->loaded = NONE;
+    buf_reset(&r->bytes);
+    void *room = buf_reserve(&r->bytes, f->size);
+    if (!room)
+        return vcr_fail(why, VCR_E_IO, "fragment %u: %u bytes are too many", number, f->size);
+    enum vcr_err err = io_pread_all(r->file, room, f->size, f->offset, why);
+    if (err != VCR_OK)
+        return err;
+    buf_commit(&r->bytes, f->size);
+    const uint8_t *bytes = (const uint8_t *)r->bytes.data;
+    if (reelidx_crc32(0, bytes, f->size) != f->crc32)
+        return vcr_fail(why, VCR_E_IO, "fragment %u is damaged: its checksum differs", number);
+    if (fmp4_parse_fragment(&r->fragment, bytes, f->size, NULL) != VCR_OK || r->fragment.count != f->sample_count)
+        return vcr_fail(why, VCR_E_IO, "fragment %u is damaged: its boxes do not fit", number);
+    r->loaded = number;
+    r->at = 0;
+    r->at_offset = 0;
+    return VCR_OK;
+}
+
+/* Length-prefixed NAL units to Annex B. */
+static bool to_annexb(struct buf *out, const uint8_t *p, size_t len)
+{
+    while (len > 0) {
+        if (len < 4 || rd32be(p) > len - 4)
+            return false;
+        size_t n = rd32be(p);
+        buf_add(out, START_CODE, sizeof(START_CODE));
+        buf_add(out, p + 4, n);
+        p += 4 + n;
+        len -= 4 + n;
+    }
+    return buf_ok(out);
+}
+
+enum vcr_err reel_read(struct reel *r, uint32_t n, struct packet *ret, struct vcr_why *why)
+{
+    if (n >= r->idx.sample_count)
+        return vcr_fail(why, VCR_E_INVALID, "sample %u of %u", n, r->idx.sample_count);
+    uint32_t number = fragment_of(r, n);
+    const struct reelidx_fragment *f = &r->idx.fragments[number];
+    enum vcr_err err = load(r, number, why);
+    if (err != VCR_OK)
+        return err;
+    uint32_t k = n - f->first_sample;
+    struct fmp4_sample s;
+    if (k < r->at)
+        r->at = 0, r->at_offset = 0;
+    for (; r->at < k; r->at++) {
+        fmp4_fragment_sample(&r->fragment, r->at, &s);
+        r->at_offset += s.size;
+    }
+    fmp4_fragment_sample(&r->fragment, k, &s);
+    const uint8_t *data = r->fragment.data + r->at_offset;
+    int64_t pts_us = pts_in(r, f, n);
+    *ret = (struct packet){ .track = PACKET_AUDIO, .flags = PACKET_KEY, .pts_us = pts_us, .tape_us = pts_us, .len = s.size, .data = data };
+    if (r->format.codec != REEL_H264)
+        return VCR_OK;
+    buf_reset(&r->sample);
+    if (s.key)
+        buf_add(&r->sample, r->sets.data, r->sets.len);
+    if (!to_annexb(&r->sample, data, s.size))
+        return vcr_fail(why, VCR_E_IO, "fragment %u is damaged: sample %u", number, k);
+    ret->track = PACKET_VIDEO;
+    ret->flags = s.key ? PACKET_KEY : 0;
+    ret->data = (const uint8_t *)r->sample.data;
+    ret->len = r->sample.len;
+    return VCR_OK;
+}

@@ -1,0 +1,225 @@
+/* wire/reelidx.c - see reelidx.h. One cursor reads, the buffer writes; both walk the same order. */
+#include "wire/reelidx.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/util.h"
+
+enum { VERSION = 1, FLAG_PASS_THROUGH = 1, HEAD_BYTES = 8, FRAGMENT_BYTES = 40, SAMPLE_BYTES = 4, CRC_BYTES = 4 };
+enum { FRAGMENTS_MAX = 1 << 22, SAMPLES_MAX = 1 << 26, CODECS = 3 };
+#define SAMPLE_KEY UINT32_C(0x80000000)
+
+uint32_t reelidx_crc32(uint32_t crc, const uint8_t *bytes, size_t len)
+{
+    static const uint32_t nibble[16] = {
+        0x00000000, 0x1db71064, 0x3b6e20c8, 0x26d930ac, 0x76dc4190, 0x6b6b51f4, 0x4db26158, 0x5005713c,
+        0xedb88320, 0xf00f9344, 0xd6d6a3e8, 0xcb61b38c, 0x9b64c2b0, 0x86d3d2d4, 0xa00ae278, 0xbdbdf21c,
+    };
+    crc = ~crc;
+    for (size_t i = 0; i < len; i++) {
+        crc ^= bytes[i];
+        crc = crc >> 4 ^ nibble[crc & 15];
+        crc = crc >> 4 ^ nibble[crc & 15];
+    }
+    return ~crc;
+}
+
+static void put16(struct buf *b, uint16_t v)
+{
+    uint8_t p[2];
+    wr16be(p, v);
+    buf_add(b, p, sizeof(p));
+}
+static void put32(struct buf *b, uint32_t v)
+{
+    uint8_t p[4];
+    wr32be(p, v);
+    buf_add(b, p, sizeof(p));
+}
+static void put64(struct buf *b, uint64_t v)
+{
+    uint8_t p[8];
+    wr64be(p, v);
+    buf_add(b, p, sizeof(p));
+}
+
+void reelidx_write(struct buf *out, const struct reelidx *x)
+{
+    size_t start = out->len;
+    buf_adds(out, "VCRX");
+    put16(out, VERSION);
+    put16(out, x->pass_through ? FLAG_PASS_THROUGH : 0);
+    put32(out, x->codec);
+    put32(out, x->timescale);
+    put32(out, x->bandwidth_bps);
+    put32(out, x->average_bps);
+    put16(out, x->width);
+    put16(out, x->height);
+    put16(out, x->sar_num);
+    put16(out, x->sar_den);
+    put16(out, x->channels);
+    put16(out, x->config_len);
+    put32(out, x->sample_rate);
+    buf_add(out, x->codecs, sizeof(x->codecs));
+    buf_add(out, x->config, x->config_len);
+    put32(out, x->init_size);
+    put64(out, (uint64_t)x->duration_us);
+    put32(out, x->fragment_count);
+    put32(out, x->sample_count);
+    put32(out, x->samples ? 1 : 0);
+    for (uint32_t i = 0; i < x->fragment_count; i++) {
+        const struct reelidx_fragment *f = &x->fragments[i];
+        put64(out, f->offset);
+        put64(out, (uint64_t)f->start_us);
+        put32(out, f->size);
+        put32(out, f->crc32);
+        put32(out, f->duration_us);
+        put32(out, f->first_sample);
+        put32(out, f->sample_count);
+        put32(out, f->key_size);
+    }
+    for (uint32_t i = 0; x->samples && i < x->sample_count; i++)
+        put32(out, (x->samples[i].pts_delta_us & ~SAMPLE_KEY) | (x->samples[i].key ? SAMPLE_KEY : 0));
+    if (buf_ok(out))
+        put32(out, reelidx_crc32(0, (const uint8_t *)out->data + start, out->len - start));
+}
+
+/* ---- reading ---- */
+struct cursor {
+    const uint8_t *p, *end;
+    bool short_read;
+};
+static const uint8_t *take(struct cursor *c, size_t n)
+{
+    static const uint8_t zero[8];
+    if (c->short_read || (size_t)(c->end - c->p) < n) {
+        c->short_read = true;
+        return n <= sizeof(zero) ? zero : NULL;
+    }
+    c->p += n;
+    return c->p - n;
+}
+static uint16_t get16(struct cursor *c) { return rd16be(take(c, 2)); }
+static uint32_t get32(struct cursor *c) { return rd32be(take(c, 4)); }
+static uint64_t get64(struct cursor *c) { return rd64be(take(c, 8)); }
+
+static enum vcr_err bad(struct vcr_why *why, const char *what) { return vcr_fail(why, VCR_E_MALFORMED, "reel index: %s", what); }
+
+static enum vcr_err get_head(struct cursor *c, struct reelidx *x, bool *ret_has_samples, struct vcr_why *why)
+{
+    if (get32(c) != UINT32_C(0x56435258))
+        return bad(why, "not a reel index");
+    if (get16(c) != VERSION)
+        return bad(why, "unknown version");
+    x->pass_through = (get16(c) & FLAG_PASS_THROUGH) != 0;
+    uint32_t codec = get32(c);
+    if (codec >= CODECS)
+        return bad(why, "unknown codec");
+    x->codec = (uint8_t)codec;
+    x->timescale = get32(c);
+    x->bandwidth_bps = get32(c);
+    x->average_bps = get32(c);
+    x->width = get16(c);
+    x->height = get16(c);
+    x->sar_num = get16(c);
+    x->sar_den = get16(c);
+    x->channels = get16(c);
+    x->config_len = get16(c);
+    x->sample_rate = get32(c);
+    const uint8_t *codecs = take(c, sizeof(x->codecs));
+    if (!codecs || codecs[sizeof(x->codecs) - 1] != 0)
+        return bad(why, "codec string");
+    memcpy(x->codecs, codecs, sizeof(x->codecs));
+    const uint8_t *config = x->config_len <= sizeof(x->config) ? take(c, x->config_len) : NULL;
+    if (!config)
+        return bad(why, "codec configuration");
+    memcpy(x->config, config, x->config_len);
+    x->init_size = get32(c);
+    x->duration_us = (int64_t)get64(c);
+    x->fragment_count = get32(c);
+    x->sample_count = get32(c);
+    uint32_t has = get32(c);
+    if (c->short_read)
+        return bad(why, "ends inside the header");
+    if (x->timescale == 0 || x->duration_us < 0 || has > 1)
+        return bad(why, "impossible header");
+    if (x->fragment_count > FRAGMENTS_MAX || x->sample_count > SAMPLES_MAX)
+        return bad(why, "too many fragments or samples");
+    *ret_has_samples = has == 1;
+    return VCR_OK;
+}
+
+/* Fragments lie one behind the other from init_size on, in bytes and in samples, and their times never go back. */
+static enum vcr_err get_fragments(struct cursor *c, struct reelidx *x, struct vcr_why *why)
+{
+    uint64_t offset = x->init_size;
+    uint32_t sample = 0;
+    int64_t start_us = INT64_MIN;
+    for (uint32_t i = 0; i < x->fragment_count; i++) {
+        struct reelidx_fragment *f = &x->fragments[i];
+        f->offset = get64(c);
+        f->start_us = (int64_t)get64(c);
+        f->size = get32(c);
+        f->crc32 = get32(c);
+        f->duration_us = get32(c);
+        f->first_sample = get32(c);
+        f->sample_count = get32(c);
+        f->key_size = get32(c);
+        if (f->offset != offset || f->first_sample != sample || f->sample_count == 0 || f->sample_count > x->sample_count - sample)
+            return bad(why, "fragments do not follow one another");
+        if (f->start_us < start_us || f->start_us < -INT64_C(10000000) || f->start_us > INT64_C(1) << 52)
+            return bad(why, "fragment times go back");
+        if (f->key_size > f->size || f->size == 0)
+            return bad(why, "fragment sizes");
+        offset += f->size;
+        sample += f->sample_count;
+        start_us = f->start_us;
+    }
+    return sample == x->sample_count ? VCR_OK : bad(why, "samples are missing");
+}
+
+enum vcr_err reelidx_parse(struct reelidx *ret, const uint8_t *bytes, size_t len, struct vcr_why *why)
+{
+    struct reelidx x = { 0 };
+    struct cursor c = { bytes, bytes + len, false };
+    bool has_samples = false;
+    if (len < HEAD_BYTES + CRC_BYTES)
+        return bad(why, "too short");
+    c.end -= CRC_BYTES;
+    enum vcr_err err = get_head(&c, &x, &has_samples, why);
+    if (err != VCR_OK)
+        return err;
+    uint64_t need = (uint64_t)x.fragment_count * FRAGMENT_BYTES + (has_samples ? (uint64_t)x.sample_count * SAMPLE_BYTES : 0);
+    if (need != (uint64_t)(c.end - c.p))
+        return bad(why, "length does not fit its counts");
+    if (reelidx_crc32(0, bytes, len - CRC_BYTES) != rd32be(c.end))
+        return bad(why, "checksum");
+    x.fragments = calloc(x.fragment_count + 1, sizeof(*x.fragments));
+    x.samples = has_samples ? calloc((size_t)x.sample_count + 1, sizeof(*x.samples)) : NULL;
+    if (!x.fragments || (has_samples && !x.samples)) {
+        err = vcr_fail(why, VCR_E_NOMEM, "reel index: no memory");
+        goto fail;
+    }
+    err = get_fragments(&c, &x, why);
+    if (err != VCR_OK)
+        goto fail;
+    for (uint32_t i = 0; has_samples && i < x.sample_count; i++) {
+        uint32_t v = get32(&c);
+        x.samples[i].pts_delta_us = v & ~SAMPLE_KEY;
+        x.samples[i].key = (v & SAMPLE_KEY) != 0;
+    }
+    *ret = x;
+    return VCR_OK;
+fail:
+    reelidx_free(&x);
+    return err;
+}
+
+void reelidx_free(struct reelidx *x)
+{
+    free(x->fragments);
+    free(x->samples);
+    x->fragments = NULL;
+    x->samples = NULL;
+}
