@@ -25,7 +25,7 @@ LAYERS = {
 LIBRARIES = {
     "uv.h": "base http session app deliver",
     "openssl": "deliver http store app wire",
-    "sodium.h": "app store wire",
+    "sodium.h": "app deliver store wire",
     "jansson.h": "api app",
     "sqlite3.h": "store/sqlite",
     "libavformat": "media", "libavcodec": "media", "libavfilter": "media", "libavutil": "media", "libswscale": "media", "libswresample": "media",

@@ -22,15 +22,20 @@ struct rtc_config {
     const char *public_address; /* comma-separated addresses for the candidates, NULL: the listen address (or every interface's for a wildcard) */
     int viewers_max;            /* 0: 2000 */
     int joins_per_s;            /* 0: 50; -1: no cap */
+    int offer_ms;               /* 0: 10 000; an offer lives so long without an answer, and an answer without a connection */
+    int consent_ms;             /* 0: 30 000; without a valid check from the viewer it is gone (RFC 7675) */
 };
 enum vcr_err rtc_open(struct rtc **ret, const struct rtc_config *config, struct vcr_why *why);
+/* All its streams must be closed. NULL is fine. */
 void rtc_close(struct rtc **r);
 int rtc_port(const struct rtc *r);
 
 /* On the sender thread; post a message, nothing else. */
 struct rtc_events {
-    void (*want_key)(void *arg);                       /* a viewer joined or sent PLI: coalesced to 4 a second */
+    /* A viewer sent PLI, or joined where no key frame younger than half a second could be replayed to it: coalesced to 4 a second. */
+    void (*want_key)(void *arg);
     void (*viewer_up)(void *arg, const char *peer_id);
+    /* For every offered viewer, connected or not, once; not from rtc_stream_close. */
     void (*viewer_gone)(void *arg, const char *peer_id, const char *reason);
     void *arg;
 };

@@ -1,0 +1,194 @@
+/* deliver/webrtc/internal.h - what the files of this folder share. All of it belongs to the sender thread, unless a group of fields says otherwise.
+ *
+ *   rtc.c     the public functions, the sender thread and its clock tick     viewer.c  viewers, their tables, STUN, joining and leaving
+ *   udp.c     the socket: batches in, batches out (sendmmsg, UDP_SEGMENT)    stream.c  packets in, the shared ring, pacing, RTP out, resends
+ *   dtls.c    certificate, handshake, keys                                   report.c  RTCP in and out */
+#pragma once
+#include <netinet/in.h>
+#include <stdatomic.h>
+
+#include <openssl/ssl.h>
+
+#include "deliver/webrtc/rtc.h"
+#include "wire/sdp.h"
+#include "wire/srtp.h"
+
+enum {
+    UFRAG_CHARS = 8,
+    PWD_CHARS = 24,
+    DTLS_MTU = 1200,
+    PAYLOAD_MAX = 1150,     /* + header 12 + extensions 12 + RTX 2 + tag 16 = 1192 */
+    RING_SLOTS = 4096,      /* payloads of a stream kept for resending and joining; a power of two */
+    RING_BYTES = 4 << 20,
+    RING_US = 2000000,      /* older ones go, unless they belong to the newest group of pictures */
+    PACKET_MAX = 2 << 20,
+    PENDING_MAX = 8 << 20,  /* bytes given to a stream that its sender thread has not taken yet */
+    TABLE_SLOTS = 4096,
+    TICK_MS = 20,
+    PACE_MS = 5,
+    PACE_PAYLOADS = 32,     /* to one viewer at once: 37 kB, with PACE_MS at most 60 Mbit/s */
+    LAG_PAYLOADS = 1024,    /* a viewer this far behind is taken to the newest key frame */
+    NACK_BYTES_PER_S = 250000,
+    NACK_BURST_BYTES = 125000,
+    KEY_EVERY_US = 250000,  /* asks for key frames: at most four a second */
+    KEY_FRESH_US = 500000,  /* who joins at a younger one need not ask for another */
+    REPORT_EVERY_US = 1000000,
+};
+
+/* ---- udp.c ---- */
+struct udp;
+enum vcr_err udp_open(struct udp **ret, const char *listen, struct vcr_why *why);
+void udp_close(struct udp **u);
+int udp_fd(const struct udp *u);
+int udp_port(const struct udp *u);
+/* Our host candidates: from public_address, or else the address listened on, or else every interface's. */
+enum vcr_err udp_candidates(const struct udp *u, const char *public_address, struct sdp_candidate out[SDP_CANDIDATES_MAX], int *ret_n,
+                            struct vcr_why *why);
+/* Room for one datagram of at most 1500 bytes, to be filled and committed. may_join: it can ride one segmented message with those before it to the same peer. */
+uint8_t *udp_reserve(struct udp *u);
+void udp_commit(struct udp *u, const struct sockaddr_in6 *to, size_t len, bool may_join);
+void udp_flush(struct udp *u);
+/* At once, past the batch. What is lost is lost. */
+void udp_send(struct udp *u, const struct sockaddr_in6 *to, const void *p, size_t len);
+typedef void (*udp_fn)(void *arg, uint8_t *p, size_t len, const struct sockaddr_in6 *from);
+void udp_receive(struct udp *u, udp_fn fn, void *arg);
+
+/* ---- the shared ring ---- */
+struct frame { /* one access unit, cut into payloads */
+    struct frame *next;
+    uint64_t first, end; /* its payload numbers */
+    int64_t at_us;
+    size_t bytes;
+    uint8_t data[];
+};
+struct slot {
+    const uint8_t *data; /* in its frame */
+    uint32_t ts;
+    uint16_t len;
+    bool marker;
+};
+struct rtc_stream {
+    /* set by open, then read-only */
+    struct rtc *rtc;
+    struct rtc_events events;
+    uint32_t video_ts0, audio_ts0;
+    /* any thread */
+    _Atomic(size_t) pending; /* bytes posted and not taken yet */
+    _Atomic(bool) overrun;   /* a packet was refused: video waits for a key frame */
+    /* the sender thread's own */
+    struct rtc_stream *next;
+    struct viewer *viewers;
+    struct frame *oldest, *newest;
+    size_t bytes;
+    uint64_t next_number;    /* of the next payload; those kept are [oldest->first, next_number) */
+    uint64_t key_number;     /* where the newest key frame starts */
+    uint64_t key_end;        /* and where it ends */
+    int64_t key_at_us;
+    bool has_key;
+    int64_t asked_us;        /* when want_key was last called */
+    bool wants_key;
+    struct slot slots[RING_SLOTS];
+};
+
+/* ---- viewers ---- */
+struct sender { /* one outgoing RTP stream of one viewer */
+    uint32_t ssrc, packets, octets;
+    uint64_t index; /* of its next packet: SRTP's 48 bits */
+};
+struct viewer {
+    /* set by the offer, then read-only */
+    struct rtc_stream *stream;
+    char peer_id[VCR_UUID_BYTES];
+    char ufrag[UFRAG_CHARS + 1], pwd[PWD_CHARS + 1];
+    int64_t offered_us;
+    /* the tables' own */
+    struct viewer *next, *next_ufrag, *next_tuple;
+    /* joining: the answer and the handshake may end in either order */
+    bool answered, checked, secured, playing;
+    struct sdp_answer answer;
+    int64_t answered_us, checked_us; /* last valid check: consent (RFC 7675) */
+    struct sockaddr_in6 peer;
+    bool bound; /* in the table of tuples */
+    SSL *ssl;
+    int64_t dtls_due_us;
+    const char *gone; /* why it is to be removed */
+    /* playing */
+    struct srtp *out, *in;
+    struct sender video, rtx, audio;
+    bool waits_key;
+    uint64_t base, base_index; /* payload number `base` went or goes out as index `base_index` */
+    uint64_t sent_to;          /* the next payload number */
+    int delay_ms;              /* least playout delay asked for: grows when loss shows */
+    int64_t delay_until_us;
+    int bad_reports;
+    int64_t keys_only_until_us;
+    int64_t nack_bytes, nack_at_us;
+    int64_t report_due_us;
+    /* for statistics */
+    double rtt_ms, loss, first_key_frame_ms;
+    int64_t bitrate_bps, window_us;
+    uint64_t window_bytes, packets_sent, nacked, resent, remb_bps;
+};
+
+struct rtc {
+    /* set by open, then read-only */
+    struct loop *loop;
+    struct udp *udp;
+    SSL_CTX *tls;
+    uint8_t fingerprint[SDP_DIGEST_BYTES];
+    uint8_t hash_key[16];
+    struct sdp_candidate candidates[SDP_CANDIDATES_MAX];
+    int candidates_n;
+    int viewers_max, joins_per_s;
+    int64_t offer_us, consent_us;
+    int64_t wall_offset_us; /* wall clock minus monotonic, taken once: a stepped clock must not bend the reports */
+    /* the sender thread's own */
+    uv_poll_t poll;
+    uv_timer_t timer;
+    int64_t now_us;
+    struct rtc_stream *streams;
+    int viewers;
+    int64_t join_credit_us, joined_us;
+    bool lagging; /* some viewer has payloads left to be paced out */
+    struct viewer *by_ufrag[TABLE_SLOTS], *by_tuple[TABLE_SLOTS];
+    const uint8_t *dtls_in; /* the datagram that OpenSSL may read now */
+    size_t dtls_in_len;
+};
+
+/* ---- viewer.c ---- */
+struct viewer *viewer_open(struct rtc_stream *s);
+void viewer_free(struct viewer *v);
+/* Says goodbye where it can be heard, tells the owner, frees. */
+void viewer_leave(struct viewer *v, const char *reason);
+/* Frees what is marked as gone. */
+void viewers_sweep(struct rtc *r);
+void viewer_answer(struct viewer *v, const struct sdp_answer *a);
+/* Begins to play when the answer is there and the handshake done. */
+void viewer_try_play(struct viewer *v);
+void viewer_tick(struct viewer *v);
+void viewer_datagram(void *rtc, uint8_t *p, size_t len, const struct sockaddr_in6 *from);
+
+/* ---- dtls.c ---- */
+enum vcr_err dtls_setup(struct rtc *r, struct vcr_why *why);
+void dtls_input(struct viewer *v, const uint8_t *p, size_t len);
+void dtls_tick(struct viewer *v);
+/* Whether the client's certificate is the one its answer named. */
+bool dtls_peer_matches(const struct viewer *v);
+bool dtls_keys(struct viewer *v);
+void dtls_close(struct viewer *v);
+
+/* ---- stream.c ---- */
+void stream_free(struct rtc_stream *s);
+void stream_take(struct rtc_stream *s, const struct packet *p);
+void stream_join(struct viewer *v);
+void stream_ask_key(struct rtc_stream *s);
+void stream_tick(struct rtc_stream *s);
+/* Sends what pacing let wait; true when more is left. */
+bool stream_pace(struct rtc_stream *s);
+void stream_resend(struct viewer *v, uint16_t seq);
+/* Makes sure the tick comes soon, or at all. */
+void rtc_arm(struct rtc *r);
+
+/* ---- report.c ---- */
+void report_send(struct viewer *v, bool bye);
+void report_input(struct viewer *v, uint8_t *p, size_t len);

@@ -1,0 +1,114 @@
+/* deliver/webrtc/report.c - RTCP: sender reports each second and BYE out; reception, NACK, PLI, FIR and REMB in.
+ *
+ * Both streams of a viewer carry one CNAME and reports on one clock, which is what keeps sound and picture together. */
+#include "deliver/webrtc/internal.h"
+
+#include "wire/rtcp.h"
+
+#define CNAME "vcr"
+enum {
+    NACKS_MAX = 256,            /* numbers taken from one datagram */
+    LOSS_SEEN = 2,              /* of 256: from here on a viewer is given time for resends */
+    DELAY_MS = 120,
+    DELAY_HOLD_US = 15000000,
+    LOSS_HEAVY = 90,            /* of 256: 35 % */
+    HEAVY_REPORTS = 3,          /* in a row: the viewer's line does not carry the stream */
+    KEYS_ONLY_US = 5000000,
+};
+static const int64_t ntp_epoch_s = 2208988800;
+
+/* 32.32 fixed-point seconds since 1900. */
+static uint64_t ntp_of(const struct rtc *r, int64_t mono_us)
+{
+    uint64_t us = (uint64_t)(mono_us + r->wall_offset_us);
+    return (us / 1000000 + (uint64_t)ntp_epoch_s) << 32 | (us % 1000000 << 32) / 1000000;
+}
+
+static size_t write_one(const struct viewer *v, const struct sender *s, uint32_t ts, uint8_t *out)
+{
+    const struct rtc *r = v->stream->rtc;
+    return rtcp_write_sr(out, &(struct rtcp_sender) { .ssrc = s->ssrc, .ntp = ntp_of(r, r->now_us), .ts = ts, .packets = s->packets, .octets = s->octets });
+}
+
+void report_send(struct viewer *v, bool bye)
+{
+    struct rtc *r = v->stream->rtc;
+    uint8_t *p = udp_reserve(r->udp);
+    size_t n = write_one(v, &v->video, v->stream->video_ts0 + (uint32_t)(r->now_us * 9 / 100), p);
+    if (v->answer.audio)
+        n += write_one(v, &v->audio, v->stream->audio_ts0 + (uint32_t)(r->now_us * 6 / 125), p + n);
+    n += rtcp_write_cname(p + n, v->video.ssrc, CNAME);
+    n += rtcp_write_cname(p + n, v->audio.ssrc, CNAME);
+    if (bye)
+        n += rtcp_write_bye(p + n, (uint32_t[]) { v->video.ssrc, v->audio.ssrc, v->rtx.ssrc }, 3);
+    n = srtp_seal_rtcp(v->out, p, n);
+    if (n)
+        udp_commit(r->udp, &v->peer, n, false);
+}
+
+/* A little loss: ask the player to keep some frames back, so that a resend comes in time. Heavy loss: key frames only for a while, for this viewer alone. */
+static void weigh_loss(struct viewer *v, uint8_t fraction)
+{
+    int64_t now_us = v->stream->rtc->now_us;
+    v->loss = fraction / 256.0;
+    if (fraction >= LOSS_SEEN) {
+        v->delay_ms = DELAY_MS;
+        v->delay_until_us = now_us + DELAY_HOLD_US;
+    } else if (now_us > v->delay_until_us) {
+        v->delay_ms = 0;
+    }
+    v->bad_reports = fraction >= LOSS_HEAVY ? v->bad_reports + 1 : 0;
+    if (v->bad_reports >= HEAVY_REPORTS) {
+        v->bad_reports = 0;
+        v->keys_only_until_us = now_us + KEYS_ONLY_US;
+    }
+}
+
+static void take_report(struct viewer *v, const struct rtcp_report *b)
+{
+    const struct rtc *r = v->stream->rtc;
+    if (b->ssrc != v->video.ssrc)
+        return;
+    weigh_loss(v, b->fraction_lost);
+    uint32_t rtt = (uint32_t)(ntp_of(r, r->now_us) >> 16) - b->lsr - b->dlsr; /* 1/65536 s */
+    if (b->lsr && rtt < 60u << 16)
+        v->rtt_ms = rtt * 1000.0 / 65536;
+}
+
+static void take_nacks(struct viewer *v, const struct rtcp_packet *p)
+{
+    uint16_t seq, mask;
+    int taken = 0;
+    for (int i = 0; taken < NACKS_MAX && rtcp_nack(p, i, &seq, &mask); i++) {
+        stream_resend(v, seq);
+        taken++;
+        for (int k = 0; k < 16; k++) {
+            if (mask >> k & 1) {
+                stream_resend(v, (uint16_t)(seq + 1 + k));
+                taken++;
+            }
+        }
+    }
+}
+
+static void take_packet(struct viewer *v, const struct rtcp_packet *p)
+{
+    struct rtcp_report block;
+    for (int i = 0; rtcp_report(p, i, &block); i++)
+        take_report(v, &block);
+    bool is_ours = rtcp_media_ssrc(p) == v->video.ssrc;
+    if (p->type == RTCP_RTPFB && p->count == RTCP_FB_NACK && is_ours)
+        take_nacks(v, p);
+    else if ((p->type == RTCP_PSFB && p->count == RTCP_FB_PLI && is_ours) || rtcp_fir(p, v->video.ssrc))
+        stream_ask_key(v->stream);
+    else
+        rtcp_remb(p, &v->remb_bps);
+}
+
+void report_input(struct viewer *v, uint8_t *bytes, size_t len)
+{
+    struct rtcp_packet p;
+    len = srtp_unseal_rtcp(v->in, bytes, len);
+    for (size_t at = 0; len && rtcp_next(bytes, len, &at, &p);)
+        take_packet(v, &p);
+}

@@ -1,0 +1,374 @@
+/* deliver/webrtc/rtc.c - see rtc.h: the public functions, the sender thread and its clock.
+ *
+ * Every public function becomes a message to the sender thread; those with a result wait for it, which takes as long as the batch being sent (well under a millisecond
+ * with a few hundred viewers). So nothing in this folder needs a lock. */
+#include "deliver/webrtc/internal.h"
+
+#include <assert.h>
+#include <pthread.h>
+#include <string.h>
+
+#include <sodium.h>
+
+#include "base/clock.h"
+
+enum { VIEWERS_MAX = 2000, JOINS_PER_S = 50, OFFER_MS = 10000, CONSENT_MS = 30000, SDP_BYTES = 8192 };
+
+/* ---- the sender thread ---- */
+
+/* Works off everything that is due; runs while there are viewers, faster while one is being paced. */
+static void on_tick(uv_timer_t *t)
+{
+    struct rtc *r = t->data;
+    bool more = false, wants_key = false;
+    r->now_us = clock_mono_us();
+    for (struct rtc_stream *s = r->streams; s; s = s->next) {
+        if (r->lagging)
+            more |= stream_pace(s);
+        stream_tick(s);
+        for (struct viewer *v = s->viewers; v; v = v->next)
+            viewer_tick(v);
+        wants_key |= s->wants_key;
+    }
+    udp_flush(r->udp);
+    viewers_sweep(r);
+    r->lagging = more;
+    if (r->viewers || wants_key)
+        uv_timer_start(&r->timer, on_tick, more ? PACE_MS : TICK_MS, 0);
+}
+
+void rtc_arm(struct rtc *r)
+{
+    uint64_t in_ms = r->lagging ? PACE_MS : TICK_MS;
+    if (!uv_is_active((uv_handle_t *)&r->timer) || uv_timer_get_due_in(&r->timer) > in_ms)
+        uv_timer_start(&r->timer, on_tick, in_ms, 0);
+}
+
+static void on_readable(uv_poll_t *p, int status, int events)
+{
+    struct rtc *r = p->data;
+    r->now_us = clock_mono_us();
+    udp_receive(r->udp, viewer_datagram, r);
+    udp_flush(r->udp);
+    viewers_sweep(r);
+}
+
+struct call {
+    struct loop_msg msg;
+    void (*fn)(struct call *c);
+    struct rtc *rtc;
+    pthread_mutex_t lock;
+    pthread_cond_t is_done;
+    bool done;
+    /* arguments and results of the calls below */
+    struct rtc_stream *stream;
+    const char *peer_id;
+    char *ret_peer_id;
+    struct buf sdp;
+    const struct sdp_answer *answer;
+    struct rtc_viewer_stats *stats;
+    int count;
+    enum vcr_err err;
+    struct vcr_why *why;
+};
+
+static void run_call(struct loop_msg *m)
+{
+    struct call *c = container_of(m, struct call, msg);
+    c->rtc->now_us = clock_mono_us();
+    c->fn(c);
+    udp_flush(c->rtc->udp);
+    viewers_sweep(c->rtc);
+    pthread_mutex_lock(&c->lock);
+    c->done = true;
+    pthread_cond_signal(&c->is_done);
+    pthread_mutex_unlock(&c->lock);
+}
+
+/* Runs fn on the sender thread and waits for it. */
+static void call_and_wait(struct rtc *r, struct call *c, void (*fn)(struct call *c))
+{
+    assert(!loop_is_mine(r->loop)); /* it would wait for itself */
+    c->rtc = r;
+    c->fn = fn;
+    c->msg.fn = run_call;
+    pthread_mutex_init(&c->lock, NULL);
+    pthread_cond_init(&c->is_done, NULL);
+    loop_post(r->loop, &c->msg);
+    pthread_mutex_lock(&c->lock);
+    while (!c->done)
+        pthread_cond_wait(&c->is_done, &c->lock);
+    pthread_mutex_unlock(&c->lock);
+    pthread_cond_destroy(&c->is_done);
+    pthread_mutex_destroy(&c->lock);
+}
+
+/* ---- open and close ---- */
+
+static void configure(struct rtc *r, const struct rtc_config *c)
+{
+    r->viewers_max = c->viewers_max ? c->viewers_max : VIEWERS_MAX;
+    r->joins_per_s = c->joins_per_s ? c->joins_per_s : JOINS_PER_S;
+    r->offer_us = INT64_C(1000) * (c->offer_ms ? c->offer_ms : OFFER_MS);
+    r->consent_us = INT64_C(1000) * (c->consent_ms ? c->consent_ms : CONSENT_MS);
+    r->now_us = clock_mono_us();
+    r->wall_offset_us = clock_wall_ms() * 1000 - r->now_us;
+    r->join_credit_us = 1000000; /* time saved up for joins, at most a second of it */
+    r->joined_us = r->now_us;
+    vcr_random(r->hash_key, sizeof(r->hash_key));
+}
+
+enum vcr_err rtc_open(struct rtc **ret, const struct rtc_config *config, struct vcr_why *why)
+{
+    struct rtc *r = vcr_alloc(sizeof(*r));
+    configure(r, config);
+    enum vcr_err err = udp_open(&r->udp, config->listen, why);
+    if (!err)
+        err = udp_candidates(r->udp, config->public_address, r->candidates, &r->candidates_n, why);
+    if (!err)
+        err = dtls_setup(r, why);
+    if (!err)
+        err = loop_open(&r->loop, "rtc-sender", why);
+    if (err)
+        goto fail;
+    uv_timer_init(loop_uv(r->loop), &r->timer);
+    int rc = uv_poll_init(loop_uv(r->loop), &r->poll, udp_fd(r->udp));
+    r->timer.data = r->poll.data = r;
+    if (rc == 0)
+        rc = uv_poll_start(&r->poll, UV_READABLE, on_readable);
+    err = rc ? vcr_fail(why, VCR_E_IO, "WebRTC socket: %s", uv_strerror(rc)) : loop_start(r->loop, why);
+    if (err)
+        goto fail;
+    *ret = r;
+    return VCR_OK;
+fail:
+    rtc_close(&r);
+    return err;
+}
+
+void rtc_close(struct rtc **rp)
+{
+    struct rtc *r = *rp;
+    if (!r)
+        return;
+    assert(!r->streams); /* their owners close them first */
+    if (r->loop) {
+        loop_stop(r->loop);
+        loop_join(r->loop);
+        if (r->timer.data) {
+            uv_close((uv_handle_t *)&r->timer, NULL);
+            if (r->poll.type == UV_POLL)
+                uv_close((uv_handle_t *)&r->poll, NULL);
+        }
+        loop_close(&r->loop);
+    }
+    SSL_CTX_free(r->tls);
+    udp_close(&r->udp);
+    free(r);
+    *rp = NULL;
+}
+
+int rtc_port(const struct rtc *r) { return udp_port(r->udp); }
+
+/* ---- streams ---- */
+
+static void do_stream_open(struct call *c)
+{
+    c->stream->next = c->rtc->streams;
+    c->rtc->streams = c->stream;
+}
+
+enum vcr_err rtc_stream_open(struct rtc *r, struct rtc_stream **ret, const struct rtc_events *events, struct vcr_why *why)
+{
+    struct rtc_stream *s = calloc(1, sizeof(*s));
+    if (!s)
+        return vcr_fail(why, VCR_E_NOMEM, "no memory for a stream");
+    s->rtc = r;
+    if (events)
+        s->events = *events;
+    s->video_ts0 = (uint32_t)vcr_random_u64();
+    s->audio_ts0 = (uint32_t)vcr_random_u64();
+    struct call c = { .stream = s };
+    call_and_wait(r, &c, do_stream_open);
+    *ret = s;
+    return VCR_OK;
+}
+
+static void do_stream_close(struct call *c)
+{
+    struct rtc_stream *s = c->stream, **p = &c->rtc->streams;
+    s->events = (struct rtc_events) { 0 }; /* its owner knows */
+    while (s->viewers)
+        viewer_leave(s->viewers, "the stream was closed");
+    while (*p != s)
+        p = &(*p)->next;
+    *p = s->next;
+    stream_free(s);
+}
+
+void rtc_stream_close(struct rtc_stream **s)
+{
+    if (!*s)
+        return;
+    struct call c = { .stream = *s };
+    call_and_wait((*s)->rtc, &c, do_stream_close);
+    *s = NULL;
+}
+
+struct delivery { /* a packet on its way to the sender thread */
+    struct loop_msg msg;
+    struct rtc_stream *stream;
+    struct packet packet;
+    uint8_t data[];
+};
+
+static void deliver(struct loop_msg *m)
+{
+    struct delivery *d = container_of(m, struct delivery, msg);
+    struct rtc_stream *s = d->stream;
+    atomic_fetch_sub(&s->pending, d->packet.len);
+    s->rtc->now_us = clock_mono_us();
+    stream_take(s, &d->packet);
+    free(d);
+}
+
+/* A sender thread that cannot keep up sees whole groups of pictures left out, not a growing queue. */
+static bool is_refused(struct rtc_stream *s, const struct packet *p)
+{
+    bool is_video = p->track == PACKET_VIDEO;
+    if (p->len == 0 || p->len > PACKET_MAX || atomic_load(&s->pending) + p->len > PENDING_MAX) {
+        if (is_video)
+            atomic_store(&s->overrun, true);
+        return true;
+    }
+    if (!is_video || !atomic_load(&s->overrun))
+        return false;
+    if (!(p->flags & PACKET_KEY))
+        return true;
+    atomic_store(&s->overrun, false);
+    return false;
+}
+
+void rtc_stream_send(struct rtc_stream *s, const struct packet *p)
+{
+    struct delivery *d = is_refused(s, p) ? NULL : malloc(sizeof(*d) + p->len);
+    if (!d)
+        return;
+    *d = (struct delivery) { .msg = { .fn = deliver }, .stream = s, .packet = *p };
+    memcpy(d->data, p->data, p->len);
+    d->packet.data = d->data;
+    atomic_fetch_add(&s->pending, p->len);
+    loop_post(s->rtc->loop, &d->msg);
+}
+
+/* ---- viewers ---- */
+
+static bool may_join(struct rtc *r)
+{
+    static const int64_t second_us = 1000000;
+    int64_t gained_us = r->now_us - r->joined_us;
+    if (r->viewers >= r->viewers_max)
+        return false;
+    if (r->joins_per_s < 0)
+        return true;
+    int64_t cost_us = second_us / r->joins_per_s;
+    r->join_credit_us = VCR_MIN(r->join_credit_us + gained_us, second_us);
+    r->joined_us = r->now_us;
+    if (r->join_credit_us < cost_us)
+        return false;
+    r->join_credit_us -= cost_us;
+    return true;
+}
+
+static void do_offer(struct call *c)
+{
+    struct rtc *r = c->rtc;
+    if (!may_join(r)) {
+        c->err = vcr_fail(c->why, VCR_E_BUSY, "too many viewers, or too many at once: try again in a second");
+        return;
+    }
+    struct viewer *v = viewer_open(c->stream);
+    memcpy(c->ret_peer_id, v->peer_id, VCR_UUID_BYTES);
+    sdp_write_offer(&c->sdp, &(struct sdp_offer) {
+                                 .session_id = vcr_random_u64(), .ufrag = v->ufrag, .pwd = v->pwd, .cname = "vcr", .fingerprint = r->fingerprint,
+                                 .video_ssrc = v->video.ssrc, .rtx_ssrc = v->rtx.ssrc, .audio_ssrc = v->audio.ssrc,
+                                 .candidates = r->candidates, .candidates_n = r->candidates_n });
+    rtc_arm(r);
+}
+
+enum vcr_err rtc_offer(struct rtc_stream *s, char ret_peer_id[VCR_UUID_BYTES], char **ret_sdp, struct vcr_why *why)
+{
+    struct call c = { .stream = s, .ret_peer_id = ret_peer_id, .why = why };
+    buf_init(&c.sdp, SDP_BYTES);
+    call_and_wait(s->rtc, &c, do_offer);
+    if (!c.err && !buf_ok(&c.sdp))
+        c.err = vcr_fail(why, VCR_E_INTERNAL, "the offer is over %d bytes", SDP_BYTES);
+    if (!c.err)
+        *ret_sdp = vcr_strndup(c.sdp.data, c.sdp.len);
+    buf_free(&c.sdp);
+    return c.err;
+}
+
+static struct viewer *find_peer(const struct rtc_stream *s, const char *peer_id)
+{
+    struct viewer *v = s->viewers;
+    while (v && (v->gone || strcmp(v->peer_id, peer_id) != 0))
+        v = v->next;
+    return v;
+}
+
+static void do_answer(struct call *c)
+{
+    struct viewer *v = find_peer(c->stream, c->peer_id);
+    if (!v)
+        c->err = vcr_fail(c->why, VCR_E_NOT_FOUND, "no such peer, or its offer has expired");
+    else if (v->answered)
+        c->err = vcr_fail(c->why, VCR_E_CONFLICT, "this offer was answered before");
+    else if (c->answer)
+        viewer_answer(v, c->answer);
+}
+
+enum vcr_err rtc_answer(struct rtc_stream *s, const char *peer_id, const char *sdp, struct vcr_why *why)
+{
+    struct sdp_answer answer;
+    enum vcr_err parsed = sdp_parse_answer(sdp, strlen(sdp), &answer, why);
+    struct vcr_why other = { 0 };
+    struct call c = { .stream = s, .peer_id = peer_id, .answer = parsed ? NULL : &answer, .why = &other };
+    call_and_wait(s->rtc, &c, do_answer);
+    if (c.err && why) /* an unknown peer is that, whatever the SDP is like */
+        *why = other;
+    return c.err ? c.err : parsed;
+}
+
+static void do_viewer_close(struct call *c)
+{
+    struct viewer *v = find_peer(c->stream, c->peer_id);
+    if (v)
+        viewer_leave(v, "closed by the server");
+}
+
+void rtc_viewer_close(struct rtc_stream *s, const char *peer_id)
+{
+    struct call c = { .stream = s, .peer_id = peer_id };
+    call_and_wait(s->rtc, &c, do_viewer_close);
+}
+
+static void do_viewers(struct call *c)
+{
+    int max = c->count;
+    c->count = 0;
+    for (const struct viewer *v = c->stream->viewers; v && c->count < max; v = v->next) {
+        struct rtc_viewer_stats *out = &c->stats[c->count++];
+        *out = (struct rtc_viewer_stats) {
+            .connected = v->playing, .rtt_ms = v->rtt_ms, .loss = v->loss, .bitrate_bps = v->bitrate_bps, .first_key_frame_ms = v->first_key_frame_ms,
+            .packets_sent = v->packets_sent, .nacked = v->nacked, .resent = v->resent };
+        memcpy(out->peer_id, v->peer_id, VCR_UUID_BYTES);
+    }
+}
+
+int rtc_viewers(struct rtc_stream *s, struct rtc_viewer_stats *out, int max)
+{
+    struct call c = { .stream = s, .stats = out, .count = max };
+    call_and_wait(s->rtc, &c, do_viewers);
+    return c.count;
+}
