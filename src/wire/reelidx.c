@@ -10,18 +10,32 @@ enum { VERSION = 1, FLAG_PASS_THROUGH = 1, HEAD_BYTES = 8, FRAGMENT_BYTES = 40, 
 enum { FRAGMENTS_MAX = 1 << 22, SAMPLES_MAX = 1 << 26, CODECS = 3 };
 #define SAMPLE_KEY UINT32_C(0x80000000)
 
+/* crc_of[k][b]: the remainder of byte b followed by k zero bytes, so that eight bytes go in one step: fragments are checked while sessions wait. */
+static uint32_t crc_of[8][256];
+
+__attribute__((constructor)) static void make_crc_table(void)
+{
+    for (uint32_t b = 0; b < 256; b++) {
+        uint32_t r = b;
+        for (int bit = 0; bit < 8; bit++)
+            r = r >> 1 ^ (r & 1 ? 0xedb88320 : 0);
+        crc_of[0][b] = r;
+    }
+    for (int k = 1; k < 8; k++)
+        for (int b = 0; b < 256; b++)
+            crc_of[k][b] = crc_of[k - 1][b] >> 8 ^ crc_of[0][crc_of[k - 1][b] & 255];
+}
+
 uint32_t reelidx_crc32(uint32_t crc, const uint8_t *bytes, size_t len)
 {
-    static const uint32_t nibble[16] = {
-        0x00000000, 0x1db71064, 0x3b6e20c8, 0x26d930ac, 0x76dc4190, 0x6b6b51f4, 0x4db26158, 0x5005713c,
-        0xedb88320, 0xf00f9344, 0xd6d6a3e8, 0xcb61b38c, 0x9b64c2b0, 0x86d3d2d4, 0xa00ae278, 0xbdbdf21c,
-    };
     crc = ~crc;
-    for (size_t i = 0; i < len; i++) {
-        crc ^= bytes[i];
-        crc = crc >> 4 ^ nibble[crc & 15];
-        crc = crc >> 4 ^ nibble[crc & 15];
+    for (; len >= 8; len -= 8, bytes += 8) {
+        uint32_t low = crc ^ ((uint32_t)bytes[0] | (uint32_t)bytes[1] << 8 | (uint32_t)bytes[2] << 16 | (uint32_t)bytes[3] << 24);
+        crc = crc_of[7][low & 255] ^ crc_of[6][low >> 8 & 255] ^ crc_of[5][low >> 16 & 255] ^ crc_of[4][low >> 24] ^ crc_of[3][bytes[4]] ^
+              crc_of[2][bytes[5]] ^ crc_of[1][bytes[6]] ^ crc_of[0][bytes[7]];
     }
+    for (; len > 0; len--, bytes++)
+        crc = crc >> 8 ^ crc_of[0][(crc ^ *bytes) & 255];
     return ~crc;
 }
 

@@ -197,6 +197,14 @@ static void nonsense_is_refused(void **state)
     reel_writer_close(&w);
 }
 
+static void the_checksum_is_the_common_one(void **state)
+{
+    static const uint8_t check[] = "123456789"; /* the check value that every table of CRCs gives */
+    assert_int_equal(reelidx_crc32(0, check, 9), 0xcbf43926);
+    for (size_t cut = 0; cut <= 9; cut++)
+        assert_int_equal(reelidx_crc32(reelidx_crc32(0, check, cut), check + cut, 9 - cut), 0xcbf43926);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -205,6 +213,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_flipped_bit_is_noticed_with_its_fragment, setup, teardown),
         cmocka_unit_test_setup_teardown(audio_keeps_its_priming, setup, teardown),
         cmocka_unit_test_setup_teardown(nonsense_is_refused, setup, teardown),
+        cmocka_unit_test(the_checksum_is_the_common_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
