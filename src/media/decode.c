@@ -45,6 +45,7 @@ enum vcr_err video_decoder_open(struct video_decoder **ret, struct vcr_why *why)
         goto fail;
     d->av->thread_count = 1;
     d->av->flags |= AV_CODEC_FLAG_LOW_DELAY;
+    d->av->log_level_offset = 64; /* what is wrong is said by our own errors */
     d->av->err_recognition = AV_EF_EXPLODE; /* a damaged unit is an error with a place, never a silent smear */
     if (avcodec_open2(d->av, codec, NULL) < 0)
         goto fail;
@@ -54,6 +55,8 @@ fail:
     video_decoder_close(&d);
     return vcr_fail(why, VCR_E_INTERNAL, "no H.264 decoder");
 }
+
+void video_decoder_silence(void) { av_log_set_level(AV_LOG_QUIET); }
 
 void video_decoder_close(struct video_decoder **d)
 {

@@ -23,6 +23,8 @@ void frame_unref(struct frame **f); /* NULL is fine */
 struct video_decoder;
 /* Loads the codec's tables, so that nothing needs to be opened later on. */
 enum vcr_err video_decoder_open(struct video_decoder **ret, struct vcr_why *why);
+/* libav* prints nothing from here on, in the whole process: for a sealed program, which may not even ask whether its standard error is a terminal. */
+void video_decoder_silence(void);
 void video_decoder_close(struct video_decoder **d);
 /* One access unit (Annex B) in, its picture out; the caller owns one reference. */
 enum vcr_err video_decode(struct video_decoder *d, const uint8_t *data, size_t len, struct frame **ret, struct vcr_why *why);
