@@ -1,0 +1,273 @@
+/* signal/schedule.c - what happens to each line of a field: how much signal the head finds, when the line starts, which track it is on, what is damaged.
+ *
+ * All of it follows from the place on the tape, the speed and the seed. Positions across tracks are in 1/65536 of a track pitch. */
+#include "signal/internal.h"
+
+const struct capstan_part capstan_part[CAPSTAN_PARTS] = { { 0.7, 0.5 }, { 2.9, 0.32 }, { 7.3, 0.18 } }; /* reels, idler, capstan shaft: estimated */
+
+enum { PITCH = 65536, BAR_BELOW_Q8 = 52, KILL_BELOW_Q8 = 90 };
+
+int64_t signal_field_us(const struct signal *s)
+{
+    return s->standard == SIGNAL_PAL ? 20000 : 16683;
+}
+
+int64_t signal_track(const struct signal *s, int64_t tape_us)
+{
+    if (tape_us < 0)
+        tape_us = 0;
+    return s->standard == SIGNAL_PAL ? (tape_us + 10000) / 20000 : (tape_us * 60 + 500500) / 1001000;
+}
+
+int schedule_switch_row(const struct signal *s)
+{
+    return s->height - (s->standard == SIGNAL_PAL ? 8 * s->height / 576 : 7 * s->height / 480);
+}
+
+uint32_t capstan_phase(uint64_t seed, int part, int64_t tape_us)
+{
+    uint64_t milli_turns_a_second = (uint64_t)(capstan_part[part].hz * 1000 + 0.5);
+    uint64_t whole = (uint64_t)tape_us % 1000000000u * milli_turns_a_second; /* exact over 1000 s, in 1e-9 turn; all rates divide that */
+    return (uint32_t)((whole % 1000000000u) * 4294967296u / 1000000000u) + (uint32_t)chance(seed, LAYER_CAPSTAN, (uint64_t)part, 0);
+}
+
+static int sine_q14(const struct signal *s, uint32_t phase)
+{
+    return s->sine[phase >> 22];
+}
+
+static bool is_search(const struct signal_field *f)
+{
+    return f->rate < 0 || f->rate > PITCH;
+}
+
+/* Where the head is against the nominal track at the top of the field. */
+static int64_t head_at_top(const struct signal *s, const struct signal_field *f)
+{
+    int64_t at = (int64_t)f->tracking_error_q8 * (PITCH / 256);
+    if (is_search(f)) {
+        int64_t turn = ((f->rate - PITCH) % (2 * PITCH)) * (f->field_index % (2 * PITCH));
+        return at + turn % (2 * PITCH);
+    }
+    if (f->rate < PITCH) { /* still and slow: half a bar, parked at the lower edge; it trembles a little */
+        int tremble = (int)(chance(s->seed, LAYER_STILL, (uint64_t)f->field_index, 0) & 1023) - 512;
+        return at + PITCH / 32 + tremble;
+    }
+    return at;
+}
+
+/* Pitches that the head crosses from top to bottom. */
+static int64_t head_crosses(const struct signal_field *f)
+{
+    return is_search(f) ? (int64_t)f->rate - PITCH : f->rate < PITCH ? -PITCH : 0;
+}
+
+static int64_t floor_div(int64_t a, int64_t b)
+{
+    return a >= 0 ? a / b : -((-a + b - 1) / b);
+}
+
+/* Number of the head's own track under it: own tracks are two pitches apart. */
+static int64_t own_track(int64_t at)
+{
+    return floor_div(at + PITCH, 2 * PITCH);
+}
+
+static int band_of(int64_t at, int64_t top)
+{
+    int64_t d = own_track(at) - own_track(top);
+    d = d < 0 ? -d : d;
+    return (int)VCR_MIN(d, SIGNAL_BANDS_MAX - 1);
+}
+
+int signal_bands(const struct signal *s, const struct signal_field *f, int64_t ret_tape_us[SIGNAL_BANDS_MAX])
+{
+    int lines = s->height / 2, n = 1;
+    ret_tape_us[0] = f->tape_us;
+    if (!is_search(f))
+        return 1;
+    int64_t top = head_at_top(s, f), crosses = head_crosses(f);
+    n = band_of(top + crosses * (lines - 1) / lines, top) + 1;
+    for (int i = 1; i < n; i++)
+        ret_tape_us[i] = VCR_MAX(f->tape_us + (crosses < 0 ? -2 : 2) * i * signal_field_us(s), 0);
+    return n;
+}
+
+/* Overlap of head and own track, 256: all of it. The head is a little wider than the pitch. */
+static int overlap_q8(int64_t at)
+{
+    int64_t off = at - own_track(at) * 2 * PITCH;
+    off = off < 0 ? -off : off;
+    return (int)VCR_CLAMP((PITCH - off) * 5 / (4 * 256), 0, 256);
+}
+
+static int16_t gain_with(int32_t gain, int rf_q8, int wear_16)
+{
+    int32_t g = gain * 256 / VCR_MAX(rf_q8, 24);
+    g += g * wear_16 / 24;
+    return (int16_t)VCR_MIN(g, 20000);
+}
+
+static int32_t ns_to_q8(const struct signal *s, int64_t ns)
+{
+    return (int32_t)(ns * 27 * s->width * 256 / 720 / 2000);
+}
+
+/* A value between -256 and 256 that wanders smoothly over knots. */
+static int32_t wander_q8(const struct signal *s, uint64_t track, int line, int knot_lines)
+{
+    int k = line / knot_lines, r = line % knot_lines;
+    int32_t a = (int32_t)(chance(s->seed, LAYER_DRUM, track, (uint64_t)k) & 511) - 256;
+    int32_t b = (int32_t)(chance(s->seed, LAYER_DRUM, track, (uint64_t)k + 1) & 511) - 256;
+    return a + (b - a) * r / knot_lines;
+}
+
+/* Time base: the drum's own error once a turn (each of the two heads shows one half of it), what the tape's tension adds, and a little of each line. */
+static void plan_time_base(struct signal *s, const struct signal_field *f, uint64_t track, uint64_t jitter_key)
+{
+    const struct signal_profile *p = &s->profile;
+    int lines = s->height / 2;
+    int32_t drift_ns = 0;
+    for (int i = 0; i < CAPSTAN_PARTS; i++) /* what is left of the capstan's error after the television's line oscillator followed it */
+        drift_ns += (int32_t)((int64_t)p->capstan_error_ppm * (int)(capstan_part[i].share * 256) / 256 *
+                              sine_q14(s, capstan_phase(s->seed, i, f->tape_us)) / 16384 / 24);
+    int32_t amplitude = p->jitter_line_ns * 5;
+    uint32_t drum = (uint32_t)(track & 1) << 31;
+    for (int l = 0; l < lines; l++) {
+        int32_t ns = drift_ns;
+        if (p->jitter_line_ns > 0) {
+            ns += amplitude * sine_q14(s, drum + (uint32_t)((uint64_t)l * 0x80000000u / (unsigned)lines)) / 16384;
+            ns += amplitude * wander_q8(s, jitter_key, l, 40) / 256;
+            /* neighbours differ by the rms of two independent values: 0.41 of a triangular one's half width, twice */
+            uint64_t h = chance(s->seed, LAYER_JITTER, jitter_key, (uint64_t)l);
+            int32_t own = (int32_t)(h & 1023) + (int32_t)(h >> 10 & 1023) - 1023;
+            ns += p->jitter_line_ns * own * 443 / 1024 / 256;
+        }
+        s->plan[l].shift_q8 = ns_to_q8(s, ns);
+    }
+}
+
+/* Adds a step of the time base that the television catches up with, e^(-n/12) lines. */
+static void plan_step(struct signal *s, int first, int32_t step_q8)
+{
+    int lines = s->height / 2;
+    int64_t now = (int64_t)step_q8 * 4096;
+    for (int l = VCR_MAX(first, 0); l < lines && (now > 4096 || now < -4096); l++) {
+        s->plan[l].shift_q8 += (int32_t)(now / 4096);
+        now -= now * 82 / 1024;
+    }
+}
+
+static void plan_rf(struct signal *s, const struct signal_field *f)
+{
+    int lines = s->height / 2, wear = VCR_CLAMP(f->wear_16, 0, 16);
+    int64_t top = head_at_top(s, f), crosses = head_crosses(f);
+    int last_band = 0;
+    for (int l = 0; l < lines; l++) {
+        struct line_plan *p = &s->plan[l];
+        int64_t at = top + crosses * l / lines;
+        int rf = overlap_q8(at);
+        p->band = (int16_t)(is_search(f) ? band_of(at, top) : 0);
+        p->noise_gain = gain_with(s->luma_noise_gain, rf, wear);
+        p->chroma_noise = gain_with(s->chroma_noise_gain, rf, wear);
+        p->colour_q8 = (int16_t)VCR_CLAMP((rf - KILL_BELOW_Q8 + 32) * 8, 0, 256);
+        p->snow_q8 = 0;
+        if (rf < 2 * BAR_BELOW_Q8) { /* ragged: lines near the threshold fall below it by chance */
+            int ragged = rf + (int)(chance(s->seed, LAYER_BAR, (uint64_t)f->field_index, (uint64_t)l) & 63) - 32;
+            p->snow_q8 = (int16_t)VCR_CLAMP((2 * BAR_BELOW_Q8 - ragged) * 256 / (BAR_BELOW_Q8 + 32), 0, 256);
+        }
+        if (p->band != last_band) { /* the next track starts lines at another time: 0.02 H in SP, half a line in LP */
+            static const int32_t step_ns[3] = { 1300, 9000, 1900 };
+            plan_step(s, l, ns_to_q8(s, step_ns[VCR_MIN(f->tape_speed, 2)] * (crosses < 0 ? -1 : 1)));
+            last_band = p->band;
+        }
+    }
+}
+
+static void plan_headswitch(struct signal *s, uint64_t jitter_key)
+{
+    if (s->profile.headswitch_step_ns <= 0)
+        return;
+    int first = schedule_switch_row(s) / 2, lines = s->height / 2;
+    int32_t step = ns_to_q8(s, s->profile.headswitch_step_ns);
+    step += step * ((int)(chance(s->seed, LAYER_DRUM, jitter_key, 999) & 63) - 32) / 256;
+    int32_t now = step;
+    for (int l = first; l < lines; l++) { /* the oscillator turns towards the new head's timing */
+        s->plan[l].shift_q8 += now;
+        now -= now / 8;
+        s->plan[l].noise_gain = (int16_t)VCR_MIN(s->plan[l].noise_gain * (l - first < 2 ? 4 : 2), 20000);
+        s->plan[l].colour_q8 = (int16_t)(s->plan[l].colour_q8 * (l - first < 2 ? 1 : 3) / 4);
+    }
+    if (s->luma_noise_gain)
+        s->plan[first].snow_q8 = (int16_t)VCR_MAX(s->plan[first].snow_q8, 110);
+}
+
+/* The servo is not there yet: the picture rolls and tears, the heads cross tracks. */
+static void plan_unlocked(struct signal *s, const struct signal_field *f)
+{
+    int lines = s->height / 2;
+    int32_t loose = VCR_CLAMP(65536 - f->lock_q16, 0, 65536);
+    s->roll_rows = 0;
+    if (!loose)
+        return;
+    uint64_t field = (uint64_t)f->field_index;
+    int32_t rolled = (int32_t)((int64_t)loose * loose / 65536 * s->height / 65536 * 2);
+    s->roll_rows = (int)(((uint64_t)rolled + (chance(s->seed, LAYER_LOCK, field, 1) & 7) * (unsigned)loose / 65536) % (unsigned)s->height) & ~1;
+    uint32_t phase = (uint32_t)(field * 0x23456789u);
+    int32_t tear = (int32_t)(ns_to_q8(s, 9000) * (int64_t)loose / 65536);
+    uint32_t bar = (uint32_t)(field * 0x1c71c71cu); /* a noise bar that passes as the head crosses tracks */
+    for (int l = 0; l < lines; l++) {
+        struct line_plan *p = &s->plan[l];
+        uint64_t h = chance(s->seed, LAYER_LOCK, field, (uint64_t)l + 16);
+        p->shift_q8 += (int32_t)((int64_t)tear * sine_q14(s, phase + (uint32_t)l * (0xA0000000u / (unsigned)lines)) / 16384);
+        p->shift_q8 += (int32_t)(((int64_t)(h & 255) - 128) * tear / 128 / 24);
+        int32_t near = sine_q14(s, bar + (uint32_t)l * (0xffffffffu / (unsigned)lines)) - 16384 + loose / 2;
+        int32_t snow = near > 0 ? near / 32 : 0;
+        snow += loose > 40000 ? (loose - 40000) / 100 : 0;
+        snow += (int32_t)(h >> 8 & 63) * (snow > 0 ? 1 : 0);
+        p->snow_q8 = (int16_t)VCR_CLAMP(p->snow_q8 + snow, 0, 256);
+        p->noise_gain = (int16_t)VCR_MIN(p->noise_gain + p->noise_gain * (loose / 64) / 512, 20000);
+        p->colour_q8 = (int16_t)(p->colour_q8 * VCR_CLAMP((f->lock_q16 - 36000) / 64, 0, 256) / 256);
+    }
+}
+
+/* Damage of one track. A flaw begins on some track and reaches over up to four; it crosses them at a slant, 1.5 lines a track. */
+static void add_dropouts(struct signal *s, int64_t track, int band, int wear_16)
+{
+    enum { SLOTS = 60, REACH = 4 };
+    int lines = s->height / 2;
+    /* events a slot, Q32: a minute has 3600 (3000) fields; 2.5 is the mean reach */
+    uint64_t per_minute = (uint64_t)s->profile.dropout_per_minute * (unsigned)(16 + wear_16 * 12) / 16;
+    uint64_t limit = per_minute * 4294967296u * 2 / 5 / ((s->standard == SIGNAL_PAL ? 3000u : 3596u) * SLOTS);
+    for (int reach = 0; reach < REACH; reach++) {
+        for (int slot = 0; slot < SLOTS && s->dropouts < DROPOUTS_MAX; slot++) {
+            uint64_t h = chance(s->seed, LAYER_DROPOUT, (uint64_t)(track - reach), (uint64_t)slot);
+            if ((uint32_t)h >= limit || (int)(h >> 32 & 3) < reach)
+                continue;
+            uint64_t more = mix64(h);
+            int line = slot * lines / SLOTS + (int)(more & 0xff) * lines / SLOTS / 256 + reach * 3 / 2;
+            int u = (int)(more >> 8 & 0xff), length = 200 + u * u * u / 14000; /* 15 us, the few long ones 100 us */
+            int x = (int)((more >> 20 & 0xffff) * (unsigned)(s->width + 138) >> 16) + reach * 3;
+            if (line < lines && s->plan[line].band == band)
+                s->dropout[s->dropouts++] = (struct dropout) { line, x, length * s->width / 720, (uint32_t)(more >> 36) };
+        }
+    }
+}
+
+void schedule_field(struct signal *s, const struct signal_field *f)
+{
+    int64_t track = signal_track(s, f->tape_us), place[SIGNAL_BANDS_MAX];
+    uint64_t jitter_key = (uint64_t)track;
+    if (f->rate != PITCH || f->lock_q16 < 65536)
+        jitter_key = mix64(jitter_key ^ (uint64_t)f->field_index << 20);
+    plan_time_base(s, f, (uint64_t)track, jitter_key);
+    plan_rf(s, f);
+    plan_headswitch(s, jitter_key);
+    plan_unlocked(s, f);
+    s->dropouts = 0;
+    if (s->profile.dropout_per_minute > 0) {
+        int n = signal_bands(s, f, place);
+        for (int i = 0; i < n; i++)
+            add_dropouts(s, signal_track(s, place[i]), i, VCR_CLAMP(f->wear_16, 0, 16));
+    }
+}

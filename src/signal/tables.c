@@ -1,0 +1,183 @@
+/* signal/tables.c - everything that is computed once: filters to their -3 dB points, noise of the right colour, weights of the sub-sample shift.
+ *
+ * Floating point lives here and only here; what comes out is rounded to int16, and the pictures are made from that. */
+#include <math.h>
+
+#include "signal/internal.h"
+
+static const double luma_hz = 13.5e6, chroma_hz = 6.75e6;
+
+/* Amplitude at f (turns a sample) of the symmetric filter k, k[0] the centre. */
+static double amplitude(const double *k, int half, double f)
+{
+    double sum = k[0];
+    for (int j = 1; j <= half; j++)
+        sum += 2 * k[j] * cos(2 * M_PI * f * j);
+    return sum;
+}
+
+static void windowed_sinc(double *k, int half, double cut)
+{
+    double sum = 0;
+    for (int j = 0; j <= half; j++) {
+        k[j] = (j ? sin(2 * M_PI * cut * j) / (M_PI * j) : 2 * cut) * (0.54 + 0.46 * cos(M_PI * j / (half + 1)));
+        sum += j ? 2 * k[j] : k[j];
+    }
+    for (int j = 0; j <= half; j++)
+        k[j] /= sum;
+}
+
+/* The filter whose response is -3 dB at f, found by halving: a short window moves the corner, so the sinc's own corner is not it. */
+static void low_pass(double *k, int half, double f)
+{
+    double low = 0.0005, high = 0.4999;
+    for (int i = 0; i < 40; i++) {
+        double cut = (low + high) / 2;
+        windowed_sinc(k, half, cut);
+        if (amplitude(k, half, f) < M_SQRT1_2)
+            low = cut;
+        else
+            high = cut;
+    }
+}
+
+/* To Q16 with the sum exact, so that flat areas keep their level. */
+static void to_q16(const double *k, int half, int16_t *q)
+{
+    int sum = 0;
+    for (int j = 1; j <= half; j++) {
+        q[j] = (int16_t)lrint(k[j] * 65536);
+        sum += 2 * q[j];
+    }
+    q[0] = (int16_t)((65536 - sum) / 2);
+}
+
+/* FM noise rises with frequency (triangular); the de-emphasis (1.3 us, X = 4) turns it down above 120 kHz, by a shelf. Power at f hertz. */
+static double fm_noise_power(double f)
+{
+    double w = 2 * M_PI * f * 1.3e-6;
+    return f * f * (1 + w * w / 16) / (1 + w * w);
+}
+
+/* ITU-R Rec. 567 unified weighting network, power. */
+static double weighting_power(double f)
+{
+    const double a = 4.5, w = 2 * M_PI * f * 245e-9;
+    return (1 + (w / a) * (w / a)) / (1 + (1 + 1 / a) * (1 + 1 / a) * w * w);
+}
+
+/* rms of the noise as it is over its weighted rms to 5 MHz. */
+static double unweighted_ratio(const double *k, int half)
+{
+    double all = 0, weighted = 0;
+    for (double f = 5e3; f < luma_hz / 2; f += 1e4) {
+        double h = k ? amplitude(k, half, f / luma_hz) : 1, p = fm_noise_power(f) * h * h;
+        all += p;
+        weighted += f <= 5e6 ? p * weighting_power(f) : 0;
+    }
+    return sqrt(all / weighted);
+}
+
+static double gaussian(uint64_t n)
+{
+    uint64_t h1 = mix64(2 * n), h2 = mix64(2 * n + 1);
+    int64_t a = -6 * 32768;
+    for (int j = 0; j < 3; j++)
+        a += (int64_t)((h1 >> 16 * j & 0xffff) + (h2 >> 16 * j & 0xffff));
+    return (double)a / 46341.0; /* six uniform values: rms 0.7071 of 65536 */
+}
+
+/* Fills table with filtered noise of NOISE_RMS. before: how far the filter reaches. */
+static void shape_noise(int16_t *table, int n, uint64_t stream, const double *k, int half, bool fm)
+{
+    double raw[2 * CHROMA_HALF + 1] = { 0 };
+    double deemphasised = 0, last = 0, power = 0;
+    const double pole = exp(-1 / (luma_hz * 1.3e-6));
+    int taps = 2 * half + 1;
+    for (int pass = 0; pass < 2; pass++) {
+        double scale = pass ? NOISE_RMS / sqrt(power / n) : 1;
+        deemphasised = last = 0;
+        for (int i = -taps - 64; i < n; i++) {
+            double x = gaussian(stream + (uint64_t)(i + 1000));
+            if (fm) {
+                double d = x - last; /* a differentiator: amplitude in proportion to frequency */
+                last = x;
+                deemphasised = pole * deemphasised + (1 - pole) * d;
+                x = 0.25 * d + 0.75 * deemphasised;
+            }
+            for (int j = taps - 1; j > 0; j--)
+                raw[j] = raw[j - 1];
+            raw[0] = x;
+            double sum = k[0] * raw[half];
+            for (int j = 1; j <= half; j++)
+                sum += k[j] * (raw[half - j] + raw[half + j]);
+            if (i < 0)
+                continue;
+            if (pass)
+                table[i] = (int16_t)lrint(VCR_CLAMP(sum * scale, -32000, 32000));
+            else
+                power += sum * sum;
+        }
+    }
+}
+
+static int32_t noise_gain(int32_t db10, double ratio)
+{
+    if (db10 <= 0)
+        return 0;
+    double rms = 219 * pow(10, -db10 / 200.0) * ratio * (1 << LINE_SHIFT);
+    return (int32_t)lrint(VCR_CLAMP(rms / NOISE_RMS * 65536, 0, 12000));
+}
+
+void tables_profile(struct signal *s)
+{
+    static const double speed_mtf[3] = { 1, 0.92, 0.80 }; /* SP LP EP: 240, 220, 192 lines; LP and EP weakly sourced */
+    const struct signal_profile *p = &s->profile;
+    const double scale = 720.0 / s->width; /* megahertz belong to the line, whatever number of samples it has */
+    const double flat_luma[LUMA_HALF + 1] = { 1 }, flat_chroma[CHROMA_HALF + 1] = { 1 };
+    double k[CHROMA_HALF + 1];
+    for (int i = 2; i >= 0 && p->luma_mtf_khz > 0; i--) { /* SP last: the noise is shaped by it */
+        double f = VCR_CLAMP(p->luma_mtf_khz * 1e3 * speed_mtf[i] * scale / luma_hz, 0.03, 0.45);
+        low_pass(k, LUMA_HALF, f);
+        to_q16(k, LUMA_HALF, s->luma_fir[i]);
+    }
+    const double *luma = p->luma_mtf_khz > 0 ? k : flat_luma;
+    s->luma_noise_gain = noise_gain(p->noise_luma_db10, unweighted_ratio(luma, LUMA_HALF));
+    shape_noise(s->luma_noise, NOISE_SAMPLES + SIGNAL_WIDTH_MAX, 1u << 20, luma, LUMA_HALF, true);
+    const double *chroma = flat_chroma;
+    if (p->chroma_bandwidth_khz > 0) {
+        low_pass(k, CHROMA_HALF, VCR_CLAMP(p->chroma_bandwidth_khz * 1e3 * scale / chroma_hz, 0.03, 0.45));
+        to_q16(k, CHROMA_HALF, s->chroma_fir);
+        chroma = k;
+    }
+    s->chroma_noise_gain = noise_gain(p->noise_chroma_db10, 1);
+    shape_noise(s->chroma_noise, NOISE_SAMPLES + SIGNAL_WIDTH_MAX, 5u << 20, chroma, CHROMA_HALF, false);
+    /* x + g (x - mean of the samples two away): 1 + g (1 - cos) at 2 MHz */
+    double at_2mhz = 1 - cos(2 * 2 * M_PI * VCR_MIN(2e6 * scale / luma_hz, 0.24));
+    s->peaking_q15 = (int32_t)lrint(VCR_CLAMP((pow(10, p->peaking_db10 / 200.0) - 1) / at_2mhz * 32768, 0, 32000));
+}
+
+/* Catmull-Rom at f/256, Q15, the sum exactly 32768 less the one that does not fit. */
+static void cubic_weights(int16_t c[4], int f)
+{
+    double t = f / 256.0, t2 = t * t, t3 = t2 * t;
+    c[0] = (int16_t)lrint(32767 * (-t + 2 * t2 - t3) / 2);
+    c[2] = (int16_t)lrint(32767 * (t + 4 * t2 - 3 * t3) / 2);
+    c[3] = (int16_t)lrint(32767 * (-t2 + t3) / 2);
+    c[1] = (int16_t)(32767 - c[0] - c[2] - c[3]);
+}
+
+void tables_open(struct signal *s)
+{
+    for (int f = 0; f < 256; f++)
+        cubic_weights(s->cubic[f], f);
+    for (int i = 0; i < 1024; i++)
+        s->sine[i] = (int16_t)lrint(16384 * sin(2 * M_PI * i / 1024));
+    double y = 0, z = 0;
+    for (int i = 0; i < SNOW_SAMPLES + SIGNAL_WIDTH_MAX; i++) { /* the noise of a demodulator without carrier: grey, with sparks of both signs */
+        double x = gaussian((9u << 20) + (uint64_t)i);
+        y += 0.55 * (x - y);
+        z += 0.10 * (x - z);
+        s->snow[i] = (uint8_t)lrint(VCR_CLAMP(96 + 62 * y + 46 * z, 16, 235));
+    }
+}
