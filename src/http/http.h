@@ -8,6 +8,7 @@
  * Lifetime the handler holds the request from begin until its answer is complete; after http_send* it must not touch it. When the client
  *          goes away first, on_gone (if set) is called once and later http_send* calls are silently dropped: the struct stays valid until the handler has
  *          answered (or, for a stream, http_sse_end was called), so a pool's done function can always answer safely.
+ *          A client that only shut its sending side is answered, unless on_gone is set or it is a stream: then it counts as gone.
  * HTTP/2   will sit behind the same struct http_req (streams instead of connections): nothing here shows the wire. */
 #pragma once
 #include <stdbool.h>
@@ -22,7 +23,7 @@
 struct http_server;
 struct http_req;
 
-enum http_method { HTTP_GET, HTTP_HEAD, HTTP_POST, HTTP_PUT, HTTP_PATCH, HTTP_DELETE, HTTP_OPTIONS, HTTP_METHODS };
+enum http_method { HTTP_GET, HTTP_HEAD, HTTP_POST, HTTP_PUT, HTTP_PATCH, HTTP_DELETE, HTTP_OPTIONS, HTTP_METHODS /* any other */ };
 const char *http_method_name(enum http_method m);
 
 enum { HTTP_PARAMS_MAX = 4, HTTP_PARAM_BYTES = 256 };
@@ -43,12 +44,13 @@ struct http_config {
     /* limits; 0 takes the default named here */
     int header_timeout_ms;         /* 10 000: whole header */
     int idle_timeout_ms;           /* 75 000: keep-alive and stalled writing */
-    int body_min_bytes_per_s;      /* 1024, measured after 10 s */
+    int body_min_bytes_per_s;      /* 1024, measured over each stretch of body_grace_ms; a paused body is not measured */
+    int body_grace_ms;             /* 10 000 */
     int connections_max;           /* 20 000 */
     int connections_per_ip;        /* 64 (IPv6: per /64); -1: no cap */
     /* Called (on a loop thread) for what the core answers by itself (400, 404, 405, 408, 413, 431, 501, 503 ...): writes the body. */
     void (*error_body)(struct http_req *r, int status, const char *detail, struct buf *body, const char **content_type);
-    /* Called after each response, for the access log and metrics. status 0: the client left before the answer. */
+    /* Called (on a loop thread) after each response, for the access log and metrics. status 0: the client left before the answer. */
     void (*on_done)(struct http_req *r, int status, uint64_t bytes_sent, int64_t took_us);
 };
 
@@ -87,11 +89,12 @@ void *http_req_own(struct http_req *r);
 void http_req_on_gone(struct http_req *r, void (*fn)(struct http_req *r));
 bool http_req_gone(const struct http_req *r);
 
-/* ---- the body: choose one ---- */
-/* Whole, in memory. Longer than max: the core answers 413 itself and done is not called. done: on the loop thread. */
+/* ---- the body: choose one, as the last thing in a function: the request may be gone when the call returns ---- */
+/* Whole, in memory. Longer than max, or cut by the client: the core sees to all (413) and done is not called. body is valid until the request is freed. */
 void http_body_read(struct http_req *r, size_t max_bytes, void (*done)(struct http_req *r, const char *body, size_t len));
 /* As it comes. data may return false to pause (back-pressure); http_body_resume goes on. A body longer than max_bytes answers 413 at once (by its
- * Content-Length before anything is read) and calls end with complete = false. end: exactly once; complete = false when the client cut it. */
+ * Content-Length before anything is read) and calls end with complete = false. end: once, unless the handler answered before; complete = false: cut by the client,
+ * or refused by the core (413, 408, 400). The handler then still answers once, now or later: that lets the request go, nothing is sent. */
 struct http_body_sink {
     bool (*data)(struct http_req *r, const uint8_t *bytes, size_t len);
     void (*end)(struct http_req *r, bool complete);
