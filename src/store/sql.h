@@ -6,6 +6,8 @@
  * SQL      parameters are $1…$n, bound by position and type (the adapter rewrites them for SQLite); times are BIGINT milliseconds; booleans are
  *          read with sql_bool; RETURNING is fine; what differs between the engines is asked of sql_engine.
  * Bounds   a queue of 512 jobs (VCR_E_BUSY beyond), a deadline of 2 s by default while waiting (VCR_E_TIMEOUT).
+ * Failure  after a statement that failed nothing more runs in its transaction (each answers that error), and it is rolled back even if work returns VCR_OK: look
+ *          first, or use ON CONFLICT, instead of trying and going on.
  * Errors   a broken UNIQUE is VCR_E_CONFLICT, a broken reference VCR_E_CONFLICT with slug "/reference", a lost server VCR_E_BUSY, a full disk VCR_E_FULL; all else VCR_E_IO.
  * Threads  sql_submit: any. A struct sql_tx lives only inside its work function. */
 #pragma once
@@ -83,5 +85,5 @@ enum vcr_err sql_run(struct sql_db *db, enum sql_mode mode, enum vcr_err (*work)
  * data directory that another process uses ("in use"). */
 enum vcr_err sql_open(struct sql_db **ret, const char *url, const char *data_dir, struct vcr_why *why);
 void sql_close(struct sql_db **db);
-/* A cheap round trip (on the pool): for readiness. */
+/* A cheap round trip on a reader, waited for as by sql_run: for readiness. On a pool thread a READ job that runs is itself the proof. */
 bool sql_alive(struct sql_db *db);
