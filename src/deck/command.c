@@ -366,13 +366,12 @@ enum vcr_err deck_command(struct deck *d, enum deck_cmd cmd, const struct deck_a
     const struct key *key = &keys[cmd];
     if (!is_taken(d, key))
         return refuse(d, key, why);
-    char reason[sizeof(d->stop_reason)];
-    memcpy(reason, d->stop_reason, sizeof(reason));
+    const char *reason = d->stop_reason;
     if (key->moves)
-        d->stop_reason[0] = 0;
+        d->stop_reason = NULL;
     enum vcr_err err = key->press(d, args ? args : &none, now_us, why);
     if (err != VCR_OK) {
-        memcpy(d->stop_reason, reason, sizeof(reason));
+        d->stop_reason = reason;
         return err;
     }
     if (key->moves)

@@ -77,7 +77,7 @@ struct deck {
     int64_t timeout_us;          /* still time-out and the like, INT64_MAX: none */
     int64_t sleep_us;            /* INT64_MAX: off */
     bool head_protection;        /* stopped because the tape stood still at the turning heads too long */
-    char stop_reason[24];
+    const char *stop_reason;     /* why it last stopped by itself, NULL: by a key; static storage */
 };
 
 void deck_init(struct deck *d, const struct deck_profile *profile, const struct deck_settings *settings, int64_t now_us);
@@ -85,7 +85,7 @@ void deck_init(struct deck *d, const struct deck_profile *profile, const struct 
 enum vcr_err deck_command(struct deck *d, enum deck_cmd cmd, const struct deck_args *args, int64_t now_us, struct vcr_why *why);
 /* Runs every event due by now_us, in order. Returns true when something changed (seq grew). */
 bool deck_tick(struct deck *d, int64_t now_us);
-/* A stopping rule of the house (not a key): a moving or still deck stops where it is; `reason` (at most 23 characters) becomes stop_reason. False: it was at rest. */
+/* A stopping rule of the house (not a key): a moving or still deck stops where it is; `reason` (static storage) becomes stop_reason. False: it was at rest. */
 bool deck_rule_stop(struct deck *d, const char *reason, int64_t now_us);
 /* When deck_tick is next needed, INT64_MAX: never. */
 int64_t deck_next_us(const struct deck *d);
@@ -103,9 +103,9 @@ struct deck_state {
     int16_t tracking;
     uint8_t tape_speed;
     bool clean;
-    const char *look;
-    const char *pending;         /* command name or NULL */
-    const char *stop_reason;     /* or NULL */
+    char look[DECK_LOOK_BYTES];  /* profile name, also kept while clean */
+    const char *pending;         /* command name or NULL; static storage */
+    const char *stop_reason;     /* or NULL; static storage */
     bool flag_end_of_tape, flag_start_of_tape, flag_head_protection, flag_tab, flag_blank;
     uint32_t command_seq;
     int osd_lines;               /* what the display shows now, without the generator's glyphs; 0 when it is dark */

@@ -218,8 +218,6 @@ void deck_rewind_plan(struct deck *d, int64_t t)
     wind_step(d, t);
 }
 
-static void set_reason(struct deck *d, const char *reason) { vcr_strcpy(d->stop_reason, sizeof(d->stop_reason), reason ? reason : ""); }
-
 /* What a pending command does once the reels stand still; a seek's own pending stays until it has arrived. */
 static void perform(struct deck *d, enum deck_cmd cmd, int64_t t)
 {
@@ -260,8 +258,8 @@ static void wind_arrived(struct deck *d, int64_t t)
         perform(d, (enum deck_cmd)(d->pending - 1), t);
     } else {
         deck_rest(d, DECK_STOP, t);
-        if (!d->stop_reason[0]) /* the rewind after the end keeps telling "end" */
-            set_reason(d, at_zero && !at_end ? "memory" : d->direction < 0 ? "start" : "end");
+        if (!d->stop_reason) /* the rewind after the end keeps telling "end" */
+            d->stop_reason = at_zero && !at_end ? "memory" : d->direction < 0 ? "start" : "end";
     }
 }
 
@@ -285,7 +283,7 @@ void deck_do_when_still(struct deck *d, enum deck_cmd cmd, int64_t t)
 void deck_stop(struct deck *d, const char *reason, int64_t t)
 {
     d->pending = 0;
-    set_reason(d, reason);
+    d->stop_reason = reason;
     if (deck_is_winding(d) && !deck_is_braking(d))
         brake(d, t);
     if (deck_is_braking(d)) {
@@ -301,7 +299,7 @@ void deck_stop(struct deck *d, const char *reason, int64_t t)
 static void at_end(struct deck *d, int64_t t)
 {
     bool playing_on = d->repeat && d->snap.length_us > 0;
-    set_reason(d, "end");
+    d->stop_reason = "end";
     if (playing_on || d->settings.auto_rewind) {
         d->pending = playing_on ? DECK_CMD_PLAY + 1 : 0;
         wind(d, -1, t);

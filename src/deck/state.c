@@ -79,14 +79,14 @@ void deck_state(const struct deck *d, int64_t now_us, struct deck_state *ret)
         .tracking = s->tracking,
         .tape_speed = s->tape_speed,
         .clean = s->clean,
-        .look = s->look,
         .pending = d->pending ? deck_cmd_name((enum deck_cmd)(d->pending - 1)) : NULL,
-        .stop_reason = d->stop_reason[0] ? d->stop_reason : NULL,
+        .stop_reason = d->stop_reason,
         .flag_head_protection = d->head_protection,
         .flag_tab = d->tape_in && d->tape.write_protected,
         .flag_blank = d->tape_in && d->tape.blank,
         .command_seq = s->seq,
     };
+    memcpy(ret->look, s->look, sizeof(ret->look));
     motion_now(d, now_us, ret);
     osd_now(d, now_us, ret);
 }

@@ -25,6 +25,10 @@ struct sessions_config {
     /* The session ended by itself (nobody watched, failed). On the media loop; must not block. */
     void (*ended)(void *arg, const char *session_id, const char *status, const char *reason);
     void *arg;
+    const struct deck_profile *profile; /* NULL: deck_profile_consumer */
+    /* Zero: the house's rules (deck.md): 15 min, 1 h, 5 s. For tests. */
+    int64_t alone_stop_us, alone_end_us; /* without a viewer: the deck stops, the session ends */
+    int64_t silence_us;         /* a render process that says nothing for this long is replaced */
 };
 enum vcr_err sessions_open(struct sessions **ret, const struct sessions_config *config, struct vcr_why *why);
 /* Ends every session (positions saved), stops the render processes. */
@@ -71,10 +75,11 @@ struct session_reply {
 };
 typedef void (*session_done)(void *arg, struct session_reply *reply); /* reply is valid during the call */
 
-/* id: the caller's UUID (already in the store). tape may be NULL (no tape). */
+/* id: the caller's UUID (already in the store). tape may be NULL (no tape). VCR_E_BUSY: no seat is free. */
 void session_start(struct sessions *s, const char *id, const struct session_settings *settings, struct session_tape *tape, struct loop *loop,
                    session_done done, void *arg);
-/* tape: for DECK_CMD_INSERT only. */
+/* tape: for DECK_CMD_INSERT only. To a session that is not running: VCR_E_CONFLICT with slug "/session-ended", as for offer and answer; get and end say
+ * VCR_E_NOT_FOUND. */
 void session_command(struct sessions *s, const char *id, enum deck_cmd cmd, const struct deck_args *args, struct session_tape *tape,
                      struct loop *loop, session_done done, void *arg);
 void session_get(struct sessions *s, const char *id, struct loop *loop, session_done done, void *arg);
@@ -83,7 +88,9 @@ void session_offer(struct sessions *s, const char *id, struct loop *loop, sessio
 void session_answer(struct sessions *s, const char *id, const char *peer_id, const char *sdp, struct loop *loop, session_done done, void *arg);
 
 /* State changes as they happen, and once a second while the counter runs: event is called on `loop` until session_unwatch or the session's end (then once with
- * ended = true). *ret: for session_unwatch, which may be called once, on that same loop; after it returns no call comes. */
+ * ended = true; at once when there is no such session); the first call tells the state as it is now. Under load calls are merged: the newest state is told.
+ * What is returned must be given to session_unwatch once, on that same loop, also after the end; after it returns no call comes. Closing the sessions ends
+ * them, too, but a watch outlives that until it is unwatched. */
 struct session_watch;
 typedef void (*session_event)(void *arg, const struct session_info *info, bool ended);
 struct session_watch *session_watch(struct sessions *s, const char *id, struct loop *loop, session_event event, void *arg);

@@ -1,0 +1,199 @@
+/* session/engine.c - the seats of one render process. The process may die at any time: its seats stay taken, and the next life is told everything again. */
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "session/internal.h"
+
+static const int64_t seat_rest_us = 2000000;      /* a freed seat's last packets are long out of the ring by then */
+static const int64_t short_life_us = 5000000;     /* a process that lives less is started again after a while, not at once */
+enum { RESTART_AFTER_MS = 500 };
+
+_Static_assert(sizeof(struct deck_snapshot) <= RENDER_SNAPSHOT_MAX, "a snapshot fits into its message");
+
+static struct run *run_of(struct session *x) { return x->engine ? x->engine->run : NULL; }
+
+void engine_tell(struct session *x, enum render_msg_type type)
+{
+    struct render_head h = { type, x->seat };
+    if (run_of(x))
+        run_send(run_of(x), &h, sizeof(h), NULL, 0);
+}
+
+void engine_tell_open(struct session *x)
+{
+    struct render_open m = {
+        .h = { RENDER_OPEN, x->seat },
+        .pal = x->has_tape && x->tape.pal,
+        .field_rate = !x->has_tape || x->tape.field_rate,
+        .bitrate_bps = VIDEO_BITRATE_BPS,
+    };
+    if (run_of(x))
+        run_send(run_of(x), &m, sizeof(m), NULL, 0);
+}
+
+void engine_tell_tape(struct session *x)
+{
+    const struct session_tape *t = &x->tape;
+    const int fds[3][2] = { { t->tape_video_fd, t->tape_video_index_fd },
+                            { t->tape_audio_fd, t->tape_audio_index_fd },
+                            { t->clean_video_fd, t->clean_video_index_fd } };
+    static const uint8_t bits[3] = { RENDER_HAS_VIDEO, RENDER_HAS_AUDIO, RENDER_HAS_CLEAN };
+    struct render_tape m = { .h = { RENDER_TAPE, x->seat }, .pal = t->pal, .field_rate = t->field_rate };
+    int pass[TAPE_FDS], count = 0;
+    for (int i = 0; i < 3 && x->has_tape; i++) {
+        if (fds[i][0] < 0 || fds[i][1] < 0)
+            continue;
+        m.has |= bits[i];
+        pass[count++] = fds[i][0];
+        pass[count++] = fds[i][1];
+    }
+    if (run_of(x))
+        run_send(run_of(x), &m, sizeof(m), pass, count);
+}
+
+void engine_tell_deck(struct session *x)
+{
+    struct render_deck m = { .h = { RENDER_DECK, x->seat }, .len = sizeof(struct deck_snapshot) };
+    memcpy(m.snapshot, &x->deck.snap, sizeof(x->deck.snap));
+    x->told_seq = x->deck.snap.seq;
+    if (run_of(x))
+        run_send(run_of(x), &m, sizeof(m), NULL, 0);
+}
+
+static void tell_everything(struct session *x)
+{
+    engine_tell_open(x);
+    if (x->has_tape)
+        engine_tell_tape(x);
+    engine_tell_deck(x);
+}
+
+static int free_seat(const struct engine *e, int64_t now_us)
+{
+    for (int i = 0; i < RENDER_SEAT_MAX; i++) {
+        int n = (e->next_seat + i) % RENDER_SEAT_MAX;
+        if (!e->seats[n].session && e->seats[n].free_from_us <= now_us)
+            return n;
+    }
+    return -1;
+}
+
+enum vcr_err engine_seat(struct sessions *s, struct session *x, struct vcr_why *why)
+{
+    struct engine *best = NULL;
+    int64_t now_us = clock_mono_us();
+    for (int i = 0; i < s->engine_count; i++) {
+        struct engine *e = &s->engines[i];
+        if ((!best || e->taken < best->taken) && free_seat(e, now_us) >= 0)
+            best = e;
+    }
+    if (!best)
+        return vcr_fail(why, VCR_E_BUSY, "Every deck of this server is in use.");
+    x->engine = best;
+    x->seat = (uint32_t)free_seat(best, now_us);
+    best->seats[x->seat].session = x;
+    best->taken++;
+    best->next_seat = ((int)x->seat + 1) % RENDER_SEAT_MAX;
+    tell_everything(x);
+    if (best->run && run_is_ready(best->run))
+        actor_seated(x);
+    return VCR_OK;
+}
+
+void engine_unseat(struct session *x)
+{
+    struct engine *e = x->engine;
+    if (!e)
+        return;
+    engine_tell(x, RENDER_CLOSE);
+    e->seats[x->seat] = (struct seat){ .free_from_us = clock_mono_us() + seat_rest_us };
+    e->taken--;
+    x->engine = NULL;
+}
+
+void engine_heard_ready(struct engine *e)
+{
+    for (int i = 0; i < RENDER_SEAT_MAX; i++)
+        if (e->seats[i].session)
+            actor_seated(e->seats[i].session);
+}
+
+/* One seat cannot go on: it is set up anew once; a seat that fails again soon ends its session. */
+void engine_heard_failed(struct engine *e, uint32_t seat, const char *text)
+{
+    struct session *x = e->seats[seat].session;
+    if (!x)
+        return;
+    int64_t now_us = clock_mono_us();
+    bool again = x->seat_failed_us && now_us - x->seat_failed_us < short_life_us;
+    x->seat_failed_us = now_us;
+    log_warn("session", "session %s: its seat failed: %s", x->id, text);
+    if (again) {
+        actor_end(x, "failed", text);
+        return;
+    }
+    engine_tell(x, RENDER_CLOSE);
+    tell_everything(x);
+}
+
+void engine_packet(struct engine *e, uint32_t seat, const struct packet *p)
+{
+    struct session *x = e->seats[seat].session;
+    if (x)
+        rtc_stream_send(x->stream, p);
+}
+
+static void start(struct engine *e)
+{
+    if (e->run || e->owner->closing)
+        return;
+    e->run = run_start(e);
+    if (!e->run)
+        return;
+    for (int i = 0; i < RENDER_SEAT_MAX; i++)
+        if (e->seats[i].session)
+            tell_everything(e->seats[i].session);
+}
+
+static void on_restart(uv_timer_t *t) { start(t->data); }
+
+void engine_run_ended(struct engine *e, int64_t lived_us)
+{
+    e->run = NULL;
+    if (e->owner->closing)
+        return;
+    pthread_mutex_lock(&e->owner->counts_lock);
+    e->owner->counts.render_restarts++;
+    pthread_mutex_unlock(&e->owner->counts_lock);
+    uv_timer_start(&e->restart, on_restart, lived_us < short_life_us ? RESTART_AFTER_MS : 0, 0);
+}
+
+void engine_open(struct engine *e, struct sessions *owner, int index)
+{
+    e->owner = owner;
+    e->index = index;
+    uv_timer_init(loop_uv(owner->loop), &e->restart);
+    e->restart.data = e;
+    sessions_handle_opened(owner);
+    start(e);
+}
+
+static void restart_closed(uv_handle_t *h)
+{
+    struct engine *e = h->data;
+    sessions_handle_closed(e->owner);
+}
+
+void engine_close(struct engine *e)
+{
+    uv_close((uv_handle_t *)&e->restart, restart_closed);
+    if (e->run)
+        run_kill(e->run, NULL);
+}
+
+void engine_second(struct engine *e)
+{
+    if (e->run)
+        run_check_silence(e->run, clock_mono_us());
+}

@@ -1,0 +1,644 @@
+/* tests/unit/session/test_session.c - running VCRs against a sender without a network and a render process that can be killed or misbehaves. */
+#include <fcntl.h>
+#include <ftw.h>
+#include <dirent.h>
+#include <limits.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/log.h"
+#include "fake_rtc.h"
+#include "session/session.h"
+
+/* A quick mechanism, so that tests need not wait for a cassette lift. */
+static const struct deck_profile quick = {
+    .load_us = 30000, .eject_us = 30000, .thread_us = 30000, .lock_us = 20000, .brake_us = 60000, .wind_ramp_us = 100000,
+    .wind_full_us = 60000000, .wind_full_fast_us = 8000000, .cue_rate = 7 * 65536, .review_rate = -7 * 65536,
+    .still_timeout_us = 300000000, .stop_unthread_us = 300000000, .osd_us = 50000,
+};
+
+static char folder[] = "/tmp/vcr-session-XXXXXX";
+static char render_program[PATH_MAX];
+static struct loop *caller; /* on a thread of its own: where answers come */
+static struct sessions *sessions;
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static int64_t saved_tape, saved_position_us; /* guarded by lock */
+static int saves, ends;
+static char ended_status[32], ended_reason[200];
+
+static void on_save(void *arg, int64_t tape_id, int64_t position_us)
+{
+    pthread_mutex_lock(&lock);
+    saved_tape = tape_id;
+    saved_position_us = position_us;
+    saves++;
+    pthread_mutex_unlock(&lock);
+    fake_changed();
+}
+
+static void on_ended(void *arg, const char *id, const char *status, const char *reason)
+{
+    pthread_mutex_lock(&lock);
+    vcr_strcpy(ended_status, sizeof(ended_status), status);
+    vcr_strcpy(ended_reason, sizeof(ended_reason), reason);
+    ends++;
+    pthread_mutex_unlock(&lock);
+    fake_changed();
+}
+
+static void begin(struct sessions_config c)
+{
+    struct vcr_why why;
+    c.render_program = render_program;
+    if (!c.render_processes)
+        c.render_processes = 1;
+    c.save_position = on_save;
+    c.ended = on_ended;
+    c.profile = &quick;
+    saves = ends = 0;
+    saved_tape = saved_position_us = 0;
+    assert_int_equal(sessions_open(&sessions, &c, &why), VCR_OK);
+}
+
+static int forget_fault(const char *path, const struct stat *st, int type, struct FTW *at) { return at->level ? remove(path) : 0; }
+
+static int finish(void **state)
+{
+    sessions_close(&sessions);
+    fake_rtc_reset();
+    return nftw(folder, forget_fault, 8, FTW_DEPTH | FTW_PHYS);
+}
+
+/* Calls and answers */
+
+struct call {
+    atomic_int answers;
+    struct session_reply reply;
+};
+
+static void on_answer(void *arg, struct session_reply *reply)
+{
+    struct call *c = arg;
+    free(c->reply.sdp);
+    c->reply = *reply;
+    assert_true(loop_is_mine(caller));
+    atomic_fetch_add(&c->answers, 1);
+    fake_changed();
+}
+
+static bool is_answered(void *arg) { return atomic_load(&((struct call *)arg)->answers) > 0; }
+static void wait_answer(struct call *c) { assert_true(fake_wait(is_answered, c)); }
+
+static int file_with(const char *text)
+{
+    int fd = memfd_create("reel", MFD_CLOEXEC);
+    assert_true(fd >= 0 && vcr_write_all(fd, text, strlen(text)));
+    return fd;
+}
+
+static struct session_tape tape_of(int64_t id, const char *content)
+{
+    struct session_tape t = { .tape_id = id, .title = "Christmas", .field_rate = true };
+    t.deck = (struct deck_tape){ .length_us = 7200000000, .position_us = 1000000000, .frame_us = 33367 };
+    t.tape_video_fd = file_with(content);
+    t.tape_video_index_fd = file_with("index");
+    t.tape_audio_fd = t.tape_audio_index_fd = t.clean_video_fd = t.clean_video_index_fd = -1;
+    return t;
+}
+
+static struct session_reply start(const char *id, struct session_tape *tape, struct session_settings settings)
+{
+    struct call c = { 0 };
+    session_start(sessions, id, &settings, tape, caller, on_answer, &c);
+    wait_answer(&c);
+    return c.reply;
+}
+
+static struct session_reply command(const char *id, enum deck_cmd cmd, const struct deck_args *args, struct session_tape *tape)
+{
+    struct call c = { 0 };
+    session_command(sessions, id, cmd, args, tape, caller, on_answer, &c);
+    wait_answer(&c);
+    return c.reply;
+}
+
+static struct session_reply get(const char *id)
+{
+    struct call c = { 0 };
+    session_get(sessions, id, caller, on_answer, &c);
+    wait_answer(&c);
+    return c.reply;
+}
+
+static struct session_reply end(const char *id)
+{
+    struct call c = { 0 };
+    session_end(sessions, id, caller, on_answer, &c);
+    wait_answer(&c);
+    return c.reply;
+}
+
+static void ask_for_fault(const char *id, const char *fault)
+{
+    struct deck_args a = { 0 };
+    vcr_strcpy(a.look, sizeof(a.look), fault);
+    assert_int_equal(command(id, DECK_CMD_LOOK, &a, NULL).err, VCR_OK);
+}
+
+/* What the render process last said of the n-th session */
+
+struct expected {
+    int stream, not_pid;
+    const char *words;
+};
+
+static int said_pid(int stream)
+{
+    char text[128];
+    int pid = 0;
+    fake_last_packet(stream, text, NULL);
+    return sscanf(text, "pid=%d", &pid) == 1 ? pid : 0;
+}
+
+static bool says(void *arg)
+{
+    struct expected *e = arg;
+    char text[128];
+    fake_last_packet(e->stream, text, NULL);
+    int pid = said_pid(e->stream);
+    return pid && pid != e->not_pid && strstr(text, e->words);
+}
+
+static void wait_said(int stream, const char *words, int not_pid)
+{
+    struct expected e = { stream, not_pid, words };
+    if (!fake_wait(says, &e)) {
+        char text[128];
+        fake_last_packet(stream, text, NULL);
+        fail_msg("never said %s of stream %d, last: %s", words, stream, text);
+    }
+}
+
+static bool is_in_mode(void *arg)
+{
+    const struct { const char *id; enum deck_mode mode; } *e = arg;
+    return get(e->id).info.deck.mode == e->mode;
+}
+
+static void wait_mode(const char *id, enum deck_mode mode)
+{
+    struct { const char *id; enum deck_mode mode; } e = { id, mode };
+    if (!fake_wait(is_in_mode, &e))
+        fail_msg("%s never came to %s", id, deck_mode_name(mode));
+}
+
+static bool has_moved(void *arg) { return get(arg).info.deck.position_us > 1000000000; }
+static void wait_moved(const char *id) { assert_true(fake_wait(has_moved, (void *)(uintptr_t)id)); }
+
+static int open_descriptors(void)
+{
+    int n = 0;
+    DIR *d = opendir("/proc/self/fd");
+    while (readdir(d))
+        n++;
+    closedir(d);
+    return n;
+}
+
+static const struct session_settings plain = { .look = "vhs" };
+
+/* The tests */
+
+static void starts_plays_and_ends(void **state)
+{
+    begin((struct sessions_config){ 0 });
+    struct session_tape t = tape_of(17, "reel-A");
+    struct session_reply r = start("a", &t, plain);
+    assert_int_equal(r.err, VCR_OK);
+    assert_int_equal(r.info.deck.mode, DECK_LOADING);
+    assert_int_equal(r.info.tape_id, 17);
+    assert_int_equal(command("a", DECK_CMD_PLAY, NULL, NULL).err, VCR_OK);
+    wait_said(0, "open=1 tape=reel-A mode=play", 0);
+    wait_moved("a");
+    r = get("a");
+    assert_string_equal(r.info.status, "active");
+    assert_string_equal(r.info.tape_title, "Christmas");
+    struct session_reply again = start("a", NULL, plain);
+    assert_int_equal(again.err, VCR_E_CONFLICT);
+    r = end("a");
+    assert_int_equal(r.err, VCR_OK);
+    assert_string_equal(r.info.status, "ended");
+    assert_int_equal(saved_tape, 17);
+    assert_true(saved_position_us > 1000000000);
+    assert_int_equal(get("a").err, VCR_E_NOT_FOUND);
+    r = command("a", DECK_CMD_STOP, NULL, NULL);
+    assert_int_equal(r.err, VCR_E_CONFLICT);
+    assert_string_equal(r.why.slug, "/session-ended");
+    struct sessions_counts counts;
+    sessions_counts(sessions, &counts);
+    assert_int_equal(counts.sessions, 0);
+    assert_int_equal(ends, 0); /* who ended it knows */
+}
+
+static void a_refused_command_keeps_the_deck(void **state)
+{
+    begin((struct sessions_config){ 0 });
+    assert_int_equal(start("a", NULL, plain).err, VCR_OK);
+    uint32_t seq = get("a").info.deck.command_seq;
+    struct session_reply r = command("a", DECK_CMD_PLAY, NULL, NULL);
+    assert_int_equal(r.err, VCR_E_CONFLICT);
+    assert_string_equal(r.why.slug, "/no-tape");
+    assert_int_equal(r.info.deck.mode, DECK_EJECTED);
+    r = command("a", DECK_CMD_RECORD, NULL, NULL);
+    assert_string_equal(r.why.slug, "/not-supported-by-deck");
+    struct deck_args a = { .tracking = 99 };
+    assert_int_equal(command("a", DECK_CMD_TRACKING, &a, NULL).err, VCR_E_INVALID);
+    assert_in_range(get("a").info.deck.command_seq, seq, seq + 1); /* the display may have gone dark */
+    assert_int_equal(command("a", DECK_CMD_INSERT, NULL, NULL).err, VCR_E_INVALID);
+}
+
+static void eject_keeps_the_place_and_gives_the_reels_back(void **state)
+{
+    begin((struct sessions_config){ 0 });
+    assert_int_equal(start("a", NULL, plain).err, VCR_OK);
+    wait_said(0, "open=1 tape= mode=ejected", 0);
+    int before = open_descriptors();
+    struct session_tape t = tape_of(5, "reel-B");
+    assert_int_equal(command("a", DECK_CMD_INSERT, NULL, &t).err, VCR_OK);
+    wait_mode("a", DECK_STOP);
+    struct session_tape second = tape_of(6, "reel-C");
+    assert_int_equal(command("a", DECK_CMD_INSERT, NULL, &second).err, VCR_E_CONFLICT);
+    assert_int_equal(open_descriptors(), before + 2);
+    assert_int_equal(command("a", DECK_CMD_REWIND, NULL, NULL).err, VCR_OK);
+    assert_int_equal(command("a", DECK_CMD_EJECT, NULL, NULL).err, VCR_OK);
+    wait_said(0, "tape= mode=ejected", 0);
+    assert_int_equal(open_descriptors(), before);
+    pthread_mutex_lock(&lock);
+    assert_int_equal(saved_tape, 5);
+    assert_true(saved_position_us > 0 && saved_position_us < 1000000000);
+    pthread_mutex_unlock(&lock);
+    assert_int_equal(get("a").info.tape_id, 0);
+    second = tape_of(6, "reel-C");
+    assert_int_equal(command("a", DECK_CMD_INSERT, NULL, &second).err, VCR_OK);
+    wait_said(0, "tape=reel-C mode=stop", 0);
+}
+
+static void a_killed_render_process_is_replaced(void **state)
+{
+    begin((struct sessions_config){ 0 });
+    struct session_settings autoplay = plain;
+    autoplay.deck.autoplay = true;
+    struct session_tape a = tape_of(1, "reel-A"), b = tape_of(2, "reel-B");
+    assert_int_equal(start("a", &a, autoplay).err, VCR_OK);
+    assert_int_equal(start("b", &b, autoplay).err, VCR_OK);
+    assert_int_equal(start("c", NULL, plain).err, VCR_OK);
+    wait_said(0, "tape=reel-A mode=play", 0);
+    wait_said(1, "tape=reel-B mode=play", 0);
+    wait_said(2, "open=1", 0);
+    int pid = said_pid(0);
+    int before = open_descriptors();
+    assert_int_equal(kill(pid, SIGKILL), 0);
+    wait_said(0, "open=1 tape=reel-A mode=play", pid);
+    wait_said(1, "open=1 tape=reel-B mode=play", pid);
+    wait_said(2, "open=1 tape= mode=ejected", pid);
+    assert_int_equal(open_descriptors(), before);
+    assert_int_equal(command("a", DECK_CMD_PAUSE, NULL, NULL).err, VCR_OK);
+    wait_said(0, "mode=pause", pid);
+    struct sessions_counts counts;
+    sessions_counts(sessions, &counts);
+    assert_int_equal(counts.render_restarts, 1);
+    assert_int_equal(counts.sessions, 3);
+}
+
+static void a_misbehaving_render_process_is_replaced(void **state)
+{
+    static const char *const faults[] = { "garbage", "ring", "silent", "crash" };
+    begin((struct sessions_config){ .silence_us = 500000 });
+    struct session_tape t = tape_of(1, "reel-A");
+    assert_int_equal(start("a", &t, plain).err, VCR_OK);
+    for (size_t i = 0; i < ARRAY_LEN(faults); i++) {
+        wait_said(0, "open=1 tape=reel-A", 0);
+        int pid = said_pid(0);
+        ask_for_fault("a", faults[i]);
+        wait_said(0, "open=1 tape=reel-A", pid);
+    }
+    assert_string_equal(get("a").info.status, "active");
+}
+
+static bool has_ended(void *arg)
+{
+    pthread_mutex_lock(&lock);
+    bool yes = ends > 0;
+    pthread_mutex_unlock(&lock);
+    return yes;
+}
+
+static void a_seat_that_fails_again_ends_its_session(void **state)
+{
+    begin((struct sessions_config){ 0 });
+    assert_int_equal(start("a", NULL, plain).err, VCR_OK);
+    assert_int_equal(start("b", NULL, plain).err, VCR_OK);
+    ask_for_fault("a", "fail");
+    assert_true(fake_wait(has_ended, NULL));
+    assert_string_equal(ended_status, "failed");
+    assert_string_equal(ended_reason, "the reel ends early");
+    assert_int_equal(get("a").err, VCR_E_NOT_FOUND);
+    assert_int_equal(get("b").err, VCR_OK);
+}
+
+static void every_seat_can_be_taken(void **state)
+{
+    begin((struct sessions_config){ .render_processes = 2 });
+    char id[16];
+    for (int i = 0; i < 128; i++) {
+        snprintf(id, sizeof(id), "s%d", i);
+        struct session_tape t = tape_of(i, id);
+        assert_int_equal(start(id, &t, plain).err, VCR_OK);
+    }
+    struct session_tape t = tape_of(1, "one too many");
+    int before = open_descriptors();
+    assert_int_equal(start("x", &t, plain).err, VCR_E_BUSY);
+    assert_int_equal(open_descriptors(), before - 2);
+    for (int i = 0; i < 128; i++) {
+        snprintf(id, sizeof(id), "tape=s%d ", i);
+        wait_said(i, id, 0);
+    }
+    assert_int_not_equal(said_pid(0), said_pid(1));
+    struct sessions_counts counts;
+    sessions_counts(sessions, &counts);
+    assert_int_equal(counts.sessions, 128);
+}
+
+static void viewers_and_key_frames(void **state)
+{
+    begin((struct sessions_config){ 0 });
+    assert_int_equal(start("a", NULL, plain).err, VCR_OK);
+    struct call c = { 0 };
+    session_offer(sessions, "a", caller, on_answer, &c);
+    wait_answer(&c);
+    assert_int_equal(c.reply.err, VCR_OK);
+    assert_true(vcr_is_uuid(c.reply.peer_id));
+    assert_string_equal(c.reply.sdp, "v=0 offer");
+    free(c.reply.sdp);
+    struct call good = { 0 }, bad = { 0 };
+    session_answer(sessions, "a", c.reply.peer_id, "v=0 answer", caller, on_answer, &good);
+    session_answer(sessions, "a", c.reply.peer_id, "nonsense", caller, on_answer, &bad);
+    wait_answer(&good);
+    wait_answer(&bad);
+    assert_int_equal(good.reply.err, VCR_OK);
+    assert_int_equal(bad.reply.err, VCR_E_INVALID);
+    wait_said(0, "open=1", 0);
+    char text[128];
+    uint8_t flags = 0;
+    assert_true(fake_viewer_up(0, "p1") && fake_viewer_up(0, "p2") && fake_viewer_up(0, "p1"));
+    assert_int_equal(get("a").info.viewer_count, 2);
+    assert_true(fake_viewer_gone(0, "p1") && fake_viewer_gone(0, "never came"));
+    assert_int_equal(get("a").info.viewer_count, 1);
+    for (int i = 0; i < 1000 && !flags; i++) { /* the display's going dark may say something in between */
+        int had = fake_last_packet(0, text, NULL);
+        assert_true(fake_want_key(0));
+        while (fake_last_packet(0, text, &flags) == had)
+            usleep(1000);
+    }
+    assert_int_equal(flags, PACKET_KEY);
+    assert_int_equal(end("a").err, VCR_OK);
+    assert_false(fake_viewer_up(0, "p3"));
+}
+
+static void play_pauses_when_the_last_viewer_has_left(void **state)
+{
+    begin((struct sessions_config){ 0 });
+    struct session_settings s = plain;
+    s.deck.autoplay = true;
+    s.grace_us = 100000;
+    struct session_tape a = tape_of(1, "reel-A"), b = tape_of(2, "reel-B");
+    assert_int_equal(start("watched", &a, s).err, VCR_OK);
+    assert_int_equal(start("alone", &b, s).err, VCR_OK);
+    wait_mode("watched", DECK_PLAY);
+    wait_mode("alone", DECK_PLAY);
+    fake_viewer_up(0, "p1");
+    fake_viewer_gone(0, "p1");
+    wait_mode("watched", DECK_PAUSE);
+    assert_int_equal(get("alone").info.deck.mode, DECK_PLAY); /* nobody ever came: it plays on */
+    assert_int_equal(command("watched", DECK_CMD_PLAY, NULL, NULL).err, VCR_OK);
+    fake_viewer_up(0, "p2"); /* and once for each time */
+    fake_viewer_gone(0, "p2");
+    wait_mode("watched", DECK_PAUSE);
+}
+
+static void nobody_watches_at_all(void **state)
+{
+    begin((struct sessions_config){ .alone_stop_us = 400000, .alone_end_us = 1500000 });
+    struct session_settings s = plain;
+    s.deck.autoplay = true;
+    struct session_tape a = tape_of(1, "reel-A");
+    assert_int_equal(start("a", &a, s).err, VCR_OK);
+    wait_mode("a", DECK_PLAY);
+    wait_mode("a", DECK_STOP);
+    assert_string_equal(get("a").info.deck.stop_reason, "no_viewer");
+    assert_true(fake_wait(has_ended, NULL));
+    assert_string_equal(ended_status, "ended");
+    assert_int_equal(saved_tape, 1);
+}
+
+/* Watching */
+
+struct watched {
+    atomic_int events, ends, after_unwatch, left;
+    atomic_bool unwatched;
+    struct session_watch *watch;
+    const char *id;
+    uint32_t last_seq;
+};
+
+static void on_event(void *arg, const struct session_info *info, bool ended)
+{
+    struct watched *w = arg;
+    if (atomic_load(&w->unwatched))
+        atomic_fetch_add(&w->after_unwatch, 1);
+    assert_true(info->deck.command_seq >= w->last_seq || ended);
+    w->last_seq = info->deck.command_seq;
+    atomic_fetch_add(&w->events, 1);
+    if (ended)
+        atomic_fetch_add(&w->ends, 1);
+    fake_changed();
+}
+
+static void do_watch(void *arg)
+{
+    struct watched *w = arg;
+    w->watch = session_watch(sessions, w->id, caller, on_event, w);
+}
+
+static void do_unwatch(void *arg)
+{
+    struct watched *w = arg;
+    session_unwatch(w->watch);
+    atomic_store(&w->unwatched, true);
+    fake_changed();
+}
+
+static bool got_event(void *arg) { return atomic_load(&((struct watched *)arg)->events) > 0; }
+static bool got_three(void *arg) { return atomic_load(&((struct watched *)arg)->events) >= 3; }
+static bool got_end(void *arg) { return atomic_load(&((struct watched *)arg)->ends) > 0; }
+static bool is_unwatched(void *arg) { return atomic_load(&((struct watched *)arg)->unwatched); }
+
+static void watchers_see_changes_seconds_and_the_end(void **state)
+{
+    begin((struct sessions_config){ 0 });
+    struct session_settings s = plain;
+    s.deck.autoplay = true;
+    struct session_tape a = tape_of(1, "reel-A");
+    struct watched w = { .id = "a" }, none = { .id = "no such" };
+    assert_int_equal(start("a", &a, s).err, VCR_OK);
+    loop_call(caller, do_watch, &w);
+    loop_call(caller, do_watch, &none);
+    assert_true(fake_wait(got_event, &w));
+    assert_true(fake_wait(got_end, &none));
+    wait_mode("a", DECK_PLAY);
+    wait_said(0, "mode=play", 0);
+    usleep(100000); /* spin-up, lock and display are over: from here only the counter's seconds */
+    atomic_store(&w.events, 0);
+    assert_true(fake_wait(got_three, &w));
+    assert_int_equal(atomic_load(&w.ends), 0);
+    assert_int_equal(end("a").err, VCR_OK);
+    assert_true(fake_wait(got_end, &w));
+    assert_int_equal(atomic_load(&w.ends), 1);
+    loop_call(caller, do_unwatch, &w);
+    loop_call(caller, do_unwatch, &none);
+    assert_true(fake_wait(is_unwatched, &w) && fake_wait(is_unwatched, &none));
+}
+
+static void unwatching_races_with_changes(void **state)
+{
+    enum { WATCHERS = 40, ROUNDS = 25 };
+    static struct watched w[WATCHERS];
+    static struct call calls[ROUNDS];
+    begin((struct sessions_config){ 0 });
+    assert_int_equal(start("a", NULL, plain).err, VCR_OK);
+    memset(w, 0, sizeof(w));
+    memset(calls, 0, sizeof(calls));
+    for (int i = 0; i < ROUNDS; i++) {
+        for (int k = 0; k < WATCHERS; k++) {
+            if (k % ROUNDS != i)
+                continue;
+            w[k].id = "a";
+            loop_call(caller, do_watch, &w[k]);
+        }
+        session_command(sessions, "a", DECK_CMD_MEMORY, NULL, NULL, caller, on_answer, &calls[i]);
+        for (int k = 0; k < WATCHERS; k++)
+            if (k % ROUNDS == i && k % 2)
+                loop_call(caller, do_unwatch, &w[k]);
+    }
+    for (int i = 0; i < ROUNDS; i++)
+        wait_answer(&calls[i]);
+    sessions_close(&sessions); /* the even ones are told the end; they are unwatched after it */
+    for (int k = 0; k < WATCHERS; k++) {
+        if (k % 2 == 0) {
+            assert_true(fake_wait(got_end, &w[k]));
+            loop_call(caller, do_unwatch, &w[k]);
+        }
+        assert_true(fake_wait(is_unwatched, &w[k]));
+        assert_int_equal(atomic_load(&w[k].after_unwatch), 0);
+    }
+}
+
+static void ends_while_commands_are_under_way(void **state)
+{
+    enum { CALLS = 200 };
+    static struct call calls[CALLS];
+    memset(calls, 0, sizeof(calls));
+    begin((struct sessions_config){ 0 });
+    struct session_tape a = tape_of(9, "reel-A");
+    assert_int_equal(start("a", &a, plain).err, VCR_OK);
+    for (int i = 0; i < CALLS; i++) {
+        if (i == CALLS / 2)
+            session_end(sessions, "a", caller, on_answer, &calls[i]);
+        else
+            session_command(sessions, "a", i % 2 ? DECK_CMD_REPEAT : DECK_CMD_COUNTER_RESET, NULL, NULL, caller, on_answer, &calls[i]);
+    }
+    for (int i = 0; i < CALLS; i++) {
+        wait_answer(&calls[i]);
+        assert_int_equal(atomic_load(&calls[i].answers), 1);
+        assert_int_equal(calls[i].reply.err, i <= CALLS / 2 ? VCR_OK : VCR_E_CONFLICT);
+    }
+}
+
+static void closing_keeps_every_place(void **state)
+{
+    begin((struct sessions_config){ 0 });
+    struct session_settings s = plain;
+    s.deck.autoplay = true;
+    for (int i = 0; i < 5; i++) {
+        char id[8] = { (char)('a' + i), 0 };
+        struct session_tape t = tape_of(i, "reel");
+        assert_int_equal(start(id, &t, s).err, VCR_OK);
+        wait_moved(id);
+    }
+    pthread_mutex_lock(&lock);
+    saves = 0;
+    pthread_mutex_unlock(&lock);
+    sessions_close(&sessions);
+    assert_true(saves >= 5);
+    assert_int_equal(ends, 0);
+}
+
+static void a_missing_program_is_said_at_once(void **state)
+{
+    struct vcr_why why;
+    struct sessions *s = NULL;
+    struct sessions_config c = { .render_program = "/nonexistent/vcr-render" };
+    assert_int_equal(sessions_open(&s, &c, &why), VCR_E_IO);
+    assert_null(s);
+}
+
+static int set_up(void **state)
+{
+    ssize_t n = readlink("/proc/self/exe", render_program, sizeof(render_program) - 1);
+    char *slash = n > 0 ? strrchr(render_program, '/') : NULL;
+    if (!slash || !mkdtemp(folder) || loop_open(&caller, "caller", NULL) != VCR_OK || loop_start(caller, NULL) != VCR_OK)
+        return -1;
+    strcpy(slash, "/unit/session/fake_render");
+    log_setup(LOG_TEXT, LOG_ERROR, "test");
+    return setenv("FAKE_RENDER_DIR", folder, 1);
+}
+
+static int tear_down(void **state)
+{
+    loop_stop(caller);
+    loop_close(&caller);
+    return rmdir(folder);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_teardown(starts_plays_and_ends, finish),
+        cmocka_unit_test_teardown(a_refused_command_keeps_the_deck, finish),
+        cmocka_unit_test_teardown(eject_keeps_the_place_and_gives_the_reels_back, finish),
+        cmocka_unit_test_teardown(a_killed_render_process_is_replaced, finish),
+        cmocka_unit_test_teardown(a_misbehaving_render_process_is_replaced, finish),
+        cmocka_unit_test_teardown(a_seat_that_fails_again_ends_its_session, finish),
+        cmocka_unit_test_teardown(every_seat_can_be_taken, finish),
+        cmocka_unit_test_teardown(viewers_and_key_frames, finish),
+        cmocka_unit_test_teardown(play_pauses_when_the_last_viewer_has_left, finish),
+        cmocka_unit_test_teardown(nobody_watches_at_all, finish),
+        cmocka_unit_test_teardown(watchers_see_changes_seconds_and_the_end, finish),
+        cmocka_unit_test_teardown(unwatching_races_with_changes, finish),
+        cmocka_unit_test_teardown(ends_while_commands_are_under_way, finish),
+        cmocka_unit_test_teardown(closing_keeps_every_place, finish),
+        cmocka_unit_test(a_missing_program_is_said_at_once),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
