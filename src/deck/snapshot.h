@@ -36,7 +36,8 @@ struct deck_snapshot {
     uint8_t tape_speed;      /* 0 SP, 1 LP, 2 EP */
     uint8_t clean;           /* 1: look is "clean": no emulation, pass-through where it qualifies */
     char look[DECK_LOOK_BYTES]; /* profile name when not clean */
-    /* character generator rows, ASCII and the glyphs 0x01..0x08 (play, pause, stop, forward, rewind, record, slow, eject: signal/signal.h draws them); the counter is drawn by the renderer itself where osd_counter_line >= 0, so that it agrees with the frame */
+    /* Character generator rows: ASCII and the glyphs 0x01..0x08 (play, pause, stop, forward, rewind, record, slow, eject: signal/signal.h draws them). The
+     * counter is drawn by the renderer itself where osd_counter_line >= 0, so that it agrees with the frame. */
     char osd[DECK_OSD_LINES][DECK_OSD_CHARS + 1];
     int8_t osd_counter_line;
 };
