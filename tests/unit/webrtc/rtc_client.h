@@ -1,0 +1,64 @@
+/* tests/unit/webrtc/rtc_client.h - a WebRTC viewer in C for tests and benches: ICE checks, DTLS client, SRTP, in-order assembly, NACK, PLI, loss on purpose.
+ *
+ * It shares wire/ with the sender (which is held to the RFCs' vectors and to libsrtp2 elsewhere) but nothing of deliver/. One thread drives any number of clients:
+ * poll their descriptors and call rtc_client_step often. */
+#pragma once
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <openssl/ssl.h>
+
+#include "wire/srtp.h"
+
+enum { CLIENT_WINDOW = 4096 };
+struct rtc_client_options {
+    int loss_per_mille;  /* of what arrives, STUN excepted */
+    bool nack;           /* ask for what is missing */
+    bool cm_only;        /* offer AES-CM with SHA-1 alone */
+    bool counts_only;    /* after the first key frame count packets without decrypting them */
+    bool wrong_print;    /* answer with another certificate's fingerprint */
+    /* A whole access unit in Annex B; may be NULL. */
+    void (*frame)(void *arg, const uint8_t *au, size_t len, uint32_t ts);
+    void (*sound)(void *arg, const uint8_t *packet, size_t len, uint32_t ts);
+    void *arg;
+};
+struct rtc_client {
+    struct rtc_client_options options;
+    int fd;
+    struct sockaddr_in server;
+    char ufrag[9], pwd[25], their_ufrag[64], their_pwd[64];
+    uint32_t video_ssrc, rtx_ssrc, audio_ssrc;
+    SSL_CTX *ctx;
+    SSL *ssl;
+    struct srtp *in, *out;
+    char fingerprint[32 * 3];
+    int64_t check_due_us, dtls_due_us, report_due_us, nack_due_us;
+    bool muted; /* sends no more: a viewer whose network is gone */
+    /* assembly */
+    struct client_slot { bool present, marker; uint16_t len; uint32_t ts; uint64_t index; uint8_t *data; } *slots;
+    uint64_t next, highest; /* extended sequence numbers: to be taken next, highest seen */
+    bool started;
+    uint8_t *au;
+    size_t au_len;
+    bool au_broken, au_key;
+    uint32_t last_lsr;
+    int64_t lsr_at_us;
+    /* what a test looks at */
+    bool checked, connected, bye, closed, role_conflict;
+    uint64_t packets, bytes, bad, dropped, rtx, frames, key_frames, sounds, reports, delay_seen_ms;
+    uint64_t sr_ntp[2];
+    uint32_t sr_ts[2]; /* of the last reports: picture, sound */
+    int64_t answered_us, first_key_us;
+    uint16_t profile;
+};
+struct rtc_client *rtc_client_open(const char *offer, const struct rtc_client_options *options);
+void rtc_client_close(struct rtc_client **c);
+/* The answer to the offer, with `a=setup:active`; free it. */
+char *rtc_client_answer(struct rtc_client *c);
+/* Takes what has come and does what is due; never blocks. */
+void rtc_client_step(struct rtc_client *c);
+void rtc_client_pli(struct rtc_client *c);
+/* Steps all of them until done(arg) or the time is over; whether it came true. */
+bool rtc_clients_run(struct rtc_client **c, int count, bool (*done)(void *arg), void *arg, int timeout_ms);
