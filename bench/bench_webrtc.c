@@ -1,0 +1,219 @@
+/* bench/bench_webrtc.c - what a WebRTC viewer costs: `bench_webrtc [VIEWERS [SECONDS [joins]]]`.
+ *
+ * The server is this process, the viewers are a child, so that the processor time told is the server's alone (getrusage; both halves of loopback's network work that run
+ * in its system calls included). The stream is synthetic: 29.97 frames a second, 2.4 Mbit/s, a key frame a second, 20 ms of sound at 96 kbit/s. Prints one line of JSON. */
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/util.h"
+#include "deliver/webrtc/rtc.h"
+#include "rtc_client.h"
+
+enum { VIEWERS_MAX = 200, TEXT_MAX = 8192, KEY_BYTES = 42000, DELTA_BYTES = 8600, SOUND_BYTES = 240, GOP = 30 };
+
+struct message { /* between the two processes */
+    char peer_id[VCR_UUID_BYTES];
+    char sdp[TEXT_MAX];
+};
+struct result {
+    double key_ms[VIEWERS_MAX];
+    uint64_t packets, bytes, bad;
+    int connected;
+};
+
+static bool never(void *arg) { return false; }
+
+/* ---- the viewers ---- */
+
+static int by_value(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return x < y ? -1 : x > y;
+}
+
+static void watch(int fd, int viewers, int seconds)
+{
+    struct rtc_client *c[VIEWERS_MAX];
+    struct message m;
+    int joined = 0;
+    int64_t until_us = INT64_MAX, settled_us = 0;
+    uint64_t packets = 0, bytes = 0;
+    while (clock_mono_us() < until_us) {
+        struct pollfd p = { .fd = fd, .events = POLLIN };
+        while (joined < viewers && poll(&p, 1, 0) > 0 && recv(fd, &m, sizeof(m), 0) == (ssize_t)sizeof(m)) {
+            c[joined] = rtc_client_open(m.sdp, &(struct rtc_client_options) { .counts_only = true });
+            char *answer = rtc_client_answer(c[joined++]);
+            vcr_strcpy(m.sdp, sizeof(m.sdp), answer);
+            free(answer);
+            send(fd, &m, sizeof(m), 0);
+        }
+        rtc_clients_run(c, joined, never, NULL, 2);
+        if (joined == viewers && !settled_us) { /* two seconds to settle, then the time that counts */
+            settled_us = clock_mono_us() + 2000000;
+            until_us = settled_us + INT64_C(1000000) * seconds;
+        }
+        if (settled_us && packets == 0 && clock_mono_us() >= settled_us) {
+            for (int i = 0; i < viewers; i++)
+                packets += c[i]->packets, bytes += c[i]->bytes;
+            send(fd, "b", 1, 0); /* begin */
+        }
+    }
+    struct result r = { 0 };
+    for (int i = 0; i < viewers; i++) {
+        r.packets += c[i]->packets;
+        r.bytes += c[i]->bytes;
+        r.bad += c[i]->bad;
+        r.connected += c[i]->connected;
+        r.key_ms[i] = c[i]->first_key_us ? (double)(c[i]->first_key_us - c[i]->answered_us) / 1000 : 1e9;
+    }
+    r.packets -= packets;
+    r.bytes -= bytes;
+    qsort(r.key_ms, (size_t)viewers, sizeof(double), by_value);
+    send(fd, &r, sizeof(r), 0);
+    for (int i = 0; i < viewers; i++)
+        rtc_client_close(&c[i]);
+}
+
+/* ---- the server ---- */
+
+static struct rtc_stream *stream;
+
+static void send_frame(int64_t n)
+{
+    static uint8_t au[KEY_BYTES];
+    bool key = n % GOP == 0;
+    size_t len = key ? KEY_BYTES : DELTA_BYTES;
+    static const uint8_t head[] = { 0, 0, 0, 1, 0x67, 0x42, 0xc0, 0x1f, 0x11, 0, 0, 0, 1, 0x68, 0xce, 0x3c, 0x81, 0, 0, 0, 1 };
+    memset(au, 0xa5, sizeof(au));
+    memcpy(au, key ? head : head + sizeof(head) - 4, key ? sizeof(head) : 4);
+    au[key ? sizeof(head) : 4] = key ? 0x65 : 0x61;
+    rtc_stream_send(stream, &(struct packet) { .track = PACKET_VIDEO, .flags = key ? PACKET_KEY : 0, .pts_us = clock_mono_us(), .data = au, .len = len });
+}
+
+static void send_sound(void)
+{
+    uint8_t opus[SOUND_BYTES] = { 0xfc };
+    rtc_stream_send(stream, &(struct packet) { .track = PACKET_AUDIO, .pts_us = clock_mono_us(), .data = opus, .len = sizeof(opus) });
+}
+
+static double cpu_s(void)
+{
+    struct rusage u;
+    getrusage(RUSAGE_SELF, &u);
+    return (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) + (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
+}
+
+static long rss_kib(void)
+{
+    long pages = 0;
+    FILE *f = fopen("/proc/self/statm", "r");
+    if (f && fscanf(f, "%*d %ld", &pages) != 1)
+        pages = 0;
+    if (f)
+        fclose(f);
+    return pages * (sysconf(_SC_PAGESIZE) / 1024);
+}
+
+static void offer(int fd)
+{
+    struct message m = { 0 };
+    struct vcr_why why;
+    char *sdp;
+    if (rtc_offer(stream, m.peer_id, &sdp, &why)) {
+        fprintf(stderr, "bench_webrtc: %s\n", why.text);
+        exit(1);
+    }
+    vcr_strcpy(m.sdp, sizeof(m.sdp), sdp);
+    free(sdp);
+    send(fd, &m, sizeof(m), 0);
+}
+
+struct serving {
+    int fd, viewers, joins_per_s;
+    struct result result;
+    double cpu, cpu_from, seconds;
+    int64_t from_us;
+    bool ended;
+};
+
+/* What the viewers' process says: an answer, "begin", or the result. */
+static void listen_to(struct serving *s)
+{
+    static union { struct message m; struct result r; char c; } in;
+    struct vcr_why why;
+    ssize_t n = recv(s->fd, &in, sizeof(in), 0);
+    if (n == (ssize_t)sizeof(struct message)) {
+        if (rtc_answer(stream, in.m.peer_id, in.m.sdp, &why))
+            fprintf(stderr, "bench_webrtc: %s\n", why.text);
+    } else if (n == 1) {
+        s->cpu_from = cpu_s();
+        s->from_us = clock_mono_us();
+    } else {
+        s->cpu = cpu_s() - s->cpu_from;
+        s->seconds = (double)(clock_mono_us() - s->from_us) / 1e6;
+        s->result = in.r;
+        s->ended = true;
+    }
+}
+
+static void serve(struct serving *s)
+{
+    int64_t start_us = clock_mono_us(), frames = 0, sounds = 0, offers = 0;
+    while (!s->ended) {
+        int64_t now_us = clock_mono_us(), frame_us = start_us + frames * 1001000 / 30, sound_us = start_us + sounds * 20000;
+        int64_t offer_us = offers < s->viewers ? start_us + 1500000 + offers * 1000000 / s->joins_per_s : INT64_MAX;
+        int64_t due_us = VCR_MIN(VCR_MIN(frame_us, sound_us), offer_us);
+        struct pollfd p = { .fd = s->fd, .events = POLLIN };
+        struct timespec wait = { .tv_nsec = VCR_MAX(due_us - now_us, 0) * 1000 };
+        if (ppoll(&p, 1, &wait, NULL) > 0)
+            listen_to(s);
+        now_us = clock_mono_us();
+        if (now_us >= frame_us)
+            send_frame(frames++);
+        if (now_us >= sound_us)
+            sounds++, send_sound();
+        if (now_us >= offer_us)
+            offers++, offer(s->fd);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    struct serving s = { .viewers = argc > 1 ? atoi(argv[1]) : 50, .joins_per_s = argc > 3 ? atoi(argv[3]) : 20 };
+    int seconds = argc > 2 ? atoi(argv[2]) : 8, fds[2];
+    struct vcr_why why;
+    if (s.viewers < 1 || s.viewers > VIEWERS_MAX || seconds < 1 || s.joins_per_s < 1 || socketpair(AF_UNIX, SOCK_SEQPACKET, 0, fds) != 0) {
+        fprintf(stderr, "usage: bench_webrtc [VIEWERS 1..%d [SECONDS [JOINS_PER_SECOND]]]\n", VIEWERS_MAX);
+        return 2;
+    }
+    pid_t child = fork();
+    if (child == 0) {
+        watch(fds[1], s.viewers, seconds);
+        return 0;
+    }
+    s.fd = fds[0];
+    struct rtc *r;
+    if (rtc_open(&r, &(struct rtc_config) { .listen = "127.0.0.1:0", .joins_per_s = -1 }, &why) || rtc_stream_open(r, &stream, NULL, &why)) {
+        fprintf(stderr, "bench_webrtc: %s\n", why.text);
+        return 1;
+    }
+    long before = rss_kib();
+    serve(&s);
+    const struct result *x = &s.result;
+    printf("{\"viewers\":%d,\"connected\":%d,\"cpu\":%.4f,\"cpu_per_viewer\":%.5f,\"mbit_s\":%.1f,\"mbit_s_per_viewer\":%.2f,\"packets_s\":%.0f,\"bad\":%llu,"
+           "\"rss_kib_per_viewer\":%.0f,\"answer_to_key_ms_p50\":%.1f,\"answer_to_key_ms_max\":%.1f}\n",
+           s.viewers, x->connected, s.cpu / s.seconds, s.cpu / s.seconds / s.viewers, (double)x->bytes * 8 / 1e6 / seconds,
+           (double)x->bytes * 8 / 1e6 / seconds / s.viewers, (double)x->packets / seconds, (unsigned long long)x->bad,
+           (double)(rss_kib() - before) / s.viewers, x->key_ms[s.viewers / 2], x->key_ms[s.viewers - 1]);
+    rtc_stream_close(&stream);
+    rtc_close(&r);
+    waitpid(child, NULL, 0);
+    return x->connected == s.viewers ? 0 : 1;
+}
