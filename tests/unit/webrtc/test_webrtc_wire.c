@@ -363,7 +363,7 @@ static void rtcp_reads_a_browsers_compound(void **state)
     struct rtcp_packet p;
     struct rtcp_report r;
     uint16_t seq, mask;
-    uint64_t bps;
+    uint64_t bps = 0;
     size_t at = 0;
     assert_true(rtcp_next(b, n, &at, &p) && p.type == RTCP_RR && p.ssrc == 1 && rtcp_report(&p, 0, &r) && !rtcp_report(&p, 1, &r));
     assert_true(r.ssrc == 0xabc && r.fraction_lost == 128 && r.lost == -2 && r.lsr == 0x11223344 && r.dlsr == 0x100);
