@@ -61,7 +61,7 @@ struct signal {
     struct dropout dropout[DROPOUTS_MAX];
     int dropouts;
     int roll_rows; /* raster lines that the picture has rolled up */
-    int16_t line[3][LINE_SAMPLES], above[2][LINE_SAMPLES];
+    int16_t line[2][LINE_SAMPLES], chroma[2][LINE_SAMPLES], above[2][LINE_SAMPLES];
 };
 
 /* tables.c */

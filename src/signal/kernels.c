@@ -11,7 +11,7 @@ static inline int16_t mulh(int16_t a, int16_t b)
 void line_widen(const uint8_t *restrict from, int16_t *restrict to, int n, int zero)
 {
     for (int i = 0; i < n; i++)
-        to[i] = (int16_t)((from[i] - zero) << LINE_SHIFT);
+        to[i] = (int16_t)((from[i] - zero) * (1 << LINE_SHIFT));
 }
 
 void line_narrow(const int16_t *restrict from, uint8_t *restrict to, int n, int zero)

@@ -102,7 +102,7 @@ static void luma_line(struct signal *s, const struct signal_field *f, const stru
 static void chroma_line(struct signal *s, const struct line_plan *p, const uint8_t *from, uint8_t *to, uint64_t key, int l, int plane, bool first)
 {
     int n = s->width / 2;
-    int16_t *a = s->line[0] + LINE_PAD, *b = s->line[1] + LINE_PAD, *above = s->above[plane - 1];
+    int16_t *a = s->chroma[0] + LINE_PAD, *b = s->chroma[1] + LINE_PAD, *above = s->above[plane - 1];
     if (!from || !p->colour_q8) {
         memset(to, GREY, (size_t)n);
         memset(above, 0, (size_t)n * sizeof(*above));

@@ -47,11 +47,11 @@ static int64_t head_at_top(const struct signal *s, const struct signal_field *f)
     int64_t at = (int64_t)f->tracking_error_q8 * (PITCH / 256);
     if (is_search(f)) {
         int64_t turn = ((f->rate - PITCH) % (2 * PITCH)) * (f->field_index % (2 * PITCH));
-        return at + turn % (2 * PITCH);
+        return at + PITCH / 2 + turn % (2 * PITCH); /* half a pitch: no bar stands half hidden at an edge */
     }
     if (f->rate < PITCH) { /* still and slow: half a bar, parked at the lower edge; it trembles a little */
         int tremble = (int)(chance(s->seed, LAYER_STILL, (uint64_t)f->field_index, 0) & 1023) - 512;
-        return at + PITCH / 32 + tremble;
+        return at + PITCH / 6 + tremble;
     }
     return at;
 }

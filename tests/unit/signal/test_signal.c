@@ -1,0 +1,377 @@
+/* tests/unit/signal/test_signal.c - the tape measured from outside: identity, place, bandwidths, noise, bars, switch, dropouts, letters and sound. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/util.h"
+#include "signal/signal.h"
+
+enum { W = 720, H = 480, GUARD = 64, BYTES = W * H * 3 / 2 };
+static uint8_t in_memory[BYTES], out_memory[BYTES + 2 * GUARD], again[BYTES];
+static const struct signal_profile off = { .name = "none" };
+
+static struct picture over(uint8_t *m)
+{
+    return (struct picture) { W, H, { m, m + W * H, m + W * H * 5 / 4 }, { W, W / 2, W / 2 } };
+}
+
+static struct signal *open_signal(const struct signal_profile *p)
+{
+    struct signal *s = NULL;
+    assert_int_equal(signal_open(&s, SIGNAL_NTSC, W, H, 42, NULL), VCR_OK);
+    signal_set_profile(s, p);
+    return s;
+}
+
+static struct signal_field play_at(int64_t us)
+{
+    return (struct signal_field) { .tape_us = us, .rate = 65536, .lock_q16 = 65536 };
+}
+
+/* Renders the input picture (for every band) and checks that nothing around the output is touched. */
+static uint8_t *render(struct signal *s, const struct signal_field *f)
+{
+    struct picture in = over(in_memory), out = over(out_memory + GUARD);
+    const struct picture *from[SIGNAL_BANDS_MAX];
+    for (int i = 0; i < SIGNAL_BANDS_MAX; i++)
+        from[i] = &in;
+    memset(out_memory, 0xA5, GUARD);
+    memset(out_memory + GUARD + BYTES, 0xA5, GUARD);
+    signal_render(s, f, from, SIGNAL_BANDS_MAX, &out);
+    for (int i = 0; i < GUARD; i++) {
+        assert_int_equal(out_memory[i], 0xA5);
+        assert_int_equal(out_memory[GUARD + BYTES + i], 0xA5);
+    }
+    return out_memory + GUARD;
+}
+
+static void any_picture(void)
+{
+    uint32_t x = 1;
+    for (int i = 0; i < BYTES; i++) {
+        x = x * 1664525 + 1013904223;
+        in_memory[i] = (uint8_t)(x >> 24);
+    }
+}
+
+static void flat(int y)
+{
+    memset(in_memory, y, W * H);
+    memset(in_memory + W * H, 128, W * H / 2);
+}
+
+static void all_off_is_the_identity(void **state)
+{
+    struct signal *s = open_signal(&off);
+    any_picture();
+    struct signal_field f = play_at(5000000);
+    assert_memory_equal(render(s, &f), in_memory, BYTES);
+    signal_close(&s);
+    assert_null(s);
+}
+
+static void sizes_are_checked(void **state)
+{
+    struct signal *s = NULL;
+    static const int bad[][2] = { { 719, 480 }, { 720, 479 }, { 0, 0 }, { -720, 480 }, { 4096, 2160 } };
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+        assert_int_equal(signal_open(&s, SIGNAL_NTSC, bad[i][0], bad[i][1], 1, NULL), VCR_E_INVALID);
+    assert_null(s);
+}
+
+static void the_same_place_gives_the_same_bytes(void **state)
+{
+    struct signal *s = open_signal(signal_profile_by_name("rental"));
+    any_picture();
+    static const int32_t rate[] = { 65536, 5 * 65536, -7 * 65536, 0, 13107 };
+    for (size_t i = 0; i < ARRAY_LEN(rate); i++) {
+        struct signal_field f = play_at(9000000), other = play_at(1234567);
+        f.rate = rate[i];
+        memcpy(again, render(s, &f), BYTES);
+        assert_memory_not_equal(render(s, &other), again, BYTES);
+        assert_memory_equal(render(s, &f), again, BYTES);
+        f.lock_q16 = 20000;
+        assert_memory_not_equal(render(s, &f), again, BYTES);
+    }
+    signal_close(&s);
+}
+
+/* Amplitude of a sine of f megahertz in the rows of one plane, over what went in. */
+static double response(struct signal *s, double f, int plane)
+{
+    int w = plane ? W / 2 : W, rows = plane ? H / 2 : H, skip = 40;
+    double rate = plane ? 6.75 : 13.5, c = 0, q = 0;
+    flat(126);
+    uint8_t *p = in_memory + (plane ? W * H : 0);
+    for (int r = 0; r < rows; r++)
+        for (int x = 0; x < w; x++)
+            p[r * w + x] = (uint8_t)lrint((plane ? 128 : 126) + 80 * sin(2 * M_PI * f / rate * x));
+    struct signal_field play = play_at(1000000);
+    const uint8_t *o = render(s, &play) + (plane ? W * H : 0) + rows / 2 * w;
+    double sw = 0;
+    for (int x = skip; x < w - skip; x++) {
+        double win = 0.5 - 0.5 * cos(2 * M_PI * (x - skip) / (w - 2 * skip));
+        c += win * (o[x] - 127) * cos(2 * M_PI * f / rate * x);
+        q += win * (o[x] - 127) * sin(2 * M_PI * f / rate * x);
+        sw += win;
+    }
+    return 2 * sqrt(c * c + q * q) / sw / 80;
+}
+
+static void bandwidths_are_the_profiles(void **state)
+{
+    static const int luma_khz[] = { 2500, 3000, 4000 }, chroma_khz[] = { 320, 400, 500 };
+    for (size_t i = 0; i < ARRAY_LEN(luma_khz); i++) {
+        struct signal_profile p = off;
+        p.luma_mtf_khz = luma_khz[i];
+        p.chroma_bandwidth_khz = chroma_khz[i];
+        struct signal *s = open_signal(&p);
+        assert_true(response(s, luma_khz[i] * 0.98e-3, 0) > M_SQRT1_2);
+        assert_true(response(s, luma_khz[i] * 1.02e-3, 0) < M_SQRT1_2);
+        assert_true(response(s, chroma_khz[i] * 0.97e-3, 1) > M_SQRT1_2);
+        assert_true(response(s, chroma_khz[i] * 1.03e-3, 1) < M_SQRT1_2);
+        assert_true(response(s, 6.0, 0) < 0.02);
+        signal_close(&s);
+    }
+}
+
+static void flat_areas_keep_their_level(void **state)
+{
+    struct signal_profile p = *signal_profile_by_name("vhs");
+    p.noise_luma_db10 = p.noise_chroma_db10 = p.headswitch_step_ns = p.dropout_per_minute = 0;
+    struct signal *s = open_signal(&p);
+    for (int y = 16; y <= 235; y += 73) {
+        flat(y);
+        struct signal_field f = play_at(3000000);
+        assert_memory_equal(render(s, &f), in_memory, BYTES);
+    }
+    signal_close(&s);
+}
+
+static void chroma_noise_is_at_its_level(void **state)
+{
+    struct signal_profile p = off;
+    p.noise_chroma_db10 = 360;
+    struct signal *s = open_signal(&p);
+    double sum = 0;
+    flat(126);
+    for (int i = 0; i < 4; i++) {
+        struct signal_field f = play_at(i * 500000);
+        const uint8_t *o = render(s, &f);
+        assert_memory_equal(o, in_memory, W * H);
+        for (int k = W * H; k < BYTES; k++)
+            sum += (o[k] - 128) * (o[k] - 128);
+    }
+    assert_true(fabs(20 * log10(219 / sqrt(sum / 4 / (W * H / 2))) - 36) < 0.3);
+    signal_close(&s);
+}
+
+static void more_decibels_are_less_noise(void **state)
+{
+    double db[2];
+    for (int k = 0; k < 2; k++) {
+        struct signal_profile p = off;
+        p.luma_mtf_khz = 3000;
+        p.noise_luma_db10 = k ? 460 : 400;
+        struct signal *s = open_signal(&p);
+        double sum = 0;
+        flat(126);
+        struct signal_field f = play_at(0);
+        const uint8_t *o = render(s, &f);
+        for (int i = 0; i < W * H; i++)
+            sum += (o[i] - 126) * (o[i] - 126);
+        db[k] = 20 * log10(219 / sqrt(sum / (W * H)));
+        signal_close(&s);
+    }
+    print_message("# luma noise %.2f and %.2f dB unweighted\n", db[0], db[1]);
+    assert_true(fabs(db[1] - db[0] - 6) < 0.4);
+    assert_true(db[0] > 28 && db[0] < 38); /* the weighting takes less than 10 dB from this noise */
+}
+
+static void the_head_switches_where_it_should(void **state)
+{
+    struct signal_profile p = off;
+    p.headswitch_step_ns = 4000;
+    struct signal *s = open_signal(&p);
+    any_picture();
+    struct signal_field f = play_at(700000);
+    const uint8_t *o = render(s, &f);
+    /* 3.5 lines of a field: the pair that holds raster line 473, drawn whole */
+    assert_memory_equal(o, in_memory, W * 472);
+    for (int r = 472; r < H; r++)
+        assert_memory_not_equal(o + r * W, in_memory + r * W, W);
+    signal_close(&s);
+}
+
+static int count_bars(struct signal *s, int n, int64_t field)
+{
+    struct signal_field f = play_at(60000000);
+    int64_t place[SIGNAL_BANDS_MAX];
+    f.rate = n * 65536;
+    f.field_index = field;
+    int bands = signal_bands(s, &f, place);
+    for (int i = 1; i < bands; i++)
+        assert_int_equal(place[i] - place[i - 1], (n > 1 ? 2 : -2) * 16683);
+    return bands - 1;
+}
+
+static void search_has_half_as_many_bars_as_tracks_crossed(void **state)
+{
+    struct signal *s = open_signal(signal_profile_by_name("vhs"));
+    for (int n = -9; n <= 9; n++) {
+        if (n == 0 || n == 1)
+            continue;
+        int crossed = n > 1 ? n - 1 : 1 - n, even = count_bars(s, n, 0), odd = count_bars(s, n, 1);
+        assert_int_equal(even + odd, crossed); /* standing, or one more and one less by turns */
+        if (crossed % 2 == 0)
+            assert_int_equal(even, odd);
+    }
+    signal_close(&s);
+}
+
+static void the_compensator_repeats_the_line_above(void **state)
+{
+    struct signal_profile p = off;
+    p.dropout_per_minute = 60000;
+    p.dropout_compensator = true;
+    struct signal *s = open_signal(&p);
+    int damaged = 0;
+    for (int r = 0; r < H; r++)
+        memset(in_memory + r * W, 16 + r % 200, W);
+    struct signal_field f = play_at(2000000);
+    const uint8_t *o = render(s, &f);
+    for (int r = 2; r < H; r++)
+        for (int x = 0; x < W; x++)
+            if (o[r * W + x] != in_memory[r * W + x]) {
+                assert_int_equal(o[r * W + x], o[(r - 2) * W + x]);
+                damaged++;
+            }
+    assert_true(damaged > 1000);
+    signal_close(&s);
+}
+
+static void blue_and_snow(void **state)
+{
+    struct signal *s = open_signal(signal_profile_by_name("vhs"));
+    struct signal_field f = { .kind = SIGNAL_BLUE };
+    const uint8_t *o = render(s, &f);
+    for (int i = 0; i < BYTES; i++)
+        assert_int_equal(o[i], i < W * H ? 35 : i < W * H * 5 / 4 ? 212 : 114);
+    f.kind = SIGNAL_SNOW;
+    memcpy(again, render(s, &f), BYTES);
+    f.field_index = 1;
+    o = render(s, &f);
+    assert_memory_not_equal(o, again, W * H);
+    for (int i = 0; i < BYTES; i++)
+        assert_true(i < W * H ? o[i] >= 16 && o[i] <= 235 : o[i] == 128);
+    signal_close(&s);
+}
+
+static void letters_stay_in_their_cells(void **state)
+{
+    struct picture p = over(out_memory + GUARD);
+    char text[2] = { 0 };
+    for (int c = 1; c < 256; c++) {
+        int touched = 0;
+        memset(out_memory, 90, sizeof(out_memory));
+        text[0] = (char)c;
+        signal_osd(&p, 3, 5, text);
+        for (int i = 0; i < W * H; i++) {
+            int x = i % W, y = i / W, in = x >= 72 + 5 * 24 && x < 72 + 6 * 24 && y >= 48 + 3 * 32 && y < 48 + 4 * 32;
+            touched += p.plane[0][i] == 219;
+            assert_true(in || p.plane[0][i] == 90);
+        }
+        assert_int_equal(touched > 0, c <= 8 || (c > ' ' && c <= '~'));
+    }
+    memset(out_memory, 90, sizeof(out_memory));
+    signal_osd(&p, 11, 20, "0123456789 runs off the edge");
+    signal_osd(&p, -1, 0, "X");
+    signal_osd(&p, 12, 0, "X");
+    for (int i = 0; i < GUARD; i++)
+        assert_true(out_memory[i] == 90 && out_memory[GUARD + BYTES + i] == 90);
+}
+
+enum { SOUND = 48000 };
+static int16_t heard[SOUND * 2], tone[SOUND * 2];
+
+static double level(const struct signal_profile *p, double hz, enum signal_sound sound)
+{
+    struct signal_audio *a = NULL;
+    assert_int_equal(signal_audio_open(&a, SIGNAL_NTSC, 7, NULL), VCR_OK);
+    signal_audio_set_profile(a, p);
+    for (int i = 0; i < SOUND; i++)
+        tone[2 * i] = tone[2 * i + 1] = (int16_t)lrint(hz > 0 ? 20000 * sin(2 * M_PI * hz * i / SOUND) : 0);
+    for (int i = 0; i < SOUND; i += 960)
+        signal_audio_render(a, sound, (int64_t)i * 125 / 6, tone + 2 * i, heard + 2 * i, 960);
+    signal_audio_close(&a);
+    double sum = 0;
+    for (int i = SOUND / 2; i < SOUND; i++)
+        sum += (double)heard[2 * i] * heard[2 * i];
+    return sqrt(sum / (SOUND / 2.0));
+}
+
+static void sound_of_the_linear_track(void **state)
+{
+    struct signal_profile p = off;
+    p.linear_high_hz = 8000;
+    double full = 20000 * M_SQRT1_2;
+    assert_true(fabs(20 * log10(level(&p, 1000, SIGNAL_SOUND_LINEAR) / full)) < 0.2);
+    assert_true(fabs(20 * log10(level(&p, 8000, SIGNAL_SOUND_LINEAR) / full) + 3) < 0.5);
+    assert_true(level(&p, 1000, SIGNAL_SOUND_MUTED) < 0.001);
+    assert_true(level(&p, 0, SIGNAL_SOUND_LINEAR) < 0.001);
+    assert_true(level(&p, 1000, SIGNAL_SOUND_HIFI) > full * 0.999);
+    p.hiss_db10 = 440;
+    double db = -20 * log10(level(&p, 0, SIGNAL_SOUND_LINEAR) / (32767 * M_SQRT1_2));
+    assert_true(db > 40 && db < 46); /* unweighted; A-weighting differs by a few dB */
+}
+
+static void wow_moves_the_tone(void **state)
+{
+    struct signal_profile p = off;
+    p.capstan_error_ppm = 4000;
+    level(&p, 3000, SIGNAL_SOUND_LINEAR);
+    double most = 0, least = 1e9; /* frequency from the zero crossings of 100 ms */
+    for (int part = 1; part < 9; part++) {
+        double first = -1, last = 0;
+        int crossings = 0;
+        for (int i = part * 4800; i < part * 4800 + 4800; i++) {
+            int a = heard[2 * i], b = heard[2 * i + 2];
+            if (a < 0 && b >= 0) {
+                last = i + (double)a / (a - b);
+                if (first < 0)
+                    first = last;
+                crossings++;
+            }
+        }
+        double hz = (crossings - 1) / (last - first) * SOUND;
+        most = hz > most ? hz : most;
+        least = hz < least ? hz : least;
+    }
+    assert_true(most - least > 3 && most - least < 24 && fabs((most + least) / 2 - 3000) < 12);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(all_off_is_the_identity),
+        cmocka_unit_test(sizes_are_checked),
+        cmocka_unit_test(the_same_place_gives_the_same_bytes),
+        cmocka_unit_test(bandwidths_are_the_profiles),
+        cmocka_unit_test(flat_areas_keep_their_level),
+        cmocka_unit_test(chroma_noise_is_at_its_level),
+        cmocka_unit_test(more_decibels_are_less_noise),
+        cmocka_unit_test(the_head_switches_where_it_should),
+        cmocka_unit_test(search_has_half_as_many_bars_as_tracks_crossed),
+        cmocka_unit_test(the_compensator_repeats_the_line_above),
+        cmocka_unit_test(blue_and_snow),
+        cmocka_unit_test(letters_stay_in_their_cells),
+        cmocka_unit_test(sound_of_the_linear_track),
+        cmocka_unit_test(wow_moves_the_tone),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
