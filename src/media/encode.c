@@ -48,9 +48,13 @@ static void set_rate(x264_param_t *p, uint32_t bitrate_bps)
 
 static enum vcr_err configure(x264_param_t *p, const struct video_encoder_config *c, struct vcr_why *why)
 {
-    static const char *const presets[VIDEO_EFFORTS] = { "superfast", "ultrafast" };
+    static const char *const presets[VIDEO_EFFORTS] = { "superfast", "ultrafast", "ultrafast" };
     if (x264_param_default_preset(p, presets[c->effort], "zerolatency") < 0)
         return vcr_fail(why, VCR_E_INTERNAL, "x264 lacks preset %s", presets[c->effort]);
+    if (c->effort == VIDEO_EFFORT_BRISK) {
+        p->b_deblocking_filter = 1;
+        p->rc.i_aq_mode = X264_AQ_VARIANCE;
+    }
     p->i_log_level = X264_LOG_NONE;
     p->i_threads = 1;
     p->i_lookahead_threads = 1;
