@@ -1,0 +1,32 @@
+/* cmd/vcr-render.c - main of vcr-render. Started by vcrd with the descriptors of wire/render_msg.h; no arguments but --prove-sandbox and --version. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "render/render.h"
+#include "render/seal.h"
+#include "wire/render_msg.h"
+
+int main(int argc, char **argv)
+{
+    if (argc == 2 && strcmp(argv[1], "--prove-sandbox") == 0)
+        return seal_prove() ? 0 : 1;
+    if (argc == 2 && strcmp(argv[1], "--version") == 0) {
+        puts("vcr-render " VCR_VERSION);
+        return 0;
+    }
+    if (argc != 1) {
+        fputs("usage: vcr-render [--prove-sandbox | --version]\nIt is started by vcrd, with its descriptors 3, 4 and 5.\n", stderr);
+        return 2;
+    }
+    log_setup(LOG_JSON, LOG_INFO, "vcr-render");
+    struct render *render = NULL;
+    struct vcr_why why = { 0 };
+    enum vcr_err err = render_open(&render, RENDER_FD_CONTROL, RENDER_FD_RING, RENDER_FD_WAKE, &why);
+    if (err == VCR_OK)
+        err = render_run(render, &why);
+    render_close(&render);
+    if (err != VCR_OK)
+        log_error("render", "%s", why.text);
+    return err == VCR_OK ? 0 : 1;
+}

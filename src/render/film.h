@@ -1,0 +1,19 @@
+/* render/film.h - the pictures of a video reel, found by sample number in any order.
+ *
+ * Decoding goes from the key frame before; going on from the last sample costs one picture, standing still none, and backwards one GOP once (its pictures
+ * are kept). Threads: none. Errors: VCR_E_IO for a damaged place, and for every sample up to the next key frame. */
+#pragma once
+#include <stdint.h>
+
+#include "base/why.h"
+#include "media/decode.h"
+#include "media/reel.h"
+
+struct film;
+/* Owns both descriptors from the call on. */
+enum vcr_err film_open(struct film **ret, int reel_fd, int index_fd, struct vcr_why *why);
+void film_close(struct film **f);
+struct reel *film_reel(struct film *f);
+enum film_direction { FILM_FORWARD, FILM_BACKWARD };
+/* *ret is borrowed until the next call. */
+enum vcr_err film_picture(struct film *f, uint32_t n, enum film_direction direction, struct frame **ret, struct vcr_why *why);

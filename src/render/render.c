@@ -1,0 +1,254 @@
+/* render/render.c - see render.h. */
+#include "render/render.h"
+
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/util.h"
+#include "media/decode.h"
+#include "media/encode.h"
+#include "render/control.h"
+#include "render/out.h"
+#include "render/seal.h"
+#include "render/seat.h"
+
+enum { STATS_US = 1000000, BUSY_TOO_MUCH = 950, BUSY_LITTLE = 450, STRAINED_S = 2, RELAXED_S = 10 };
+
+struct render {
+    /* set by open, then read-only */
+    int control_fd;
+    /* the one thread's own */
+    struct out out;
+    struct seat *seats[RENDER_SEAT_MAX]; /* NULL: free */
+    struct seat_counts counts;           /* since the last statistics */
+    int64_t stats_us, busy_us;           /* when they were sent; time spent working since then */
+    int shed, strained_s, relaxed_s;     /* what overload takes away now, and for how long it has been so */
+};
+
+/* Everything that a codec reads or sets up at its first use happens here, before sealing. */
+static enum vcr_err warm_up(struct vcr_why *why)
+{
+    static const struct video_encoder_config small = { .width = 64, .height = 64, .sar_num = 1, .sar_den = 1, .rate_num = 25, .rate_den = 1,
+                                                       .bitrate_bps = 100000, .effort = VIDEO_EFFORT_SUPERFAST };
+    uint8_t grey[64 * 64 * 3 / 2];
+    memset(grey, 128, sizeof(grey));
+    struct picture picture = { 64, 64, { grey, grey + 64 * 64, grey + 64 * 64 * 5 / 4 }, { 64, 32, 32 } };
+    struct video_encoder *e = NULL;
+    struct video_decoder *d = NULL;
+    struct frame *f = NULL;
+    struct packet p;
+    video_decoder_silence();
+    enum vcr_err err = video_encoder_open(&e, &small, why);
+    if (err == VCR_OK)
+        err = video_encode(e, &picture, 0, true, &p, why);
+    if (err == VCR_OK)
+        err = video_decoder_open(&d, why);
+    if (err == VCR_OK)
+        err = video_decode(d, p.data, p.len, &f, why);
+    frame_unref(&f);
+    video_decoder_close(&d);
+    video_encoder_close(&e);
+    return err;
+}
+
+enum vcr_err render_open(struct render **ret, int control_fd, int ring_fd, int wake_fd, struct vcr_why *why)
+{
+    struct render *r = vcr_alloc(sizeof(*r));
+    r->control_fd = control_fd;
+    r->out.wake_fd = wake_fd;
+    enum vcr_err err = ring_attach(&r->out.ring, ring_fd, why);
+    if (err == VCR_OK)
+        err = warm_up(why);
+    if (err == VCR_OK)
+        err = seal(why);
+    if (err != VCR_OK)
+        render_close(&r);
+    else
+        *ret = r;
+    return err;
+}
+
+void render_close(struct render **r)
+{
+    if (!*r)
+        return;
+    for (size_t i = 0; i < RENDER_SEAT_MAX; i++)
+        seat_close(&(*r)->seats[i]);
+    ring_close(&(*r)->out.ring);
+    free(*r);
+    *r = NULL;
+}
+
+static struct seat **find(struct render *r, uint32_t id)
+{
+    for (size_t i = 0; i < RENDER_SEAT_MAX; i++)
+        if (r->seats[i] && seat_id(r->seats[i]) == id)
+            return &r->seats[i];
+    return NULL;
+}
+
+static void on_open(struct render *r, struct seat **seat, struct control_msg *m)
+{
+    struct vcr_why why = { 0 };
+    enum vcr_err err = VCR_OK;
+    if (seat) { /* a seat taken anew starts anew */
+        seat_close(seat);
+    } else {
+        for (size_t i = 0; i < RENDER_SEAT_MAX && !seat; i++)
+            seat = r->seats[i] ? NULL : &r->seats[i];
+    }
+    if (!seat)
+        err = vcr_fail(&why, VCR_E_BUSY, "all %d seats are taken", RENDER_SEAT_MAX);
+    else
+        err = seat_open(seat, &m->open, clock_mono_us(), &why);
+    if (err != VCR_OK)
+        control_failed(r->control_fd, m->head.seat, why.text);
+    else
+        seat_shed(*seat, r->shed);
+}
+
+static void on_tape(struct render *r, struct seat **seat, struct control_msg *m)
+{
+    struct vcr_why why;
+    if (!seat) {
+        for (size_t i = 0; i < ARRAY_LEN(m->fds); i++)
+            vcr_close(&m->fds[i]);
+        return;
+    }
+    if (seat_tape(*seat, &m->tape, m->fds, &why) != VCR_OK)
+        control_failed(r->control_fd, m->head.seat, why.text);
+}
+
+static void on_deck(struct render *r, struct seat **seat, struct control_msg *m)
+{
+    struct deck_snapshot snap;
+    if (m->deck.len != sizeof(snap)) {
+        log_warn("render", "a deck of %u bytes", m->deck.len);
+        return;
+    }
+    memcpy(&snap, m->deck.snapshot, sizeof(snap));
+    if (seat)
+        seat_deck(*seat, &snap);
+}
+
+static void on_key(struct render *r, struct seat **seat, struct control_msg *m)
+{
+    if (seat)
+        seat_key(*seat);
+}
+
+static void on_rate(struct render *r, struct seat **seat, struct control_msg *m)
+{
+    if (seat)
+        seat_bitrate(*seat, m->value.value);
+}
+
+static void on_close(struct render *r, struct seat **seat, struct control_msg *m)
+{
+    if (seat)
+        seat_close(seat);
+}
+
+/* False when vcrd has gone. */
+static bool obey(struct render *r)
+{
+    static void (*const handlers[])(struct render *, struct seat **, struct control_msg *) = {
+        [RENDER_OPEN] = on_open, [RENDER_TAPE] = on_tape, [RENDER_DECK] = on_deck, [RENDER_KEY] = on_key, [RENDER_RATE] = on_rate, [RENDER_CLOSE] = on_close,
+    };
+    struct control_msg m;
+    for (;;) {
+        switch (control_receive(r->control_fd, &m)) {
+        case CONTROL_NOTHING: return true;
+        case CONTROL_END: return false;
+        case CONTROL_BAD: log_warn("render", "a message that is none"); break;
+        case CONTROL_MSG: handlers[m.head.type](r, find(r, m.head.seat), &m); break;
+        }
+    }
+}
+
+static void shed(struct render *r, int busy_permille)
+{
+    bool strained = r->counts.late > 0 || busy_permille > BUSY_TOO_MUCH;
+    r->strained_s = strained ? r->strained_s + 1 : 0;
+    r->relaxed_s = !strained && busy_permille < BUSY_LITTLE ? r->relaxed_s + 1 : 0;
+    int level = r->shed;
+    if (r->strained_s >= STRAINED_S && level < SEAT_SHED_MAX)
+        level++;
+    else if (r->relaxed_s >= RELAXED_S && level > 0)
+        level--;
+    if (level == r->shed)
+        return;
+    r->shed = level;
+    r->strained_s = r->relaxed_s = 0;
+    for (size_t i = 0; i < RENDER_SEAT_MAX; i++)
+        if (r->seats[i])
+            seat_shed(r->seats[i], level);
+}
+
+static void statistics(struct render *r, int64_t now_us)
+{
+    int64_t span = now_us - r->stats_us;
+    if (span < STATS_US)
+        return;
+    struct render_stats m = { .h = { RENDER_STATS, 0 }, .frames = r->counts.frames, .late_frames = r->counts.late, .passed_frames = r->counts.passed,
+                              .busy_permille = (uint32_t)VCR_MIN(r->busy_us * 1000 / span, 1000) };
+    for (size_t i = 0; i < RENDER_SEAT_MAX; i++)
+        m.sessions += r->seats[i] != NULL;
+    control_send(r->control_fd, &m, sizeof(m)); /* one that does not fit is no loss: the next one comes in a second */
+    shed(r, (int)m.busy_permille);
+    r->counts = (struct seat_counts){ 0 };
+    r->busy_us = 0;
+    r->stats_us = now_us;
+}
+
+/* The seat whose next picture or sound is due first. */
+static struct seat *earliest(struct render *r, int64_t *ret_due_us)
+{
+    struct seat *first = NULL;
+    *ret_due_us = r->stats_us + STATS_US;
+    for (size_t i = 0; i < RENDER_SEAT_MAX; i++) {
+        if (!r->seats[i])
+            continue;
+        int64_t due = seat_due_us(r->seats[i]);
+        if (due < *ret_due_us) {
+            first = r->seats[i];
+            *ret_due_us = due;
+        }
+    }
+    return first;
+}
+
+static void wait_until(struct render *r, int64_t due_us, int64_t now_us)
+{
+    struct pollfd p = { .fd = r->control_fd, .events = POLLIN };
+    int64_t us = VCR_MAX(due_us - now_us, 0);
+    struct timespec t = { .tv_sec = us / 1000000, .tv_nsec = us % 1000000 * 1000 };
+    ppoll(&p, 1, &t, NULL);
+}
+
+enum vcr_err render_run(struct render *r, struct vcr_why *why)
+{
+    struct render_head ready = { RENDER_READY, 0 };
+    if (!control_send(r->control_fd, &ready, sizeof(ready)))
+        return vcr_fail(why, VCR_E_IO, "the control socket takes nothing");
+    r->stats_us = clock_mono_us();
+    while (obey(r)) {
+        int64_t due, now = clock_mono_us();
+        statistics(r, now);
+        struct seat *seat = earliest(r, &due);
+        if (!seat || due > now) {
+            wait_until(r, due, now);
+            continue;
+        }
+        struct vcr_why failed;
+        if (seat_run(seat, now, &r->out, &r->counts, &failed) != VCR_OK)
+            control_failed(r->control_fd, seat_id(seat), failed.text);
+        out_wake(&r->out);
+        r->busy_us += clock_mono_us() - now;
+    }
+    return VCR_OK;
+}

@@ -1,0 +1,201 @@
+/* render/screen.c - see screen.h. */
+#include "render/screen.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/util.h"
+#include "signal/signal.h"
+
+/* Above this many times play speed, bands come from key frames alone: they pass by faster than the eye asks for, and a key costs one decode, not a GOP. */
+#define KEYS_ONLY_RATE (3 * 65536)
+
+/* A source picture and, when the display has been drawn, what it was drawn with: the same again needs no drawing. */
+struct drawn {
+    enum view_kind kind;
+    int64_t tape_us;
+    bool has_osd;
+    char osd[DECK_OSD_LINES][DECK_OSD_CHARS + 1];
+};
+struct screen {
+    /* set by open, then read-only */
+    bool pal;
+    struct picture canvas;
+    /* the drawer's own */
+    struct signal *signal;       /* NULL until the first picture through the tape */
+    uint64_t seed;               /* of signal */
+    char look[DECK_LOOK_BYTES];  /* of signal */
+    struct drawn drawn;          /* on the canvas; kind -1: something that won't come again */
+    uint32_t last_sample;        /* shown in PLAY, at last_tape_us; UINT32_MAX: none */
+    int64_t last_tape_us;
+};
+
+enum vcr_err screen_open(struct screen **ret, bool pal, int width, int height, struct vcr_why *why)
+{
+    size_t luma = (size_t)width * (size_t)height;
+    uint8_t *memory = malloc(luma * 3 / 2);
+    if (!memory)
+        return vcr_fail(why, VCR_E_NOMEM, "no memory for a screen of %dx%d", width, height);
+    struct screen *s = vcr_alloc(sizeof(*s));
+    s->pal = pal;
+    s->canvas = (struct picture){ width, height, { memory, memory + luma, memory + luma + luma / 4 }, { width, width / 2, width / 2 } };
+    s->drawn.kind = (enum view_kind)-1;
+    s->last_sample = UINT32_MAX;
+    *ret = s;
+    return VCR_OK;
+}
+
+void screen_close(struct screen **s)
+{
+    if (!*s)
+        return;
+    signal_close(&(*s)->signal);
+    free((*s)->canvas.plane[0]);
+    free(*s);
+    *s = NULL;
+}
+
+static void fill(struct picture *p, const uint8_t yuv[3])
+{
+    for (int i = 0; i < 3; i++)
+        for (int y = 0; y < (i ? p->height / 2 : p->height); y++)
+            memset(p->plane[i] + y * p->stride[i], yuv[i], (size_t)(i ? p->width / 2 : p->width));
+}
+
+static void copy(struct picture *to, const struct picture *from)
+{
+    for (int i = 0; i < 3; i++)
+        for (int y = 0; y < (i ? to->height / 2 : to->height); y++)
+            memcpy(to->plane[i] + y * to->stride[i], from->plane[i] + y * from->stride[i], (size_t)(i ? to->width / 2 : to->width));
+}
+
+static enum vcr_err ready_signal(struct screen *s, const struct deck_snapshot *snap, struct vcr_why *why)
+{
+    if (s->signal && s->seed == snap->seed && strcmp(s->look, snap->look) == 0)
+        return VCR_OK;
+    if (!s->signal || s->seed != snap->seed) {
+        signal_close(&s->signal);
+        enum vcr_err err = signal_open(&s->signal, s->pal ? SIGNAL_PAL : SIGNAL_NTSC, s->canvas.width, s->canvas.height, snap->seed, why);
+        if (err != VCR_OK)
+            return err;
+        s->seed = snap->seed;
+    }
+    const struct signal_profile *profile = signal_profile_by_name(snap->look);
+    signal_set_profile(s->signal, profile ? profile : signal_profile_at(0));
+    vcr_strcpy(s->look, sizeof(s->look), snap->look);
+    return VCR_OK;
+}
+
+/* In PLAY the tape and the display run at the same rate, so a place near the border of two pictures would flicker between them by rounding:
+ * go on by as many pictures as time has passed, as long as that stays true to within a picture. */
+static uint32_t sample_in_play(struct screen *s, struct reel *reel, int64_t tape_us)
+{
+    enum { ROUNDING_US = 1000 };
+    uint32_t exact = reel_sample_at(reel, tape_us);
+    if (s->last_sample < reel_sample_count(reel) && tape_us > s->last_tape_us && tape_us - s->last_tape_us < 100000) {
+        int64_t pts = reel_sample_pts_us(reel, s->last_sample), step = pts + (tape_us - s->last_tape_us);
+        uint32_t next = reel_sample_at(reel, step + ROUNDING_US);
+        int64_t off = tape_us - reel_sample_pts_us(reel, next);
+        bool early = next == exact + 1 && off > -ROUNDING_US, late = next + 1 == exact && tape_us - reel_sample_pts_us(reel, exact) < ROUNDING_US;
+        if (early || late)
+            return next;
+    }
+    return exact;
+}
+
+static struct frame *source(struct screen *s, struct film *film, const struct view *view, int64_t tape_us, struct screen_shot *shot)
+{
+    if (!film || tape_us >= reel_duration_us(film_reel(film)))
+        return NULL;
+    struct reel *reel = film_reel(film);
+    uint32_t n = view->rate == 65536 ? sample_in_play(s, reel, tape_us) : reel_sample_at(reel, tape_us);
+    if (view->rate >= KEYS_ONLY_RATE || view->rate <= -KEYS_ONLY_RATE)
+        n = reel_key_at(reel, n);
+    struct frame *frame = NULL;
+    if (film_picture(film, n, view->rate < 0 ? FILM_BACKWARD : FILM_FORWARD, &frame, NULL) != VCR_OK) {
+        shot->damaged = true;
+        return NULL;
+    }
+    if (frame->picture.width != s->canvas.width || frame->picture.height != s->canvas.height) {
+        shot->damaged = true;
+        return NULL;
+    }
+    s->last_sample = view->rate == 65536 ? n : UINT32_MAX;
+    s->last_tape_us = tape_us;
+    if (shot->tape_us < 0)
+        shot->tape_us = reel_sample_pts_us(reel, n);
+    return frame;
+}
+
+static void draw_osd(struct screen *s, const struct view *view)
+{
+    /* the deck's lines: two at the top, the others at the bottom */
+    static const int rows[DECK_OSD_LINES] = { 0, 1, 10, 11 };
+    for (int i = 0; view->has_osd && i < DECK_OSD_LINES; i++)
+        if (view->osd[i][0])
+            signal_osd(&s->canvas, rows[i], 0, view->osd[i]);
+}
+
+static enum vcr_err draw_through_tape(struct screen *s, const struct deck_snapshot *snap, const struct view *view, struct film *film,
+                                      int64_t field_index, struct screen_shot *ret, struct vcr_why *why)
+{
+    enum vcr_err err = ready_signal(s, snap, why);
+    if (err != VCR_OK)
+        return err;
+    struct signal_field field = { .kind = view->kind == VIEW_SNOW ? SIGNAL_SNOW : SIGNAL_TAPE, .tape_us = view->tape_us, .rate = view->rate,
+                                  .lock_q16 = view->lock_q16, .tracking_error_q8 = view->tracking_error_q8, .wear_16 = snap->wear_16,
+                                  .tape_speed = snap->tape_speed, .field_index = field_index };
+    int64_t places[SIGNAL_BANDS_MAX];
+    const struct picture *sources[SIGNAL_BANDS_MAX] = { NULL };
+    struct frame *held[SIGNAL_BANDS_MAX] = { NULL };
+    int n = view->kind == VIEW_SNOW ? 1 : VCR_CLAMP(signal_bands(s->signal, &field, places), 0, SIGNAL_BANDS_MAX);
+    for (int i = 0; view->kind == VIEW_TAPE && i < n; i++) {
+        struct frame *frame = source(s, film, view, places[i], ret);
+        if (frame) {
+            held[i] = frame_ref(frame);
+            sources[i] = &frame->picture;
+        }
+    }
+    signal_render(s->signal, &field, sources, n, &s->canvas);
+    for (int i = 0; i < n; i++)
+        frame_unref(&held[i]);
+    s->drawn.kind = (enum view_kind)-1;
+    draw_osd(s, view);
+    return VCR_OK;
+}
+
+static bool same(const struct drawn *a, const struct drawn *b)
+{
+    return a->kind == b->kind && a->tape_us == b->tape_us && a->has_osd == b->has_osd && memcmp(a->osd, b->osd, sizeof(a->osd)) == 0;
+}
+
+/* What is exactly the same from picture to picture: flat screens, and the tape without its machine. */
+static void draw_plain(struct screen *s, const struct view *view, struct film *film, struct screen_shot *ret)
+{
+    static const uint8_t black[3] = { 16, 128, 128 }, blue[3] = { 35, 212, 114 } /* as signal.h's SIGNAL_BLUE */;
+    struct frame *frame = view->kind == VIEW_TAPE ? source(s, film, view, view->tape_us, ret) : NULL;
+    if (frame && !view->has_osd) {
+        ret->picture = &frame->picture;
+        return;
+    }
+    struct drawn now = { .kind = view->kind, .tape_us = frame ? ret->tape_us : -1, .has_osd = view->has_osd };
+    memcpy(now.osd, view->osd, sizeof(now.osd));
+    if (same(&s->drawn, &now))
+        return;
+    if (frame)
+        copy(&s->canvas, &frame->picture);
+    else
+        fill(&s->canvas, view->kind == VIEW_BLACK ? black : blue);
+    draw_osd(s, view);
+    s->drawn = now;
+}
+
+enum vcr_err screen_draw(struct screen *s, const struct deck_snapshot *snap, const struct view *view, struct film *film, int64_t field_index,
+                         struct screen_shot *ret, struct vcr_why *why)
+{
+    *ret = (struct screen_shot){ .picture = &s->canvas, .tape_us = -1 };
+    if (!snap->clean && (view->kind == VIEW_TAPE || view->kind == VIEW_SNOW))
+        return draw_through_tape(s, snap, view, film, field_index, ret, why);
+    draw_plain(s, view, film, ret);
+    return VCR_OK;
+}

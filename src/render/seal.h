@@ -1,0 +1,13 @@
+/* render/seal.h - the sandbox of vcr-render: after sealing, the process can compute, use the descriptors it has, and end; nothing else.
+ *
+ * It decodes bytes that strangers made, so it is worth nothing to whoever takes it over: no files, no sockets, no programs, no new processes or threads, no
+ * memory that is both written and executed. A forbidden call ends the process (vcrd starts another one). */
+#pragma once
+#include <stdbool.h>
+
+#include "base/why.h"
+
+/* Dies with its parent from here on, can't be traced, dumps no core. Then the system-call filter. Irrevocable. */
+enum vcr_err seal(struct vcr_why *why);
+/* Tries each forbidden act in a sealed child and prints one line an act; false when one was let through. */
+bool seal_prove(void);

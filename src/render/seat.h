@@ -1,0 +1,33 @@
+/* render/seat.h - one session's place in vcr-render: its frame clock, its tape, and the packets that come of them.
+ *
+ * Two clocks run from one origin on the common monotonic clock: pictures at 59.94/50 or half of it, sound at 50 packets a second; both never stop, whatever
+ * the deck does. A tick's picture shows the place where the tape is at the tick's own time, so a late picture is late, not wrong.
+ * Threads  none.     Owns  the descriptors given to seat_tape, from the call on. */
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/why.h"
+#include "deck/snapshot.h"
+#include "render/out.h"
+#include "wire/render_msg.h"
+
+struct seat;
+struct seat_counts {
+    uint32_t frames, late, passed; /* video ticks done, ticks left out because their time had passed, of frames: passed through */
+};
+enum vcr_err seat_open(struct seat **ret, const struct render_open *open, int64_t now_us, struct vcr_why *why);
+void seat_close(struct seat **s);
+uint32_t seat_id(const struct seat *s);
+/* fds: video reel and index, Opus reel and index, clean reel and index, -1 where there is none. On an error no tape is in. */
+enum vcr_err seat_tape(struct seat *s, const struct render_tape *tape, const int fds[6], struct vcr_why *why);
+void seat_deck(struct seat *s, const struct deck_snapshot *snap);
+void seat_key(struct seat *s);
+void seat_bitrate(struct seat *s, int64_t bps);
+/* What overload takes away: 0 nothing, 1 encoder effort, 2 also every second picture. */
+enum { SEAT_SHED_MAX = 2 };
+void seat_shed(struct seat *s, int level);
+/* When the next picture or packet of sound is due. */
+int64_t seat_due_us(const struct seat *s);
+/* Does the one that is due. An error: the seat can't go on with this tape (said once; it shows blue from here on). */
+enum vcr_err seat_run(struct seat *s, int64_t now_us, struct out *out, struct seat_counts *counts, struct vcr_why *why);

@@ -1,0 +1,48 @@
+/* render/seat_internal.h - a seat's inside, shared by seat.c (clocks, tape), seat_video.c and seat_sound.c. */
+#pragma once
+#include "media/encode.h"
+#include "render/film.h"
+#include "render/screen.h"
+#include "render/seat.h"
+#include "render/tune.h"
+#include "signal/signal.h"
+
+struct seat {
+    uint32_t id;                         /* set by open, then read-only */
+    /* what vcrd said last */
+    struct deck_snapshot snap;
+    uint32_t bitrate_bps;
+    bool home_pal, home_field_rate;      /* raster while no tape is in */
+    bool pal, field_rate;                /* raster now */
+    int shed;
+    /* the tape; NULL where it has none */
+    struct film *film, *clean;
+    struct tune *tune;
+    unsigned bad_places;                 /* damaged pictures one after another */
+    bool broken;                         /* the film was given up */
+    /* the clocks: tick n of pictures is due at origin_us + n * period; audio likewise, 20 ms */
+    int64_t origin_us, tick;
+    int64_t sound_origin_us, sound_tick;
+    /* pictures */
+    struct screen *screen;               /* NULL: the raster changed, open anew */
+    struct video_encoder *encoder;       /* NULL: open before the next live picture */
+    bool key_wanted, discontinuity;
+    bool passing;                        /* the last picture came from a reel */
+    uint32_t pass_next;                  /* sample to pass next */
+    int64_t last_pts_us;                 /* of a picture that left; pts never go back */
+    /* sound */
+    struct audio_encoder *sound_encoder;
+    struct signal_audio *sound;          /* NULL: open before it is needed */
+    uint64_t sound_seed;
+    char sound_look[DECK_LOOK_BYTES];
+    bool sound_discontinuity;
+};
+
+struct seat_rate { int num, den; };
+/* Pictures a second, without and with what overload takes away. */
+struct seat_rate seat_rate(const struct seat *s);
+int64_t seat_tick_us(const struct seat *s, int64_t tick);
+void seat_send(struct seat *s, struct packet *p, struct out *out);
+
+enum vcr_err seat_video_tick(struct seat *s, int64_t at_us, struct out *out, struct seat_counts *counts, struct vcr_why *why);
+enum vcr_err seat_sound_tick(struct seat *s, int64_t at_us, struct out *out, struct vcr_why *why);

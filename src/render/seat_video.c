@@ -1,0 +1,146 @@
+/* render/seat_video.c - a seat's pictures: passed through from a reel where the deck is in settled PLAY and the look is clean, else drawn and encoded.
+ *
+ * Seams: from live to reel only at a key frame of the reel, whose place is the very one that is due; from reel to live with an IDR. So a decoder never sees a
+ * picture that refers to one it hasn't got. */
+#include <stddef.h>
+
+#include "base/util.h"
+#include "render/seat_internal.h"
+
+enum { BAD_PLACES_MAX = 3 };
+
+/* The reel that may be sent unchanged, or NULL. */
+static struct reel *passable(const struct seat *s)
+{
+    struct film *films[] = { s->clean, s->film };
+    for (size_t i = 0; i < ARRAY_LEN(films); i++)
+        if (films[i] && reel_format(film_reel(films[i]))->pass_through)
+            return film_reel(films[i]);
+    return NULL;
+}
+
+static int64_t period_us(const struct seat *s)
+{
+    struct seat_rate r = seat_rate(s);
+    return INT64_C(1000000) * r.den / r.num;
+}
+
+static bool pass_samples(struct seat *s, struct reel *reel, const struct view *view, uint32_t last, int64_t at_us, struct out *out)
+{
+    for (; s->pass_next <= last; s->pass_next++) {
+        struct packet p;
+        if (reel_read(reel, s->pass_next, &p, NULL) != VCR_OK)
+            return false;
+        p.track = PACKET_VIDEO;
+        p.flags = (uint8_t)((p.flags & PACKET_KEY) | PACKET_REPLAYED | (s->discontinuity ? PACKET_DISCONT : 0));
+        p.tape_us = p.pts_us;
+        /* when its place passes the head */
+        p.pts_us = VCR_MAX(at_us - (view->tape_us - p.pts_us), s->last_pts_us + 1000);
+        s->last_pts_us = p.pts_us;
+        s->discontinuity = false;
+        seat_send(s, &p, out);
+        if (s->key_wanted)
+            return false; /* the ring was full */
+    }
+    return true;
+}
+
+/* True when this tick was served from a reel. */
+static bool pass(struct seat *s, const struct view *view, int64_t at_us, struct out *out)
+{
+    enum { JUMP = 8 };
+    struct reel *reel = s->snap.clean && view->settled && view->kind == VIEW_TAPE && !view->has_osd ? passable(s) : NULL;
+    bool was = s->passing;
+    s->passing = false;
+    if (!reel || s->key_wanted || view->tape_us >= reel_duration_us(reel))
+        return false;
+    uint32_t n = reel_sample_at(reel, view->tape_us);
+    if (!was || n + 1 < s->pass_next || n > s->pass_next + JUMP) {
+        uint32_t key = reel_key_at(reel, n);
+        if (reel_sample_pts_us(reel, key) <= view->tape_us - period_us(s))
+            return false; /* not yet: the next key frame comes */
+        s->pass_next = key;
+    }
+    s->passing = pass_samples(s, reel, view, n, at_us, out);
+    return s->passing;
+}
+
+/* What is played: the tape reel; where the session has none, the clean one. */
+static struct film *played(const struct seat *s) { return s->film ? s->film : s->clean; }
+
+static enum vcr_err ready_screen(struct seat *s, struct vcr_why *why)
+{
+    if (s->screen)
+        return VCR_OK;
+    const struct reel_format *f = played(s) ? reel_format(film_reel(played(s))) : NULL;
+    return screen_open(&s->screen, s->pal, f ? f->width : 720, f ? f->height : s->pal ? 576 : 480, why);
+}
+
+static enum vcr_err ready_encoder(struct seat *s, const struct picture *picture, struct vcr_why *why)
+{
+    if (s->encoder)
+        return VCR_OK;
+    const struct reel_format *f = played(s) ? reel_format(film_reel(played(s))) : NULL;
+    bool own = f && f->sar_num > 0 && f->sar_den > 0;
+    struct seat_rate rate = seat_rate(s);
+    struct video_encoder_config config = {
+        .width = picture->width, .height = picture->height, .sar_num = own ? f->sar_num : s->pal ? 16 : 8, .sar_den = own ? f->sar_den : s->pal ? 15 : 9,
+        .rate_num = rate.num, .rate_den = rate.den, .bitrate_bps = s->bitrate_bps, .pal = s->pal,
+        .effort = s->shed >= 1 ? VIDEO_EFFORT_ULTRAFAST : VIDEO_EFFORT_BRISK,
+    };
+    return video_encoder_open(&s->encoder, &config, why);
+}
+
+/* Damage here and there is a tape's life; a reel that gives nothing at several places in a row is broken. */
+static enum vcr_err judge(struct seat *s, const struct screen_shot *shot, struct vcr_why *why)
+{
+    if (!shot->damaged) {
+        s->bad_places = shot->tape_us >= 0 ? 0 : s->bad_places;
+        return VCR_OK;
+    }
+    if (++s->bad_places < BAD_PLACES_MAX)
+        return VCR_OK;
+    return vcr_fail(why, VCR_E_IO, "the tape's video reel cannot be played here");
+}
+
+/* The display's fields since the epoch of the common clock. */
+static int64_t field_at(const struct seat *s, int64_t at_us) { return s->pal ? at_us * 50 / 1000000 : at_us * 60 / 1001000; }
+
+static enum vcr_err live(struct seat *s, const struct view *view, int64_t at_us, struct out *out, struct vcr_why *why)
+{
+    struct screen_shot shot;
+    struct packet p;
+    enum vcr_err err = ready_screen(s, why);
+    if (err == VCR_OK)
+        err = screen_draw(s->screen, &s->snap, view, played(s), field_at(s, at_us), &shot, why);
+    if (err == VCR_OK)
+        err = ready_encoder(s, shot.picture, why);
+    if (err == VCR_OK)
+        err = video_encode(s->encoder, shot.picture, VCR_MAX(at_us, s->last_pts_us + 1000), s->key_wanted, &p, why);
+    if (err != VCR_OK)
+        return err;
+    s->key_wanted = false;
+    p.tape_us = shot.tape_us;
+    p.flags = (uint8_t)(p.flags | (s->discontinuity ? PACKET_DISCONT : 0));
+    s->discontinuity = false;
+    s->last_pts_us = p.pts_us;
+    seat_send(s, &p, out);
+    return judge(s, &shot, why);
+}
+
+enum vcr_err seat_video_tick(struct seat *s, int64_t at_us, struct out *out, struct seat_counts *counts, struct vcr_why *why)
+{
+    struct view view;
+    view_at(&view, &s->snap, at_us);
+    if (s->broken && view.kind == VIEW_TAPE) {
+        view.kind = VIEW_BLUE;
+        view.settled = false;
+    }
+    bool was = s->passing;
+    if (pass(s, &view, at_us, out)) {
+        counts->passed++;
+        return VCR_OK;
+    }
+    s->key_wanted |= was;
+    return live(s, &view, at_us, out, why);
+}
