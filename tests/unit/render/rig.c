@@ -1,0 +1,276 @@
+/* tests/unit/render/rig.c - see rig.h. */
+#include "rig.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <poll.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "barcode.h"
+#include "base/clock.h"
+#include "base/io.h"
+#include "base/util.h"
+#include "reel_make.h"
+
+static struct io *file(int *ret_fd)
+{
+    struct io *io = NULL;
+    *ret_fd = memfd_create("reel", MFD_CLOEXEC);
+    int own = dup(*ret_fd);
+    assert_true(own >= 0);
+    assert_int_equal(io_fd_open(&io, own, "test", NULL), VCR_OK);
+    return io;
+}
+
+static void video_make(struct rig_tape *t, int pictures)
+{
+    static const struct video_encoder_config config = { .width = 720, .height = 480, .sar_num = 8, .sar_den = 9, .rate_num = 60000, .rate_den = 1001,
+                                                        .gop_frames = RIG_GOP, .bitrate_bps = 3000000, .effort = VIDEO_EFFORT_ULTRAFAST };
+    struct reel_format format = { .codec = REEL_H264, .timescale = REEL_VIDEO_TIMESCALE, .width = 720, .height = 480, .sar_num = 8, .sar_den = 9, .pass_through = true };
+    uint8_t *memory = malloc(720 * 480 * 3 / 2);
+    assert_non_null(memory);
+    struct picture p = { 720, 480, { memory, memory + 720 * 480, memory + 720 * 480 * 5 / 4 }, { 720, 360, 360 } };
+    struct io *reel = file(&t->video_fd), *index = file(&t->video_index_fd);
+    struct video_encoder *e = NULL;
+    struct reel_writer *w = NULL;
+    int64_t duration;
+    assert_int_equal(video_encoder_open(&e, &config, NULL), VCR_OK);
+    for (int n = 0; n < pictures; n++) {
+        struct packet packet;
+        struct vcr_why why = { 0 };
+        barcode_draw(&p, (unsigned)n);
+        assert_int_equal(video_encode(e, &p, rig_pts_us(n), false, &packet, NULL), VCR_OK);
+        if (n == 0) {
+            assert_true(reel_make_avcc(&format, &packet));
+            assert_int_equal(reel_writer_open(&w, &format, reel, index, NULL), VCR_OK);
+        }
+        if (reel_write(w, packet.data, packet.len, packet.pts_us, packet.pts_us, rig_pts_us(n + 1) - rig_pts_us(n), packet.flags & PACKET_KEY, &why) != VCR_OK)
+            fail_msg("%s", why.text);
+    }
+    assert_int_equal(reel_writer_finish(w, &duration, NULL), VCR_OK);
+    reel_writer_close(&w);
+    video_encoder_close(&e);
+    io_close(&reel);
+    io_close(&index);
+    free(memory);
+}
+
+static void sound_make(struct rig_tape *t, int pictures)
+{
+    struct reel_format format = { .codec = REEL_OPUS, .timescale = 48000, .channels = 2, .sample_rate = 48000 };
+    struct io *reel = file(&t->sound_fd), *index = file(&t->sound_index_fd);
+    struct audio_encoder *e = NULL;
+    struct reel_writer *w = NULL;
+    int64_t duration;
+    int16_t pcm[AUDIO_FRAME * 2];
+    reel_make_dops(&format);
+    assert_int_equal(audio_encoder_open(&e, 96000, NULL), VCR_OK);
+    assert_int_equal(reel_writer_open(&w, &format, reel, index, NULL), VCR_OK);
+    for (int k = 0; k * AUDIO_FRAME_US < rig_pts_us(pictures); k++) {
+        struct packet packet;
+        for (int i = 0; i < AUDIO_FRAME; i++)
+            pcm[2 * i] = pcm[2 * i + 1] = (int16_t)(8000 * sin(2 * M_PI * 1000 * (k * AUDIO_FRAME + i) / 48000));
+        assert_int_equal(audio_encode(e, pcm, k * AUDIO_FRAME_US, &packet, NULL), VCR_OK);
+        assert_int_equal(reel_write(w, packet.data, packet.len, packet.pts_us, packet.pts_us, AUDIO_FRAME_US, true, NULL), VCR_OK);
+    }
+    assert_int_equal(reel_writer_finish(w, &duration, NULL), VCR_OK);
+    reel_writer_close(&w);
+    audio_encoder_close(&e);
+    io_close(&reel);
+    io_close(&index);
+}
+
+void rig_tape_make(struct rig_tape *t, int pictures)
+{
+    video_make(t, pictures);
+    sound_make(t, pictures);
+}
+
+void rig_tape_free(struct rig_tape *t)
+{
+    int *fds[] = { &t->video_fd, &t->video_index_fd, &t->sound_fd, &t->sound_index_fd };
+    for (size_t i = 0; i < ARRAY_LEN(fds); i++)
+        vcr_close(fds[i]);
+}
+
+static void become_render(int control, int ring, int wake)
+{
+    /* first out of the way, so that no dup2 closes what is still needed */
+    int high[3] = { control, ring, wake };
+    for (int i = 0; i < 3; i++)
+        high[i] = fcntl(high[i], F_DUPFD_CLOEXEC, 10);
+    for (int i = 0; i < 3; i++)
+        dup2(high[i], RENDER_FD_CONTROL + i);
+    execl(VCR_RENDER, VCR_RENDER, (char *)NULL);
+    _exit(127);
+}
+
+void rig_start(struct rig *r)
+{
+    int pair[2];
+    memset(r, 0, sizeof(*r));
+    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
+    assert_int_equal(ring_create(&r->ring, &r->ring_fd, 4 << 20, NULL), VCR_OK);
+    r->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    r->child = fork();
+    if (r->child == 0)
+        become_render(pair[1], r->ring_fd, r->wake);
+    close(pair[1]);
+    r->control = pair[0];
+    struct render_head ready = { 0 };
+    assert_int_equal(recv(r->control, &ready, sizeof(ready), 0), sizeof(ready));
+    assert_int_equal(ready.type, RENDER_READY);
+}
+
+void rig_stop(struct rig *r)
+{
+    int status = -1;
+    vcr_close(&r->control);
+    assert_int_equal(waitpid(r->child, &status, 0), r->child);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+    for (int i = 0; i < RIG_SEATS; i++) {
+        video_decoder_close(&r->eyes[i]);
+        audio_decoder_close(&r->ears[i]);
+    }
+    ring_close(&r->ring);
+    vcr_close(&r->ring_fd);
+    vcr_close(&r->wake);
+}
+
+void rig_send(struct rig *r, const void *msg, size_t len) { assert_int_equal(send(r->control, msg, len, MSG_NOSIGNAL), (ssize_t)len); }
+
+void rig_open(struct rig *r, uint32_t seat, bool field_rate)
+{
+    struct render_open m = { .h = { RENDER_OPEN, seat }, .field_rate = field_rate, .bitrate_bps = 3000000 };
+    rig_send(r, &m, sizeof(m));
+}
+
+void rig_insert(struct rig *r, uint32_t seat, const struct rig_tape *t, bool clean_reel, bool field_rate)
+{
+    struct render_tape m = { .h = { RENDER_TAPE, seat }, .has = (uint8_t)(RENDER_HAS_VIDEO | RENDER_HAS_AUDIO | (clean_reel ? RENDER_HAS_CLEAN : 0)),
+                             .field_rate = field_rate };
+    int fds[6] = { t->video_fd, t->video_index_fd, t->sound_fd, t->sound_index_fd, t->video_fd, t->video_index_fd };
+    size_t bytes = (clean_reel ? 6 : 4) * sizeof(int);
+    _Alignas(struct cmsghdr) char room[CMSG_SPACE(sizeof(fds))] = { 0 };
+    struct iovec iov = { &m, sizeof(m) };
+    struct msghdr h = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = room, .msg_controllen = CMSG_SPACE(bytes) };
+    struct cmsghdr *c = CMSG_FIRSTHDR(&h);
+    c->cmsg_level = SOL_SOCKET;
+    c->cmsg_type = SCM_RIGHTS;
+    c->cmsg_len = CMSG_LEN(bytes);
+    memcpy(CMSG_DATA(c), fds, bytes);
+    assert_int_equal(sendmsg(r->control, &h, MSG_NOSIGNAL), (ssize_t)sizeof(m));
+}
+
+void rig_deck(struct rig *r, uint32_t seat, const struct deck_snapshot *snap)
+{
+    struct render_deck m = { .h = { RENDER_DECK, seat }, .len = sizeof(*snap) };
+    memcpy(m.snapshot, snap, sizeof(*snap));
+    rig_send(r, &m, sizeof(m));
+}
+
+static void hear_control(struct rig *r)
+{
+    union {
+        struct render_head head;
+        struct render_failed failed;
+        struct render_stats stats;
+    } m;
+    while (recv(r->control, &m, sizeof(m), MSG_DONTWAIT) > 0) {
+        if (m.head.type == RENDER_FAILED) {
+            r->failed = m.failed;
+            r->failures++;
+        } else if (m.head.type == RENDER_STATS) {
+            r->stats = m.stats;
+        }
+    }
+}
+
+/* Ten seconds without a sign of life are a failure. */
+static void wait_sign(struct rig *r)
+{
+    struct pollfd p[2] = { { .fd = r->wake, .events = POLLIN }, { .fd = r->control, .events = POLLIN } };
+    uint64_t n;
+    assert_true(poll(p, 2, 10000) > 0);
+    hear_control(r);
+    assert_true(read(r->wake, &n, sizeof(n)) > 0 || errno == EAGAIN);
+}
+
+static void look_at(struct rig *r, struct rig_shot *s)
+{
+    uint32_t seat = s->head.seat % RIG_SEATS;
+    s->number = -1;
+    s->loudness = 0;
+    if (s->head.track == PACKET_VIDEO) {
+        struct frame *f = NULL;
+        struct vcr_why why = { 0 };
+        if (!r->eyes[seat])
+            assert_int_equal(video_decoder_open(&r->eyes[seat], NULL), VCR_OK);
+        if (video_decode(r->eyes[seat], s->bytes, s->head.len, &f, &why) != VCR_OK)
+            fail_msg("picture at %lld: %s", (long long)s->head.tape_us, why.text);
+        s->number = barcode_read(&f->picture, 200, 280);
+        frame_unref(&f);
+        return;
+    }
+    int16_t pcm[AUDIO_FRAMES_MAX * 2];
+    int n = 0;
+    if (!r->ears[seat])
+        assert_int_equal(audio_decoder_open(&r->ears[seat], NULL), VCR_OK);
+    assert_int_equal(audio_decode(r->ears[seat], s->bytes, s->head.len, pcm, &n, NULL), VCR_OK);
+    assert_int_equal(n, AUDIO_FRAME);
+    for (int i = 0; i < n; i++)
+        s->loudness += (double)pcm[2 * i] * pcm[2 * i] / n;
+    s->loudness = sqrt(s->loudness);
+}
+
+struct rig_shot *rig_next(struct rig *r, uint32_t seat, enum packet_track track)
+{
+    for (;;) {
+        const uint8_t *record;
+        size_t len;
+        enum vcr_err err = ring_peek(r->ring, &record, &len, NULL);
+        if (err == VCR_E_AGAIN) {
+            wait_sign(r);
+            continue;
+        }
+        assert_int_equal(err, VCR_OK);
+        struct rig_shot *s = &r->shot;
+        assert_true(len > sizeof(s->head) && len - sizeof(s->head) <= sizeof(s->bytes));
+        memcpy(&s->head, record, sizeof(s->head));
+        memcpy(s->bytes, record + sizeof(s->head), len - sizeof(s->head));
+        ring_next(r->ring);
+        assert_int_equal(s->head.len, len - sizeof(s->head));
+        look_at(r, s);
+        if (s->head.track == track && (seat == 0 || s->head.seat == seat))
+            return s;
+    }
+}
+
+void rig_wait_failed(struct rig *r)
+{
+    while (r->failures == 0)
+        rig_next(r, 0, PACKET_VIDEO);
+}
+
+struct deck_snapshot rig_snap(enum deck_mode mode, double rate, int64_t place_us, uint32_t seq, const char *look)
+{
+    struct deck_snapshot s = { .seq = seq, .mode = (uint8_t)mode, .picture = DECK_PICTURE_TAPE, .sound = DECK_SOUND_HIFI, .servo = DECK_SERVO_LOCKED,
+                               .since_us = clock_mono_us(), .pos_us = place_us, .length_us = rig_pts_us(RIG_PICTURES), .rate = (int32_t)(rate * 65536),
+                               .rate_from = (int32_t)(rate * 65536), .seed = 7, .tracking = INT16_MIN, .osd_counter_line = -1 };
+    s.clean = strcmp(look, "clean") == 0;
+    vcr_strcpy(s.look, sizeof(s.look), look);
+    return s;
+}

@@ -1,0 +1,57 @@
+/* tests/unit/render/rig.h - drives the real vcr-render: a control socket, a ring, reels with numbered pictures in memory files, and eyes and ears at the end. */
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/packet.h"
+#include "base/ring.h"
+#include "deck/snapshot.h"
+#include "media/decode.h"
+#include "media/encode.h"
+#include "media/reel.h"
+#include "wire/render_msg.h"
+
+enum { RIG_PICTURES = 360, RIG_GOP = 15, RIG_SEATS = 4 };
+
+/* Six seconds: picture n carries the number n, the sound is a 1 kHz tone. Files are memfds. */
+struct rig_tape {
+    int video_fd, video_index_fd, sound_fd, sound_index_fd;
+};
+void rig_tape_make(struct rig_tape *t, int pictures);
+void rig_tape_free(struct rig_tape *t);
+/* Place of picture n. */
+static inline int64_t rig_pts_us(int n) { return (int64_t)n * 1001000 / 60; }
+
+/* What came out. */
+struct rig_shot {
+    struct render_packet head;
+    int number;             /* of the picture, read in its middle; -1: none */
+    double loudness;        /* rms of a packet of sound */
+    uint8_t bytes[256 << 10];
+};
+struct rig {
+    int control, wake, ring_fd;
+    pid_t child;
+    struct ring *ring;
+    struct video_decoder *eyes[RIG_SEATS];
+    struct audio_decoder *ears[RIG_SEATS];
+    struct render_failed failed;  /* the last one */
+    struct render_stats stats;    /* the last one */
+    int failures;
+    struct rig_shot shot;
+};
+void rig_start(struct rig *r);
+/* Closes the control socket and expects a clean end. */
+void rig_stop(struct rig *r);
+void rig_open(struct rig *r, uint32_t seat, bool field_rate);
+/* clean_reel: the tape's video also as a clean reel. */
+void rig_insert(struct rig *r, uint32_t seat, const struct rig_tape *t, bool clean_reel, bool field_rate);
+void rig_deck(struct rig *r, uint32_t seat, const struct deck_snapshot *snap);
+void rig_send(struct rig *r, const void *msg, size_t len);
+/* The next packet of that track (any seat when seat is 0); the others are looked at too, and lost. Decodes all video: a stream with a bad seam fails. */
+struct rig_shot *rig_next(struct rig *r, uint32_t seat, enum packet_track track);
+/* Waits for RENDER_FAILED. */
+void rig_wait_failed(struct rig *r);
+/* A deck in that mode at place_us now. */
+struct deck_snapshot rig_snap(enum deck_mode mode, double rate, int64_t place_us, uint32_t seq, const char *look);

@@ -1,0 +1,96 @@
+/* tests/unit/render/test_view.c - what a deck's snapshot shows at an instant: spin-up, lock, sound, display, counter. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/util.h"
+#include "render/view.h"
+
+/* PLAY from 60 s, pressed at 1000 s on the clock: picture after half a second, locked after one, display for four. */
+static struct deck_snapshot play(void)
+{
+    struct deck_snapshot s = { .seq = 5, .mode = DECK_PLAY, .picture = DECK_PICTURE_TAPE, .sound = DECK_SOUND_HIFI, .servo = DECK_SERVO_SPINNING_UP,
+                               .since_us = 1000000000, .pos_us = 60000000, .length_us = 7200000000, .rate_from = 65536, .rate = 65536,
+                               .picture_at_us = 1000500000, .lock_at_us = 1001500000, .osd_until_us = 1004000000, .counter_base_us = 50000000,
+                               .tracking = INT16_MIN, .osd_counter_line = 1 };
+    vcr_strcpy(s.osd[0], sizeof(s.osd[0]), "\x01 PLAY");
+    return s;
+}
+
+static void spinning_up_is_blue_then_rolls_then_holds(void **state)
+{
+    static const struct { int ms; enum view_kind kind; int lock; enum deck_sound sound; bool osd, settled; } rows[] = {
+        { 0, VIEW_BLUE, 0, DECK_SOUND_MUTED, true, false },           { 499, VIEW_BLUE, 0, DECK_SOUND_MUTED, true, false },
+        { 500, VIEW_TAPE, 0, DECK_SOUND_MUTED, true, false },         { 1000, VIEW_TAPE, 32768, DECK_SOUND_MUTED, true, false },
+        { 1500, VIEW_TAPE, 65536, DECK_SOUND_HIFI, true, false },     { 3999, VIEW_TAPE, 65536, DECK_SOUND_HIFI, true, false },
+        { 4000, VIEW_TAPE, 65536, DECK_SOUND_HIFI, false, true },
+    };
+    struct deck_snapshot s = play();
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct view v;
+        view_at(&v, &s, s.since_us + rows[i].ms * 1000);
+        assert_int_equal(v.kind, rows[i].kind);
+        assert_int_equal(v.lock_q16, rows[i].lock);
+        assert_int_equal(v.sound, rows[i].sound);
+        assert_int_equal(v.has_osd, rows[i].osd);
+        assert_int_equal(v.settled, rows[i].settled);
+        assert_int_equal(v.tape_us, 60000000 + rows[i].ms * 1000);
+    }
+}
+
+static void the_counter_is_of_the_same_instant(void **state)
+{
+    struct deck_snapshot s = play();
+    struct view v;
+    view_at(&v, &s, s.since_us + 999999);
+    assert_string_equal(v.osd[0], "\x01 PLAY");
+    assert_string_equal(v.osd[1], "0:00:10");
+    view_at(&v, &s, s.since_us + 1000000);
+    assert_string_equal(v.osd[1], "0:00:11");
+    s.counter_base_us = 65000000;
+    view_at(&v, &s, s.since_us);
+    assert_string_equal(v.osd[1], "-0:00:05");
+}
+
+static void only_play_is_heard(void **state)
+{
+    for (int mode = 0; mode < DECK_MODES; mode++) {
+        struct deck_snapshot s = play();
+        struct view v;
+        s.mode = (uint8_t)mode;
+        view_at(&v, &s, s.since_us + 2000000);
+        assert_int_equal(v.sound, mode == DECK_PLAY ? DECK_SOUND_HIFI : DECK_SOUND_MUTED);
+    }
+    struct deck_snapshot s = play();
+    struct view v;
+    s.rate = s.rate_from = 2 * 65536;
+    view_at(&v, &s, s.since_us + 2000000);
+    assert_int_equal(v.sound, DECK_SOUND_MUTED);
+}
+
+static void wild_bytes_come_into_range(void **state)
+{
+    struct deck_snapshot s;
+    for (int byte = 0; byte < 256; byte++) {
+        struct view v;
+        memset(&s, byte, sizeof(s));
+        view_sanitise(&s);
+        view_at(&v, &s, INT64_C(1) << 40);
+        view_at(&v, &s, 0);
+        assert_in_range(v.tape_us, 0, s.length_us);
+        assert_true(v.lock_q16 >= 0 && v.lock_q16 <= 65536);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(spinning_up_is_blue_then_rolls_then_holds), cmocka_unit_test(the_counter_is_of_the_same_instant),
+        cmocka_unit_test(only_play_is_heard), cmocka_unit_test(wild_bytes_come_into_range),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
