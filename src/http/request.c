@@ -116,7 +116,7 @@ const char *http_req_param(const struct http_req *r, const char *name)
     for (size_t i = 0; i < r->params; i++)
         if (strlen(name) == r->param_name_len[i] && memcmp(name, r->param_name[i], r->param_name_len[i]) == 0)
             return r->param[i];
-    assert(!"the route has no parameter of that name");
+    assert(false); /* the route has no parameter of that name */
     return "";
 }
 
