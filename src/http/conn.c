@@ -248,7 +248,7 @@ static int64_t phase_ms(const struct conn *c, enum phase phase)
     case PHASE_BODY:
         return s->body_grace_ms;
     case PHASE_SSE:
-        return SSE_PING_MS;
+        return s->config.sse_ping_ms;
     case PHASE_LINGER:
         return LINGER_MS;
     default:
@@ -293,6 +293,11 @@ void conn_deadline(struct conn *c)
 {
     if (c->broken) {
         conn_gone(c);
+        return;
+    }
+    if (c->req && c->req->complete && !conn_has_output(c)) { /* of conn_touch */
+        c->phase = PHASE_NONE;
+        conn_pump(c);
         return;
     }
     switch (c->phase) {
@@ -390,7 +395,7 @@ void conn_touch(struct conn *c)
 {
     if (c->in_pump)
         return;
-    if (c->broken) {
+    if (c->broken || (c->req && c->req->complete)) {
         wheel_set(c, conn_now(c));
         return;
     }

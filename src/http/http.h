@@ -46,6 +46,7 @@ struct http_config {
     int idle_timeout_ms;           /* 75 000: keep-alive and stalled writing */
     int body_min_bytes_per_s;      /* 1024, measured over each stretch of body_grace_ms; a paused body is not measured */
     int body_grace_ms;             /* 10 000 */
+    int sse_ping_ms;               /* 15 000: a comment on a silent stream, so that a dead client is noticed */
     int connections_max;           /* 20 000 */
     int connections_per_ip;        /* 64 (IPv6: per /64); -1: no cap */
     /* Called (on a loop thread) for what the core answers by itself (400, 404, 405, 408, 413, 431, 501, 503 ...): writes the body. */

@@ -21,7 +21,6 @@ enum {
     DISCARD_MAX = 65536,           /* an unread body up to this is read over so that the connection can stay */
     LINGER_MS = 3000,              /* how long we listen after an early answer, so that a reset does not overtake it */
     SSE_PENDING_MAX = 256 * 1024,
-    SSE_PING_MS = 15000,           /* a comment, so that a dead client is noticed */
     SENDFILE_MAX = 1 << 20,        /* a turn, so that one fast reader does not hold up the loop */
     WHEEL_SLOTS = 256,
 };
@@ -180,8 +179,8 @@ void conn_deadline(struct conn *c); /* the wheel: its deadline passed */
 void conn_close(struct conn *c);
 void conn_gone(struct conn *c);
 void conn_drain(struct conn *c);
-/* After output from outside the pump: sees to events and deadlines, and lets the wheel end a broken connection a little later, so that nothing is freed
- * below the caller. */
+/* After output from outside the pump: sees to events and deadlines. What is broken or complete is ended by the wheel a little later, so that no handler
+ * is told that it is gone from inside its own call. */
 void conn_touch(struct conn *c);
 int64_t conn_now(const struct conn *c);
 static inline bool conn_has_output(const struct conn *c) { return c->out.len > c->out_at || c->file_left > 0; }

@@ -74,6 +74,7 @@ static void set_defaults(struct http_config *c)
     } defaults[] = {
         { offsetof(struct http_config, header_timeout_ms), 10000 }, { offsetof(struct http_config, idle_timeout_ms), 75000 },
         { offsetof(struct http_config, body_min_bytes_per_s), 1024 }, { offsetof(struct http_config, body_grace_ms), 10000 },
+        { offsetof(struct http_config, sse_ping_ms), 15000 },
         { offsetof(struct http_config, connections_max), 20000 }, { offsetof(struct http_config, connections_per_ip), 64 },
     };
     for (size_t i = 0; i < ARRAY_LEN(defaults); i++) {
@@ -89,7 +90,7 @@ static void set_defaults(struct http_config *c)
 /* Fine enough for the shortest time-out. */
 static int tick_for(const struct http_config *c)
 {
-    int shortest = VCR_MIN(VCR_MIN(c->header_timeout_ms, c->idle_timeout_ms), c->body_grace_ms);
+    int shortest = VCR_MIN(VCR_MIN(c->header_timeout_ms, c->idle_timeout_ms), VCR_MIN(c->body_grace_ms, c->sse_ping_ms));
     return VCR_CLAMP(shortest / 8, (int)TICK_MIN_MS, (int)TICK_MAX_MS);
 }
 

@@ -149,7 +149,33 @@ static void slow_sink(struct http_req *r, const struct http_route *route)
     http_body_stream(r, 100000000, &(struct http_body_sink){ slow_data, sink_end });
 }
 
+/* Answers before the body is over. */
+static bool refuse_data(struct http_req *r, const uint8_t *bytes, size_t len)
+{
+    http_send(r, 422, "text/plain", "no", 2);
+    return true;
+}
+
+static void refuse_end(struct http_req *r, bool complete) { t.cut++; }
+
+static void refuse(struct http_req *r, const struct http_route *route)
+{
+    http_body_stream(r, 100000000, &(struct http_body_sink){ refuse_data, refuse_end });
+}
+
+/* 8 MiB from memory. */
+static void big(struct http_req *r, const struct http_route *route)
+{
+    char *body = malloc(FILE_BYTES);
+    for (size_t i = 0; i < FILE_BYTES; i++)
+        body[i] = (char)(i * 7 + i / 253);
+    http_send(r, 200, NULL, body, FILE_BYTES);
+    free(body);
+}
+
 static const struct http_route routes[] = {
+    { HTTP_PUT, "/refuse", refuse, NULL, false },
+    { HTTP_GET, "/big", big, NULL, false },
     { HTTP_GET, "/hello", hello, NULL, false },
     { HTTP_GET, "/items/:id", show, NULL, false },
     { HTTP_GET, "/items/special", show, NULL, true },
@@ -603,6 +629,76 @@ static void streams_say_events_and_end(void **state)
     close_server();
 }
 
+static void silent_streams_are_kept_alive(void **state)
+{
+    open_server((struct http_config){ .sse_ping_ms = 20, .idle_timeout_ms = 60 });
+    int fd = client_connect(t.address, 0);
+    client_puts(fd, "GET /events HTTP/1.1\r\nHost: a\r\n\r\n");
+    wait_for(&t.began);
+    for (int i = 0; i < 10; i++) /* longer than the idle time-out, which is not a stream's */
+        assert_true(client_read_until(fd, text, TEXT_BYTES, "3\r\n:\n\n\r\n"));
+    loop_call(http_req_loop(t.held), end_stream, t.held);
+    assert_true(client_read_until(fd, text, TEXT_BYTES, "0\r\n\r\n"));
+    client_puts(fd, "GET /hello HTTP/1.1\r\nHost: a\r\n\r\n"); /* the connection serves on */
+    assert_true(client_read_until(fd, text, TEXT_BYTES, "hello"));
+    close(fd);
+    fd = client_connect(t.address, 0); /* no chunks for 1.0 */
+    client_puts(fd, "GET /events HTTP/1.0\r\n\r\n");
+    assert_true(client_read_until(fd, text, TEXT_BYTES, "\r\n\r\nevent: state\ndata: {\"n\":1}\n\n"));
+    wait_for(&t.began);
+    loop_call(http_req_loop(t.held), end_stream, t.held);
+    client_read_all(fd, text, TEXT_BYTES);
+    close(fd);
+    close_server();
+}
+
+static void a_stream_has_a_head(void **state)
+{
+    open_server((struct http_config){ 0 });
+    int fd = client_connect(t.address, 0);
+    client_puts(fd, "HEAD /events HTTP/1.1\r\nHost: a\r\n\r\nGET /hello HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert_true(client_read_until(fd, text, TEXT_BYTES, "hello"));
+    assert_non_null(strstr(text, "text/event-stream"));
+    assert_null(strstr(text, "data:"));
+    wait_for(&t.gone); /* the handler learns that nobody listens */
+    loop_call(http_req_loop(t.held), end_stream, t.held);
+    close(fd);
+    close_server();
+}
+
+static void an_answer_may_come_before_the_body_is_over(void **state)
+{
+    open_server((struct http_config){ 0 });
+    char *piece = calloc(1, 1 << 20);
+    for (int i = 0; i < 3; i++) {
+        int fd = client_connect(t.address, 0);
+        client_puts(fd, "PUT /refuse HTTP/1.1\r\nHost: a\r\nContent-Length: 3000000\r\n\r\n");
+        for (int k = 0; k < 3; k++)
+            client_put(fd, piece, 1 << 20);
+        client_read_all(fd, text, TEXT_BYTES);
+        close(fd);
+        assert_int_equal(client_status(text), 422);
+    }
+    assert_int_equal(t.cut, 0);
+    free(piece);
+    close_server();
+}
+
+static void a_big_answer_from_memory_arrives_whole(void **state)
+{
+    open_server((struct http_config){ 0 });
+    int fd = client_connect(t.address, 4096);
+    client_puts(fd, "GET /big HTTP/1.1\r\n" H "\r\n");
+    size_t n = client_read_all(fd, text, FILE_BYTES + TEXT_BYTES);
+    close(fd);
+    const char *body = client_body(text);
+    assert_int_equal(n - (size_t)(body - text), FILE_BYTES);
+    for (size_t i = 0; i < FILE_BYTES; i++)
+        if (body[i] != (char)(i * 7 + i / 253))
+            fail_msg("byte %zu differs", i);
+    close_server();
+}
+
 static void flood(void *arg)
 {
     char line[1024];
@@ -844,6 +940,10 @@ int main(void)
         cmocka_unit_test(a_slow_reader_gets_the_whole_file_while_others_are_served),
         cmocka_unit_test(streams_say_events_and_end),
         cmocka_unit_test(a_stream_nobody_reads_ends),
+        cmocka_unit_test(silent_streams_are_kept_alive),
+        cmocka_unit_test(a_stream_has_a_head),
+        cmocka_unit_test(an_answer_may_come_before_the_body_is_over),
+        cmocka_unit_test(a_big_answer_from_memory_arrives_whole),
         cmocka_unit_test(late_answers_reach_who_waits_and_are_dropped_for_who_left),
         cmocka_unit_test(a_slow_handler_stops_the_sender),
         cmocka_unit_test(a_cut_body_is_told),
