@@ -28,16 +28,17 @@ int client_connect(const char *address, int receive_bytes)
     return fd;
 }
 
-void client_put(int fd, const void *bytes, size_t len)
+bool client_put(int fd, const void *bytes, size_t len)
 {
     const char *p = bytes;
     while (len > 0) {
         ssize_t n = send(fd, p, len, MSG_NOSIGNAL);
         if (n < 0)
-            return; /* the server may have gone: what it answered is what counts */
+            return false; /* the server may have gone: mostly what it answered is what counts */
         p += n;
         len -= (size_t)n;
     }
+    return true;
 }
 
 void client_puts(int fd, const char *text) { client_put(fd, text, strlen(text)); }

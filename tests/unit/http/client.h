@@ -6,7 +6,8 @@
 enum { PATIENCE_MS = 20000 };
 /* A connection to "127.0.0.1:port"; receive_bytes > 0 sets a small receive buffer. */
 int client_connect(const char *address, int receive_bytes);
-void client_put(int fd, const void *bytes, size_t len);
+/* false: the connection is broken. */
+bool client_put(int fd, const void *bytes, size_t len);
 void client_puts(int fd, const char *text);
 /* Reads until the end of the connection (or a reset); returns the length, text is NUL-terminated. */
 size_t client_read_all(int fd, char *text, size_t size);
