@@ -73,20 +73,40 @@ void accept_text(const struct sockaddr_storage *a, char *ip, size_t ip_size, cha
         snprintf(all, all_size, is_v4 ? "%s:%d" : "[%s]:%d", ip, port);
 }
 
-enum vcr_err accept_listen(struct http_loop *hl, const struct sockaddr_storage *at, socklen_t at_len, struct vcr_why *why)
+/* -1 with errno when it cannot be bound. */
+static int bound_socket(const struct sockaddr_storage *at, socklen_t at_len, bool shared)
 {
     int on = 1, off = 0;
+    int fd = socket(at->ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return -1;
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+    if (shared)
+        setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on));
+    if (at->ss_family == AF_INET6)
+        setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
+    if (bind(fd, (const struct sockaddr *)at, at_len) != 0)
+        vcr_close(&fd);
+    return fd;
+}
+
+enum vcr_err accept_probe(const struct sockaddr_storage *at, socklen_t at_len, struct vcr_why *why)
+{
     char ip[46] = "", all[64] = "";
     accept_text(at, ip, sizeof(ip), all, sizeof(all));
-    hl->listen_fd = socket(at->ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (hl->listen_fd < 0)
+    int fd = bound_socket(at, at_len, false);
+    if (fd < 0)
         return vcr_fail(why, VCR_E_IO, "listen on %s: %s", all, strerror(errno));
-    setsockopt(hl->listen_fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-    if (hl->server->loop_count > 1)
-        setsockopt(hl->listen_fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on));
-    if (at->ss_family == AF_INET6)
-        setsockopt(hl->listen_fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
-    if (bind(hl->listen_fd, (const struct sockaddr *)at, at_len) != 0 || listen(hl->listen_fd, BACKLOG) != 0)
+    vcr_close(&fd);
+    return VCR_OK;
+}
+
+enum vcr_err accept_listen(struct http_loop *hl, const struct sockaddr_storage *at, socklen_t at_len, struct vcr_why *why)
+{
+    char ip[46] = "", all[64] = "";
+    accept_text(at, ip, sizeof(ip), all, sizeof(all));
+    hl->listen_fd = bound_socket(at, at_len, hl->server->loop_count > 1);
+    if (hl->listen_fd < 0 || listen(hl->listen_fd, BACKLOG) != 0)
         return vcr_fail(why, VCR_E_IO, "listen on %s: %s", all, strerror(errno));
     int rc = uv_poll_init(loop_uv(hl->loop), &hl->accept_poll, hl->listen_fd);
     if (rc != 0)

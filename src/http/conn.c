@@ -166,6 +166,7 @@ static void start_failed(struct conn *c, int status, const char *detail)
         return;
     }
     req_id(r);
+    r->body_left = -1; /* who knows what follows: listen a little before closing */
     answer_error(r, status, detail, false);
 }
 
@@ -210,6 +211,7 @@ static bool start_request(struct conn *c)
         r->method = method_of(r->head.method);
     }
     if (err != VCR_OK) {
+        r->body_left = -1;
         answer_error(r, status, why.text, false);
         return true;
     }

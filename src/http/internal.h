@@ -166,6 +166,8 @@ void wheel_drop(struct conn *c);
 void wheel_run(struct http_loop *hl, int64_t now_ms);
 
 /* accept.c */
+/* Refuses an address that someone else listens on: sockets that share a port (SO_REUSEPORT) would silently share it with another server, too. */
+enum vcr_err accept_probe(const struct sockaddr_storage *at, socklen_t at_len, struct vcr_why *why);
 enum vcr_err accept_listen(struct http_loop *hl, const struct sockaddr_storage *at, socklen_t at_len, struct vcr_why *why);
 enum vcr_err accept_parse(const char *listen, struct sockaddr_storage *ret, socklen_t *ret_len, struct vcr_why *why);
 void accept_text(const struct sockaddr_storage *a, char *ip, size_t ip_size, char *all, size_t all_size);

@@ -134,6 +134,8 @@ enum vcr_err http_open(struct http_server **ret, const struct http_config *confi
     enum vcr_err err = router_open(&s->router, config->routes, config->route_count, why);
     if (err == VCR_OK)
         err = accept_parse(config->listen, &at, &at_len, why);
+    if (err == VCR_OK)
+        err = accept_probe(&at, at_len, why);
     for (int i = 0; err == VCR_OK && i < s->loop_count; i++)
         err = open_loop(s, i, &at, at_len, why);
     for (int i = 0; err == VCR_OK && i < s->loop_count; i++) {

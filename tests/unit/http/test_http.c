@@ -905,6 +905,28 @@ static void bad_addresses_are_refused(void **state)
     if (http_open(&s, &(struct http_config){ .listen = "[::1]:0" }, &why) == VCR_OK)
         assert_memory_equal(http_address(s), "[::1]:", 6);
     http_close(&s);
+    for (int loops = 1; loops <= 2; loops++) { /* a port that is taken */
+        open_server((struct http_config){ .loops = loops });
+        assert_int_equal(http_open(&s, &(struct http_config){ .listen = t.address, .loops = 2 }, &why), VCR_E_IO);
+        assert_non_null(strstr(why.text, t.address));
+        close_server();
+    }
+}
+
+/* The rest of what a refused client sends must not turn the answer into a reset. */
+static void a_refused_head_is_answered_to_a_client_that_still_sends(void **state)
+{
+    open_server((struct http_config){ 0 });
+    int fd = client_connect(t.address, 0);
+    client_puts(fd, "PUT /sink HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\nContent-Length: 8\r\n\r\n");
+    assert_true(client_read_until(fd, text, TEXT_BYTES, "\r\n\r\n"));
+    assert_int_equal(client_status(text), 400);
+    char *piece = calloc(1, 1 << 20);
+    for (int i = 0; i < 4; i++)
+        assert_true(client_put(fd, piece, 1 << 20));
+    free(piece);
+    close(fd);
+    close_server();
 }
 
 static int open_file(void **state)
@@ -952,6 +974,7 @@ int main(void)
         cmocka_unit_test(a_drain_finishes_what_runs),
         cmocka_unit_test(a_thousand_idle_connections_are_kept),
         cmocka_unit_test(bad_addresses_are_refused),
+        cmocka_unit_test(a_refused_head_is_answered_to_a_client_that_still_sends),
     };
     return cmocka_run_group_tests(tests, open_file, close_file);
 }
