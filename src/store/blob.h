@@ -1,7 +1,7 @@
 /* store/blob.h - the blob port: immutable named byte sequences (originals, reels, thumbnails).
  *
  * A key is "tapes/7/original", 1..200 characters of [a-z0-9._/-], no empty, "." or ".." segment. A blob becomes visible whole: it is written to a
- * ".part" beside it, synced, then renamed. Calls block: use them on a file or SQL pool thread, never on a loop. Threads: any. */
+ * ".part-…" beside it (no key may hold that), synced, then renamed. Calls block: use them on a file or SQL pool thread, never on a loop. Threads: any. */
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>

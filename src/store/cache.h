@@ -9,6 +9,7 @@
 #include "base/why.h"
 
 struct cache;
+/* "memory:" or "memory:BYTES" for another bound. */
 enum vcr_err cache_open(struct cache **ret, const char *url, struct vcr_why *why);
 void cache_close(struct cache **c);
 /* Copies at most size bytes; false when absent or expired. */

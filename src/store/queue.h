@@ -17,7 +17,7 @@ struct queue_job {
     int attempts;      /* this one counted */
     char *payload;     /* JSON, the job's own; free it */
 };
-/* *ret_id: the job's row. */
+/* *ret_id: the job's row; its user_id is the tape's. An unknown tape is VCR_E_CONFLICT "/reference". */
 enum vcr_err queue_put(struct sql_tx *tx, int64_t tape_id, const char *kind, const char *payload_json, int64_t now_ms, int64_t *ret_id,
                        struct vcr_why *why);
 /* The oldest that waits or whose lease lapsed; VCR_E_END when none. Jobs beyond QUEUE_ATTEMPTS_MAX are failed on the way with a reason. */
