@@ -27,7 +27,8 @@ enum {
     TICK_MS = 20,
     PACE_MS = 5,
     PACE_PAYLOADS = 32,     /* to one viewer at once: 37 kB, with PACE_MS at most 60 Mbit/s */
-    LAG_PAYLOADS = 1024,    /* a viewer this far behind is taken to the newest key frame */
+    LAG_PAYLOADS = 256,     /* a viewer this far behind is taken to the newest key frame when it comes */
+    JOIN_PAYLOADS = 768,    /* a group of pictures longer than this (two to three seconds) is not replayed to who joins */
     NACK_BYTES_PER_S = 250000,
     NACK_BURST_BYTES = 125000,
     KEY_EVERY_US = 250000,  /* asks for key frames: at most four a second */
@@ -82,7 +83,6 @@ struct rtc_stream {
     size_t bytes;
     uint64_t next_number;    /* of the next payload; those kept are [oldest->first, next_number) */
     uint64_t key_number;     /* where the newest key frame starts */
-    uint64_t key_end;        /* and where it ends */
     int64_t key_at_us;
     bool has_key;
     int64_t asked_us;        /* when want_key was last called */

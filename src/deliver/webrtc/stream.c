@@ -89,7 +89,6 @@ static struct frame *cut(struct rtc_stream *s, const struct packet *p)
     if (p->flags & PACKET_KEY) {
         s->has_key = true;
         s->key_number = f->first;
-        s->key_end = f->end;
         s->key_at_us = now_us;
     }
     return f;
@@ -176,13 +175,14 @@ static void send_or_pace(struct viewer *v)
 void stream_join(struct viewer *v)
 {
     struct rtc_stream *s = v->stream;
+    bool can_replay = s->has_key && s->next_number - s->key_number <= JOIN_PAYLOADS;
     v->waits_key = true;
-    if (s->has_key) {
+    if (can_replay) {
         jump_to(v, s->key_number);
         send_or_pace(v);
         udp_flush(s->rtc->udp);
     }
-    if (!s->has_key || s->rtc->now_us - s->key_at_us > KEY_FRESH_US)
+    if (!can_replay || s->rtc->now_us - s->key_at_us > KEY_FRESH_US)
         stream_ask_key(s);
 }
 

@@ -189,11 +189,12 @@ void rtc_client_pli(struct rtc_client *c)
     send_rtcp(c, b, feedback(c, b, RTCP_PSFB, RTCP_FB_PLI, 0));
 }
 
-static void send_report(struct rtc_client *c)
+void rtc_client_report(struct rtc_client *c)
 {
     uint8_t b[100] = { 0x81, RTCP_RR, 0, 7 };
     wr32be(b + 4, 1);
     wr32be(b + 8, c->video_ssrc);
+    b[12] = c->fraction_lost;
     wr32be(b + 16, (uint32_t)c->highest);
     wr32be(b + 24, c->last_lsr);
     wr32be(b + 28, c->last_lsr ? (uint32_t)((clock_mono_us() - c->lsr_at_us) * 65536 / 1000000) : 0);
@@ -371,6 +372,21 @@ static void take_datagram(struct rtc_client *c, uint8_t *p, size_t len)
 
 /* ---- life ---- */
 
+static int connect_to(const struct sockaddr_in *server)
+{
+    int size = 1 << 21, fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
+    must(fd >= 0 && connect(fd, (const struct sockaddr *)server, sizeof(*server)) == 0);
+    return fd;
+}
+
+void rtc_client_move(struct rtc_client *c)
+{
+    vcr_close(&c->fd);
+    c->fd = connect_to(&c->server);
+    c->check_due_us = 0;
+}
+
 struct rtc_client *rtc_client_open(const char *offer, const struct rtc_client_options *options)
 {
     struct rtc_client *c = vcr_alloc(sizeof(*c));
@@ -380,11 +396,7 @@ struct rtc_client *rtc_client_open(const char *offer, const struct rtc_client_op
     read_offer(c, offer);
     c->slots = vcr_calloc(CLIENT_WINDOW, sizeof(*c->slots));
     c->au = vcr_alloc(AU_MAX);
-    c->fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    int size = 1 << 21;
-    setsockopt(c->fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
-    int rc = connect(c->fd, (struct sockaddr *)&c->server, sizeof(c->server));
-    must(rc == 0);
+    c->fd = connect_to(&c->server);
     setup_tls(c);
     return c;
 }
@@ -426,7 +438,7 @@ void rtc_client_step(struct rtc_client *c)
         }
     }
     if (c->connected && !c->muted && now_us >= c->report_due_us)
-        send_report(c);
+        rtc_client_report(c);
     if (c->connected && !c->muted && c->options.nack && c->next < c->highest && now_us >= c->nack_due_us)
         send_nacks(c);
 }

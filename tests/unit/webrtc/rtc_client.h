@@ -35,6 +35,7 @@ struct rtc_client {
     struct srtp *in, *out;
     char fingerprint[32 * 3];
     int64_t check_due_us, dtls_due_us, report_due_us, nack_due_us;
+    uint8_t fraction_lost; /* what it reports, of 256 */
     bool muted; /* sends no more: a viewer whose network is gone */
     /* assembly */
     struct client_slot { bool present, marker; uint16_t len; uint32_t ts; uint64_t index; uint8_t *data; } *slots;
@@ -60,5 +61,8 @@ char *rtc_client_answer(struct rtc_client *c);
 /* Takes what has come and does what is due; never blocks. */
 void rtc_client_step(struct rtc_client *c);
 void rtc_client_pli(struct rtc_client *c);
+void rtc_client_report(struct rtc_client *c);
+/* Goes on from another port, as behind a router that has forgotten it. */
+void rtc_client_move(struct rtc_client *c);
 /* Steps all of them until done(arg) or the time is over; whether it came true. */
 bool rtc_clients_run(struct rtc_client **c, int count, bool (*done)(void *arg), void *arg, int timeout_ms);

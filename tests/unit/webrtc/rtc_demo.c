@@ -1,4 +1,4 @@
-/* tests/unit/webrtc/rtc_demo.c - a tiny server for watching the WebRTC sender in a real browser: `rtc_demo picture.h264 sound.opus [LOSS_PER_MILLE]`.
+/* tests/unit/webrtc/rtc_demo.c - a tiny server for watching the WebRTC sender in a real browser: `rtc_demo picture.h264 sound.opus [LOSS_PER_MILLE [LISTEN]]`.
  *
  * Prints its address. GET / is a page that plays, GET /offer and POST /answer are the signalling, GET /stats what the sender knows. With a loss the candidate names a
  * relay in this program that drops so many of the server's datagrams, whatever they are. For tests and for the eye; it is no part of the product. */
@@ -247,7 +247,7 @@ int main(int argc, char **argv)
     struct vcr_why why;
     uint16_t port;
     if (argc < 3 || !media_read_h264(&demo.video, argv[1]) || !media_read_opus(&demo.audio, argv[2])) {
-        fprintf(stderr, "usage: rtc_demo picture.h264 sound.opus [LOSS_PER_MILLE]\n");
+        fprintf(stderr, "usage: rtc_demo picture.h264 sound.opus [LOSS_PER_MILLE [LISTEN]]\n");
         return 2;
     }
     signal(SIGPIPE, SIG_IGN);
@@ -256,7 +256,7 @@ int main(int argc, char **argv)
     demo.loss_per_mille = argc > 3 ? atoi(argv[3]) : 0;
     demo.http = loopback_socket(SOCK_STREAM, &port);
     listen(demo.http, 16);
-    if (rtc_open(&demo.rtc, &(struct rtc_config) { .listen = "127.0.0.1:0" }, &why) ||
+    if (rtc_open(&demo.rtc, &(struct rtc_config) { .listen = argc > 4 ? argv[4] : "127.0.0.1:0" }, &why) ||
         rtc_stream_open(demo.rtc, &demo.stream, &(struct rtc_events) { .want_key = want_key, .viewer_up = up, .viewer_gone = gone }, &why)) {
         fprintf(stderr, "rtc_demo: %s\n", why.text);
         return 1;

@@ -208,6 +208,23 @@ static void a_first_viewer_asks_for_a_key_frame_and_waits_for_it(void **state)
     stage_close(&s);
 }
 
+static void a_long_group_of_pictures_is_not_replayed(void **state)
+{
+    struct stage s;
+    struct seen seen = { .first = 200, .next = 200 };
+    stage_open(&s, (struct rtc_config) { 0 });
+    for (int i = 0; i < 200; i++)
+        send_frame(&s, i == 0);
+    struct rtc_client *c = join(&s, (struct rtc_client_options) { .frame = on_frame, .arg = &seen }, NULL);
+    run(c, is_connected, c);
+    assert_int_equal(s.keys_wanted, 1);
+    send_frame(&s, true);
+    run(c, all_seen, &((struct goal) { &seen, 1, 201 }));
+    assert_false(seen.wrong);
+    rtc_client_close(&c);
+    stage_close(&s);
+}
+
 static void nacks_repair_what_the_network_loses(void **state)
 {
     struct stage s;
@@ -252,6 +269,78 @@ static void one_bad_line_harms_no_other_viewer(void **state)
             assert_false(seen[i].wrong);
         rtc_client_close(&c[i]);
     }
+    stage_close(&s);
+}
+
+static bool has_two_frames(void *c) { return ((struct rtc_client *)c)->frames >= 2; }
+static bool has_two_keys(void *c) { return ((struct rtc_client *)c)->key_frames >= 2; }
+
+struct wanted {
+    struct stage *s;
+    int before;
+};
+static bool is_asked(void *arg) { return ((struct wanted *)arg)->s->keys_wanted > ((struct wanted *)arg)->before; }
+
+/* What a viewer sent before has been taken: its datagrams come in order, and the last of them makes itself heard. */
+static void settle(struct stage *s, struct rtc_client **all, struct rtc_client *c)
+{
+    struct wanted w = { s, s->keys_wanted };
+    rtc_client_pli(c);
+    assert_true(rtc_clients_run(all, 2, is_asked, &w, TIMEOUT_MS));
+}
+
+/* Some loss: time for resends. Heavy loss, three times in a row: key frames only, for this viewer. */
+static void loss_reports_change_what_that_viewer_gets(void **state)
+{
+    struct stage s;
+    struct seen seen = { 0 };
+    struct rtc_client *c[2];
+    stage_open(&s, (struct rtc_config) { 0 });
+    send_frame(&s, true);
+    c[0] = join(&s, (struct rtc_client_options) { .frame = on_frame, .arg = &seen }, NULL);
+    c[1] = join(&s, (struct rtc_client_options) { 0 }, NULL);
+    assert_true(rtc_clients_run(c, 2, has_key, c[1], TIMEOUT_MS));
+    assert_int_equal(c[1]->delay_seen_ms, 0);
+    c[1]->fraction_lost = 8;
+    rtc_client_report(c[1]);
+    settle(&s, c, c[1]);
+    send_frame(&s, false);
+    assert_true(rtc_clients_run(c, 2, all_seen, &((struct goal) { &seen, 1, 2 }), TIMEOUT_MS));
+    assert_true(rtc_clients_run(c, 2, has_two_frames, c[1], TIMEOUT_MS));
+    assert_int_equal(c[1]->delay_seen_ms, 120);
+    assert_int_equal(c[0]->delay_seen_ms, 0);
+    c[1]->fraction_lost = 200;
+    for (int i = 0; i < 3; i++)
+        rtc_client_report(c[1]);
+    settle(&s, c, c[1]);
+    for (int i = 0; i < 10; i++)
+        send_frame(&s, false);
+    assert_true(rtc_clients_run(c, 2, all_seen, &((struct goal) { &seen, 1, 12 }), TIMEOUT_MS));
+    send_frame(&s, true);
+    assert_true(rtc_clients_run(c, 2, has_two_keys, c[1], TIMEOUT_MS));
+    assert_in_range(c[1]->frames, 3, 4); /* the first two, perhaps one more, and the new key frame */
+    for (int i = 0; i < 2; i++)
+        rtc_client_close(&c[i]);
+    stage_close(&s);
+}
+
+static void a_viewer_may_change_its_port(void **state)
+{
+    struct stage s;
+    struct seen seen = { 0 };
+    stage_open(&s, (struct rtc_config) { 0 });
+    send_frame(&s, true);
+    struct rtc_client *c = join(&s, (struct rtc_client_options) { .nack = true, .frame = on_frame, .arg = &seen }, NULL);
+    run(c, all_seen, &((struct goal) { &seen, 1, 1 }));
+    rtc_client_move(c);
+    for (int i = 0; i < 40; i++) {
+        send_frame(&s, false);
+        rtc_clients_run(&c, 1, never, NULL, 10);
+    }
+    run(c, all_seen, &((struct goal) { &seen, 1, 40 }));
+    assert_false(seen.wrong);
+    assert_int_equal(s.gone, 0);
+    rtc_client_close(&c);
     stage_close(&s);
 }
 
@@ -579,8 +668,11 @@ int main(void)
         cmocka_unit_test(a_viewer_gets_every_byte_in_both_profiles),
         cmocka_unit_test(a_late_viewer_starts_at_the_newest_key_frame),
         cmocka_unit_test(a_first_viewer_asks_for_a_key_frame_and_waits_for_it),
+        cmocka_unit_test(a_long_group_of_pictures_is_not_replayed),
         cmocka_unit_test(nacks_repair_what_the_network_loses),
         cmocka_unit_test(one_bad_line_harms_no_other_viewer),
+        cmocka_unit_test(loss_reports_change_what_that_viewer_gets),
+        cmocka_unit_test(a_viewer_may_change_its_port),
         cmocka_unit_test(sound_and_picture_share_one_clock),
         cmocka_unit_test(picture_loss_asks_for_few_key_frames),
         cmocka_unit_test(resends_keep_to_a_budget),
