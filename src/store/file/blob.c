@@ -73,6 +73,7 @@ static enum vcr_err bad_key(struct vcr_why *why) { return vcr_fail(why, VCR_E_IN
 static int open_folder(struct blob_store *s, const char *key, bool make, const char **ret_name)
 {
     char seg[KEY_MAX + 1];
+    *ret_name = key;
     int fd = fcntl(s->dir_fd, F_DUPFD_CLOEXEC, 0);
     for (const char *slash; fd >= 0 && (slash = strchr(key, '/')) != NULL; key = slash + 1) {
         memcpy(seg, key, (size_t)(slash - key));

@@ -362,6 +362,33 @@ static void a_full_disk_says_so_and_passes(void **state)
     OK(kit_exec(k, "INSERT INTO audit(created_at, action) VALUES(8, 'again')", NULL));
 }
 
+static enum vcr_err breaks_the_commit(struct sql_job *job, struct sql_tx *tx, struct vcr_why *why)
+{
+    OK(sql_exec(tx, "PRAGMA defer_foreign_keys = ON", SQL_NONE, NULL, why));
+    OK(sql_exec(tx, "INSERT INTO tapes(user_id, title, created_at) VALUES(99, 't', 1)", SQL_NONE, NULL, why));
+    return VCR_OK;
+}
+
+/* SQLite's own: a reference that is checked only at the commit makes the commit fail. */
+static void when_the_commit_fails_nobody_is_told_it_worked(void **state)
+{
+    struct kit *k = *state;
+    crowd_start(k, SQL_WRITE);
+    for (int i = 1; i <= 4; i++) {
+        crowd.jobs[i] = (struct sql_job){ .mode = SQL_WRITE, .deadline_us = INT64_MAX, .work = inserts_or_fails, .done = ended };
+        crowd.jobs[i].work = i == 2 ? breaks_the_commit : inserts_or_fails; /* job 3 fails by itself */
+        OK(sql_submit(k->db, &crowd.jobs[i], NULL));
+    }
+    sem_post(&crowd.hold);
+    for (int i = 0; i <= 4; i++)
+        sem_wait(&crowd.ended);
+    for (int i = 1; i <= 4; i++)
+        assert_int_equal(crowd.jobs[i].err, i == 3 ? VCR_E_DENIED : VCR_E_CONFLICT);
+    assert_string_equal(crowd.jobs[4].why.slug, "/reference");
+    assert_int_equal(kit_int(k, "SELECT (SELECT COUNT(*) FROM audit) + (SELECT COUNT(*) FROM tapes)"), 0);
+    OK(kit_exec(k, "INSERT INTO audit(created_at, action) VALUES(1, 'after')", NULL));
+}
+
 #define KIT(f) cmocka_unit_test_setup_teardown(f, kit_open, kit_close)
 
 int main(void)
@@ -381,6 +408,7 @@ int main(void)
         KIT(a_foreign_schema_is_refused),
         KIT(what_was_reported_survives_kill_9),
         KIT(a_full_disk_says_so_and_passes),
+        KIT(when_the_commit_fails_nobody_is_told_it_worked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
