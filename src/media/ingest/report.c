@@ -1,0 +1,175 @@
+/* media/ingest/report.c - JSON lines for vcrd. */
+#include <libavutil/pixdesc.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/util.h"
+#include "media/ingest/internal.h"
+
+enum { LINE_MAX_BYTES = 16 << 10, TELL_EVERY_US = 250000 };
+
+static void send_line(struct buf *line)
+{
+    buf_addc(line, '\n');
+    size_t at = 0;
+    while (buf_ok(line) && at < line->len) {
+        ssize_t n = write(INGEST_FD_REPORT, line->data + at, line->len - at);
+        if (n <= 0)
+            break;
+        at += (size_t)n;
+    }
+    buf_free(line);
+}
+
+void report_progress(struct run *r, const char *stage, double progress, int64_t done_us)
+{
+    int64_t now = clock_mono_us();
+    if (r->told_us && now - r->told_us < TELL_EVERY_US)
+        return;
+    r->told_us = now;
+    struct buf line;
+    struct jsonw j;
+    buf_init(&line, LINE_MAX_BYTES);
+    jsonw_init(&j, &line);
+    jsonw_open(&j, NULL);
+    jsonw_str(&j, "stage", stage);
+    jsonw_num(&j, "progress", VCR_CLAMP(progress, 0.0, 1.0));
+    jsonw_num(&j, "speed", now > r->begun_us ? (double)done_us / (double)(now - r->begun_us) : 0);
+    jsonw_close(&j);
+    send_line(&line);
+}
+
+void report_error(const char *sentence)
+{
+    struct buf line;
+    struct jsonw j;
+    buf_init(&line, LINE_MAX_BYTES);
+    jsonw_init(&j, &line);
+    jsonw_open(&j, NULL);
+    jsonw_str(&j, "error", sentence);
+    jsonw_close(&j);
+    send_line(&line);
+}
+
+static void aspect(struct jsonw *j, const char *key, AVRational a)
+{
+    char text[32];
+    snprintf(text, sizeof(text), "%d:%d", a.num, a.den);
+    jsonw_str(j, key, text);
+}
+
+static AVRational display_aspect(const struct facts *f)
+{
+    AVRational d;
+    av_reduce(&d.num, &d.den, (int64_t)f->width * f->sar.num, (int64_t)f->height * f->sar.den, 1024);
+    double shape = av_q2d(d);
+    /* 704x480 at 10:11, 720x576 at 12:11 and their kin are meant as these */
+    if (shape > 1.30 && shape < 1.38)
+        return (AVRational){ 4, 3 };
+    if (shape > 1.74 && shape < 1.83)
+        return (AVRational){ 16, 9 };
+    return d;
+}
+
+static void write_media(struct jsonw *j, struct run *r)
+{
+    static const char *const fields[] = { "progressive", "tff", "bff" };
+    const struct facts *f = &r->facts;
+    AVStream *video = source_stream(&r->source, r->source.video), *audio = source_stream(&r->source, r->source.audio);
+    char container[32];
+    vcr_strcpy(container, sizeof(container), r->source.format->iformat->name);
+    container[strcspn(container, ",")] = 0;
+    jsonw_open(j, "media");
+    jsonw_str(j, "container", container);
+    jsonw_open(j, "video");
+    jsonw_str(j, "codec", avcodec_get_name(video->codecpar->codec_id));
+    jsonw_int(j, "width", f->width);
+    jsonw_int(j, "height", f->height);
+    aspect(j, "sample_aspect", f->sar);
+    aspect(j, "display_aspect", display_aspect(f));
+    jsonw_num(j, "frame_rate", av_q2d(f->rate));
+    jsonw_bool(j, "variable_frame_rate", f->variable_rate);
+    jsonw_str(j, "field_order", fields[f->fields]);
+    jsonw_str(j, "pixel_format", av_get_pix_fmt_name(f->pixel_format));
+    jsonw_close(j);
+    jsonw_open_array(j, "audio");
+    if (audio) {
+        jsonw_open(j, NULL);
+        jsonw_str(j, "codec", avcodec_get_name(audio->codecpar->codec_id));
+        jsonw_int(j, "channels", audio->codecpar->ch_layout.nb_channels);
+        jsonw_int(j, "sample_rate", audio->codecpar->sample_rate);
+        jsonw_close(j);
+    }
+    jsonw_close_array(j);
+    jsonw_str(j, "sha256", f->sha256);
+    jsonw_int(j, "size_bytes", r->source.size);
+    jsonw_bool(j, "recovered", false);
+    int64_t found = f->end_us - f->first_us;
+    bool early = f->promised_us > 0 && found < f->promised_us - VCR_MAX(1000000, f->promised_us / 50);
+    if (r->decode_errors == 0 && f->jumps == 0 && !early) {
+        jsonw_null(j, "damage");
+    } else {
+        jsonw_open(j, "damage");
+        jsonw_int(j, "decode_errors", r->decode_errors);
+        jsonw_int(j, "timestamp_jumps", f->jumps);
+        jsonw_bool(j, "ends_early", early);
+        if (early)
+            jsonw_seconds(j, "promised_duration", f->promised_us);
+        jsonw_close(j);
+    }
+    jsonw_close(j);
+}
+
+static void write_reel(struct jsonw *j, struct run *r, const char *kind, enum ingest_output output, const struct reel_format *f)
+{
+    jsonw_open(j, NULL);
+    jsonw_str(j, "kind", kind);
+    jsonw_int(j, "size_bytes", (int64_t)io_size(r->outputs[output]));
+    jsonw_open(j, "info");
+    if (f) {
+        jsonw_str(j, "codecs", f->codecs);
+        jsonw_int(j, "width", f->width);
+        jsonw_int(j, "height", f->height);
+        jsonw_int(j, "sar_num", f->sar_num);
+        jsonw_int(j, "sar_den", f->sar_den);
+    } else {
+        jsonw_str(j, "codecs", output == INGEST_OPUS ? "opus" : "mp4a.40.2");
+        jsonw_int(j, "sample_rate", 48000);
+        jsonw_int(j, "channels", 2);
+    }
+    jsonw_close(j);
+    jsonw_close(j);
+}
+
+enum vcr_err report_result(struct run *r, const struct reel_format *clean, const struct reel_format *tape, int64_t duration_us, bool audio)
+{
+    struct buf line;
+    struct jsonw j;
+    struct reel_format formats[2] = { *clean, *tape };
+    for (int i = 0; i < 2; i++)
+        snprintf(formats[i].codecs, sizeof(formats[i].codecs), "avc1.%02x%02x%02x", formats[i].config[1], formats[i].config[2], formats[i].config[3]);
+    buf_init(&line, LINE_MAX_BYTES);
+    jsonw_init(&j, &line);
+    jsonw_open(&j, NULL);
+    jsonw_open(&j, "result");
+    jsonw_int(&j, "duration_us", duration_us);
+    jsonw_str(&j, "standard", r->facts.pal ? "pal" : "ntsc");
+    jsonw_str(&j, "display_aspect", r->facts.wide ? "16:9" : "4:3");
+    jsonw_bool(&j, "remuxed", r->facts.remux);
+    write_media(&j, r);
+    jsonw_open_array(&j, "reels");
+    write_reel(&j, r, "clean_video", INGEST_CLEAN, &formats[0]);
+    write_reel(&j, r, "tape_video", INGEST_TAPE, &formats[1]);
+    if (audio) {
+        write_reel(&j, r, "clean_audio", INGEST_AUDIO, NULL);
+        write_reel(&j, r, "opus", INGEST_OPUS, NULL);
+    }
+    jsonw_close_array(&j);
+    jsonw_close(&j);
+    jsonw_close(&j);
+    bool ok = buf_ok(&line);
+    send_line(&line);
+    return ok ? VCR_OK : VCR_E_INTERNAL;
+}

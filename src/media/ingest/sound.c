@@ -1,0 +1,278 @@
+/* media/ingest/sound.c - sound to 48 kHz stereo on the picture's clock (gaps filled with silence, overlaps cut), then to AAC and Opus reels. */
+#include <libavutil/audio_fifo.h>
+#include <libavutil/channel_layout.h>
+#include <libavutil/opt.h>
+#include <libswresample/swresample.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/util.h"
+#include "media/ingest/internal.h"
+
+enum { RATE = 48000, SLACK_SAMPLES = 720 /* 15 ms: smaller differences are the container's rounding */, GAP_MAX_SAMPLES = RATE * 3600, CHUNK = 4096 };
+
+struct sound_encoder {
+    AVCodecContext *encoder;
+    struct reel_writer *writer;
+    AVAudioFifo *fifo;
+    AVFrame *frame;
+    AVPacket *packet;
+    int64_t given;           /* samples */
+    int64_t written;         /* packets */
+};
+
+struct sound_track {
+    struct run *run;
+    AVCodecContext *decoder;
+    SwrContext *swr;
+    AVChannelLayout in_layout;
+    int in_rate, in_format;
+    AVFrame *frame;
+    float *pcm;              /* interleaved, what was just resampled */
+    int pcm_cap;
+    int64_t at;              /* samples given to the encoders */
+    bool synced;
+    struct sound_encoder out[2]; /* AAC, Opus */
+};
+
+static const struct {
+    const char *name;
+    enum AVSampleFormat format;
+    int bit_rate;
+    enum reel_codec codec;
+    enum ingest_output file, index;
+} kinds[2] = {
+    { "aac", AV_SAMPLE_FMT_FLTP, 160000, REEL_AAC, INGEST_AUDIO, INGEST_AUDIO_INDEX },
+    { "libopus", AV_SAMPLE_FMT_FLT, 128000, REEL_OPUS, INGEST_OPUS, INGEST_OPUS_INDEX },
+};
+
+/* dOps from the OpusHead of the encoder: the same fields, in the other byte order. */
+static void fill_dops(struct reel_format *f, int pre_skip)
+{
+    f->config_len = 11;
+    f->config[0] = 0;
+    f->config[1] = 2;
+    f->config[2] = (uint8_t)(pre_skip >> 8), f->config[3] = (uint8_t)pre_skip;
+    f->config[4] = 0, f->config[5] = 0, f->config[6] = RATE >> 8, f->config[7] = RATE & 255;
+    f->config[8] = f->config[9] = f->config[10] = 0;
+}
+
+static enum vcr_err open_output(struct sound_track *s, int k, struct vcr_why *why)
+{
+    struct sound_encoder *e = &s->out[k];
+    AVCodecContext *c = avcodec_alloc_context3(avcodec_find_encoder_by_name(kinds[k].name));
+    if (!c)
+        return vcr_fail(why, VCR_E_INTERNAL, "The sound encoder is missing.");
+    e->encoder = c;
+    c->sample_fmt = kinds[k].format;
+    c->sample_rate = RATE;
+    c->ch_layout = (AVChannelLayout)AV_CHANNEL_LAYOUT_STEREO;
+    c->bit_rate = kinds[k].bit_rate;
+    c->time_base = (AVRational){ 1, RATE };
+    c->flags |= AV_CODEC_FLAG_GLOBAL_HEADER;
+    if (kinds[k].codec == REEL_OPUS)
+        av_opt_set(c->priv_data, "frame_duration", "20", 0);
+    if (avcodec_open2(c, NULL, NULL) < 0)
+        return vcr_fail(why, VCR_E_INTERNAL, "The sound encoder could not be started.");
+    struct reel_format f = { .codec = kinds[k].codec, .timescale = RATE, .channels = 2, .sample_rate = RATE, .priming = c->initial_padding };
+    if (f.codec == REEL_OPUS) {
+        fill_dops(&f, c->initial_padding);
+    } else if (c->extradata_size > 0 && c->extradata_size <= (int)sizeof(f.config)) {
+        memcpy(f.config, c->extradata, (size_t)c->extradata_size);
+        f.config_len = (size_t)c->extradata_size;
+    }
+    e->fifo = av_audio_fifo_alloc(c->sample_fmt, 2, RATE);
+    e->packet = av_packet_alloc();
+    e->frame = av_frame_alloc();
+    if (!e->fifo || !e->packet || !e->frame)
+        return vcr_fail(why, VCR_E_NOMEM, "There was not enough memory for the sound.");
+    return reel_writer_open(&e->writer, &f, s->run->outputs[kinds[k].file], s->run->outputs[kinds[k].index], why);
+}
+
+enum vcr_err sound_open(struct sound_track **ret, struct run *r, struct vcr_why *why)
+{
+    struct sound_track *s = vcr_alloc(sizeof(*s));
+    s->run = r;
+    s->frame = av_frame_alloc();
+    *ret = s;
+    enum vcr_err err = source_decoder(&r->source, r->source.audio, &s->decoder, why);
+    for (int k = 0; err == VCR_OK && k < 2; k++)
+        err = open_output(s, k, why);
+    return err; /* the caller closes */
+}
+
+static enum vcr_err drain(struct sound_encoder *e, struct vcr_why *why)
+{
+    int n = e->encoder->frame_size, priming = e->encoder->initial_padding;
+    while (avcodec_receive_packet(e->encoder, e->packet) >= 0) {
+        int64_t us = (e->written * n - priming) * INT64_C(1000000);
+        us = (us + (us < 0 ? -RATE / 2 : RATE / 2)) / RATE;
+        enum vcr_err err = reel_write(e->writer, e->packet->data, (size_t)e->packet->size, us, us, n * INT64_C(1000000) / RATE, true, why);
+        e->written++;
+        av_packet_unref(e->packet);
+        if (err != VCR_OK)
+            return err;
+    }
+    return VCR_OK;
+}
+
+/* Encodes whole frames of what waits; at the end what is left is filled up with silence. */
+static enum vcr_err encode(struct sound_encoder *e, bool end, struct vcr_why *why)
+{
+    int n = e->encoder->frame_size;
+    while (av_audio_fifo_size(e->fifo) >= n || (end && av_audio_fifo_size(e->fifo) > 0)) {
+        AVFrame *f = e->frame;
+        av_frame_unref(f);
+        f->nb_samples = n;
+        f->format = e->encoder->sample_fmt;
+        f->sample_rate = RATE;
+        f->ch_layout = e->encoder->ch_layout;
+        f->pts = e->given;
+        if (av_frame_get_buffer(f, 0) < 0)
+            return vcr_fail(why, VCR_E_NOMEM, "There was not enough memory for the sound.");
+        av_samples_set_silence(f->extended_data, 0, n, 2, e->encoder->sample_fmt);
+        av_audio_fifo_read(e->fifo, (void **)f->extended_data, n);
+        e->given += n;
+        if (avcodec_send_frame(e->encoder, f) < 0)
+            return vcr_fail(why, VCR_E_INTERNAL, "The encoder refused sound.");
+        enum vcr_err err = drain(e, why);
+        if (err != VCR_OK)
+            return err;
+    }
+    return VCR_OK;
+}
+
+/* Stereo pairs go to both encoders. */
+static enum vcr_err give(struct sound_track *s, const float *pcm, int64_t count, struct vcr_why *why)
+{
+    static float left[CHUNK], right[CHUNK];
+    while (count > 0) {
+        int n = (int)VCR_MIN(count, CHUNK);
+        for (int i = 0; i < n; i++)
+            left[i] = pcm[2 * i], right[i] = pcm[2 * i + 1];
+        void *planar[2] = { left, right }, *packed[1] = { (void *)(uintptr_t)pcm };
+        if (av_audio_fifo_write(s->out[0].fifo, planar, n) < n || av_audio_fifo_write(s->out[1].fifo, packed, n) < n)
+            return vcr_fail(why, VCR_E_NOMEM, "There was not enough memory for the sound.");
+        for (int k = 0; k < 2; k++) {
+            enum vcr_err err = encode(&s->out[k], false, why);
+            if (err != VCR_OK)
+                return err;
+        }
+        s->at += n;
+        pcm += 2 * (size_t)n;
+        count -= n;
+    }
+    return VCR_OK;
+}
+
+static enum vcr_err silence(struct sound_track *s, int64_t count, struct vcr_why *why)
+{
+    static const float zero[2 * CHUNK];
+    enum vcr_err err = VCR_OK;
+    for (count = VCR_MIN(count, GAP_MAX_SAMPLES); err == VCR_OK && count > 0; count -= CHUNK)
+        err = give(s, zero, VCR_MIN(count, CHUNK), why);
+    return err;
+}
+
+/* The resampler for sound as it comes now; made anew when the stream changes (2.0 to 5.1 between programmes). */
+static enum vcr_err resampler(struct sound_track *s, const AVFrame *f, struct vcr_why *why)
+{
+    if (s->swr && s->in_rate == f->sample_rate && s->in_format == f->format && av_channel_layout_compare(&s->in_layout, &f->ch_layout) == 0)
+        return VCR_OK;
+    AVChannelLayout stereo = AV_CHANNEL_LAYOUT_STEREO;
+    swr_free(&s->swr);
+    av_channel_layout_uninit(&s->in_layout);
+    s->in_rate = f->sample_rate;
+    s->in_format = f->format;
+    if (f->ch_layout.order == AV_CHANNEL_ORDER_UNSPEC)
+        av_channel_layout_default(&s->in_layout, f->ch_layout.nb_channels);
+    else
+        av_channel_layout_copy(&s->in_layout, &f->ch_layout);
+    if (swr_alloc_set_opts2(&s->swr, &stereo, AV_SAMPLE_FMT_FLT, RATE, &s->in_layout, (enum AVSampleFormat)f->format, f->sample_rate, 0, NULL) < 0 || swr_init(s->swr) < 0) {
+        swr_free(&s->swr);
+        return vcr_fail(why, VCR_E_INVALID, "The sound's format is not supported.");
+    }
+    if (f->ch_layout.order == AV_CHANNEL_ORDER_UNSPEC)
+        av_channel_layout_copy(&s->in_layout, &f->ch_layout);
+    return VCR_OK;
+}
+
+static enum vcr_err sound_frame(struct sound_track *s, struct vcr_why *why)
+{
+    AVFrame *f = s->frame;
+    if (f->nb_samples <= 0 || f->sample_rate < 4000 || f->sample_rate > 768000)
+        return VCR_OK;
+    enum vcr_err err = resampler(s, f, why);
+    if (err != VCR_OK)
+        return err;
+    int room = swr_get_out_samples(s->swr, f->nb_samples);
+    if (room > s->pcm_cap) {
+        float *more = realloc(s->pcm, sizeof(float) * 2 * (size_t)room);
+        if (!more)
+            return vcr_fail(why, VCR_E_NOMEM, "There was not enough memory for the sound.");
+        s->pcm = more;
+        s->pcm_cap = room;
+    }
+    int64_t held = swr_get_delay(s->swr, RATE);
+    uint8_t *out[1] = { (uint8_t *)s->pcm };
+    int n = swr_convert(s->swr, out, room, (const uint8_t **)f->extended_data, f->nb_samples), skip = 0;
+    if (n <= 0)
+        return VCR_OK;
+    if (f->best_effort_timestamp != AV_NOPTS_VALUE) {
+        int64_t want = av_rescale(f->best_effort_timestamp - s->run->facts.first_us, RATE, 1000000) - held, off = want - s->at;
+        if (off > (s->synced ? SLACK_SAMPLES : 0))
+            err = silence(s, off, why);
+        else if (off < -(s->synced ? SLACK_SAMPLES : 0))
+            skip = (int)VCR_MIN(-off, n);
+        s->synced = true;
+    }
+    return err == VCR_OK ? give(s, s->pcm + 2 * (size_t)skip, n - skip, why) : err;
+}
+
+enum vcr_err sound_packet(struct sound_track *s, const AVPacket *packet, struct vcr_why *why)
+{
+    enum vcr_err err = VCR_OK;
+    if (avcodec_send_packet(s->decoder, packet) < 0 && packet)
+        s->run->decode_errors++;
+    while (err == VCR_OK && avcodec_receive_frame(s->decoder, s->frame) >= 0)
+        err = sound_frame(s, why);
+    return err;
+}
+
+enum vcr_err sound_finish(struct sound_track *s, int64_t end_us, struct vcr_why *why)
+{
+    int64_t end = av_rescale(end_us, RATE, 1000000);
+    enum vcr_err err = silence(s, end - s->at, why);
+    for (int k = 0; err == VCR_OK && k < 2; k++) {
+        int64_t us = 0;
+        struct sound_encoder *e = &s->out[k];
+        err = encode(e, true, why);
+        if (err == VCR_OK && avcodec_send_frame(e->encoder, NULL) >= 0)
+            err = drain(e, why);
+        if (err == VCR_OK)
+            err = reel_writer_finish(e->writer, &us, why);
+    }
+    return err;
+}
+
+void sound_close(struct sound_track **s)
+{
+    if (!*s)
+        return;
+    for (int k = 0; k < 2; k++) {
+        struct sound_encoder *e = &(*s)->out[k];
+        reel_writer_close(&e->writer);
+        avcodec_free_context(&e->encoder);
+        if (e->fifo)
+            av_audio_fifo_free(e->fifo);
+        av_packet_free(&e->packet);
+        av_frame_free(&e->frame);
+    }
+    avcodec_free_context(&(*s)->decoder);
+    swr_free(&(*s)->swr);
+    av_channel_layout_uninit(&(*s)->in_layout);
+    av_frame_free(&(*s)->frame);
+    free((*s)->pcm);
+    free(*s);
+    *s = NULL;
+}
