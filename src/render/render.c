@@ -16,7 +16,7 @@
 #include "render/seal.h"
 #include "render/seat.h"
 
-enum { STATS_US = 1000000, BUSY_TOO_MUCH = 950, BUSY_LITTLE = 450, STRAINED_S = 2, RELAXED_S = 10 };
+enum { STATS_US = 1000000, BUSY_TOO_MUCH = 950, STRAINED_S = 2, RELAXED_S = 10 };
 
 struct render {
     /* set by open, then read-only */
@@ -172,9 +172,11 @@ static bool obey(struct render *r)
 
 static void shed(struct render *r, int busy_permille)
 {
+    /* What was taken away comes back when there is room for it: effort is a sixth, every second picture nearly half. */
+    static const int room_below[SEAT_SHED_MAX + 1] = { 0, 750, 480 };
     bool strained = r->counts.late > 0 || busy_permille > BUSY_TOO_MUCH;
     r->strained_s = strained ? r->strained_s + 1 : 0;
-    r->relaxed_s = !strained && busy_permille < BUSY_LITTLE ? r->relaxed_s + 1 : 0;
+    r->relaxed_s = !strained && busy_permille < room_below[r->shed] ? r->relaxed_s + 1 : 0;
     int level = r->shed;
     if (r->strained_s >= STRAINED_S && level < SEAT_SHED_MAX)
         level++;

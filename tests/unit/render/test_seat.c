@@ -1,0 +1,188 @@
+/* tests/unit/render/test_seat.c - a seat in virtual time: how many pictures and packets of sound, what happens when time or the ring runs short. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/util.h"
+#include "render/seat.h"
+#include "rig.h"
+
+struct stage {
+    struct rig_tape tape;
+    struct ring *reader;
+    int ring_fd;
+    struct out out;
+    struct seat *seat;
+    struct seat_counts counts;
+    int video, sound, keys; /* packets read from the ring, and how many of them are key frames */
+    int64_t last_pts_us[2];
+};
+static struct rig_tape tape;
+
+static int setup(void **state)
+{
+    struct stage *s = vcr_alloc(sizeof(*s));
+    s->tape = tape;
+    assert_int_equal(ring_create(&s->reader, &s->ring_fd, 256 << 10, NULL), VCR_OK);
+    assert_int_equal(ring_attach(&s->out.ring, s->ring_fd, NULL), VCR_OK);
+    s->out.wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    s->last_pts_us[0] = s->last_pts_us[1] = -1;
+    *state = s;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct stage *s = *state;
+    seat_close(&s->seat);
+    ring_close(&s->out.ring);
+    ring_close(&s->reader);
+    vcr_close(&s->ring_fd);
+    vcr_close(&s->out.wake_fd);
+    free(s);
+    return 0;
+}
+
+static void take_seat(struct stage *s, bool field_rate, const char *look)
+{
+    struct render_open open = { .h = { RENDER_OPEN, 1 }, .field_rate = field_rate, .bitrate_bps = 1000000 };
+    struct render_tape in = { .h = { RENDER_TAPE, 1 }, .has = RENDER_HAS_VIDEO | RENDER_HAS_AUDIO, .field_rate = field_rate };
+    int fds[6] = { dup(s->tape.video_fd), dup(s->tape.video_index_fd), dup(s->tape.sound_fd), dup(s->tape.sound_index_fd), -1, -1 };
+    struct deck_snapshot snap = rig_snap(DECK_PLAY, 1, 0, 1, look);
+    snap.since_us = 0;
+    assert_int_equal(seat_open(&s->seat, &open, 0, NULL), VCR_OK);
+    assert_int_equal(seat_tape(s->seat, &in, fds, NULL), VCR_OK);
+    seat_deck(s->seat, &snap);
+}
+
+static void drain(struct stage *s)
+{
+    const uint8_t *record;
+    size_t len;
+    for (; ring_peek(s->reader, &record, &len, NULL) == VCR_OK; ring_next(s->reader)) {
+        struct render_packet head;
+        memcpy(&head, record, sizeof(head));
+        assert_true(head.pts_us > s->last_pts_us[head.track]); /* time never goes back */
+        s->last_pts_us[head.track] = head.pts_us;
+        s->video += head.track == PACKET_VIDEO;
+        s->sound += head.track == PACKET_AUDIO;
+        s->keys += head.track == PACKET_VIDEO && head.flags & PACKET_KEY;
+    }
+}
+
+/* Runs what is due before until_us, each at its time. */
+static void run(struct stage *s, int64_t until_us)
+{
+    for (int64_t due; (due = seat_due_us(s->seat)) < until_us; drain(s))
+        assert_int_equal(seat_run(s->seat, due, &s->out, &s->counts, NULL), VCR_OK);
+}
+
+static void both_clocks_run_at_their_rates(void **state)
+{
+    struct stage *s = *state;
+    take_seat(s, false, "vhs");
+    run(s, 1001000);
+    assert_int_equal(s->video, 30);
+    assert_int_equal(s->sound, 51);
+    assert_int_equal(s->counts.late, 0);
+    assert_int_equal(s->counts.passed, 0);
+}
+
+static void field_rate_is_twice_that_and_passing_sends_each_picture(void **state)
+{
+    struct stage *s = *state;
+    take_seat(s, true, "clean");
+    run(s, 1001000);
+    assert_int_equal(s->video, 60);
+    assert_int_equal(s->counts.passed, 60);
+    assert_int_equal(s->keys, 4);
+}
+
+static void overload_halves_the_pictures_and_gives_them_back(void **state)
+{
+    struct stage *s = *state;
+    take_seat(s, false, "vhs");
+    seat_shed(s->seat, 2);
+    run(s, 1001000);
+    assert_in_range(s->video, 15, 16);
+    assert_int_equal(s->sound, 51);
+    int before = s->video;
+    seat_shed(s->seat, 0);
+    run(s, 2002000);
+    assert_in_range(s->video - before, 29, 31);
+}
+
+static void lost_time_is_left_out_not_caught_up(void **state)
+{
+    struct stage *s = *state;
+    take_seat(s, false, "vhs");
+    run(s, 500000);
+    int before = s->video + s->sound;
+    while (seat_due_us(s->seat) <= 3000000) { /* nobody called for two and a half seconds */
+        assert_int_equal(seat_run(s->seat, 3000000, &s->out, &s->counts, NULL), VCR_OK);
+        drain(s);
+    }
+    assert_in_range(s->video + s->sound - before, 2, 30);
+    assert_in_range(s->counts.late, 70, 76);
+    assert_true(s->last_pts_us[PACKET_VIDEO] > 2960000);
+}
+
+static void a_full_ring_is_followed_by_a_key_frame(void **state)
+{
+    struct stage *s = *state;
+    take_seat(s, false, "vhs");
+    run(s, 300000);
+    int keys = s->keys;
+    for (int64_t due; (due = seat_due_us(s->seat)) < 4000000;) /* nobody reads */
+        assert_int_equal(seat_run(s->seat, due, &s->out, &s->counts, NULL), VCR_OK);
+    assert_true(ring_write(s->out.ring, "", 1, (uint8_t[60000]){ 0 }, 60000, NULL) != VCR_OK);
+    drain(s);
+    keys = s->keys;
+    run(s, 4040000);
+    assert_int_equal(s->keys, keys + 1);
+    run(s, 4300000);
+    assert_int_equal(s->keys, keys + 1);
+}
+
+static void a_seat_without_its_reels_refuses_and_goes_on(void **state)
+{
+    struct stage *s = *state;
+    take_seat(s, false, "vhs");
+    struct render_tape in = { .h = { RENDER_TAPE, 1 }, .has = RENDER_HAS_VIDEO };
+    int fds[6] = { dup(s->tape.sound_fd), dup(s->tape.sound_index_fd), -1, -1, -1, -1 }; /* sound where pictures should be */
+    struct vcr_why why;
+    assert_int_equal(seat_tape(s->seat, &in, fds, &why), VCR_E_IO);
+    run(s, 500000);
+    assert_in_range(s->video, 14, 16);
+}
+
+static int tape_make(void **state)
+{
+    rig_tape_make(&tape, 300);
+    return 0;
+}
+
+static int tape_free(void **state)
+{
+    rig_tape_free(&tape);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(both_clocks_run_at_their_rates, setup, teardown),
+        cmocka_unit_test_setup_teardown(field_rate_is_twice_that_and_passing_sends_each_picture, setup, teardown),
+        cmocka_unit_test_setup_teardown(overload_halves_the_pictures_and_gives_them_back, setup, teardown),
+        cmocka_unit_test_setup_teardown(lost_time_is_left_out_not_caught_up, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_full_ring_is_followed_by_a_key_frame, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_seat_without_its_reels_refuses_and_goes_on, setup, teardown),
+    };
+    return cmocka_run_group_tests(tests, tape_make, tape_free);
+}
