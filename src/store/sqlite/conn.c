@@ -295,7 +295,7 @@ enum vcr_err conn_do(struct conn *c, const char *text, struct vcr_why *why)
 
 bool conn_in_transaction(struct conn *c) { return !sqlite3_get_autocommit(c->db); }
 
-enum vcr_err conn_open(struct conn **ret, const char *path, bool write, struct vcr_why *why)
+enum vcr_err sqlite_conn_open(struct conn **ret, const char *path, bool write, struct vcr_why *why)
 {
     static const struct {
         const char *text;
@@ -327,11 +327,11 @@ enum vcr_err conn_open(struct conn **ret, const char *path, bool write, struct v
     *ret = c;
     return VCR_OK;
 fail:
-    conn_close(&c);
+    sqlite_conn_close(&c);
     return err;
 }
 
-void conn_close(struct conn **cp)
+void sqlite_conn_close(struct conn **cp)
 {
     struct conn *c = *cp;
     if (!c)

@@ -14,8 +14,8 @@ struct conn_tx {
     int open_rows;    /* must be 0 when work returns */
 };
 
-enum vcr_err conn_open(struct conn **ret, const char *path, bool write, struct vcr_why *why);
-void conn_close(struct conn **c);
+enum vcr_err sqlite_conn_open(struct conn **ret, const char *path, bool write, struct vcr_why *why);
+void sqlite_conn_close(struct conn **c);
 void conn_tx_init(struct conn_tx *tx, struct conn *c);
 /* Runs a statement without parameters or rows, such as BEGIN. */
 enum vcr_err conn_do(struct conn *c, const char *text, struct vcr_why *why);

@@ -78,7 +78,7 @@ static enum vcr_err run_work(struct sql_job *job, struct conn *c)
 static enum vcr_err reader_open(void **ret, void *ctx, struct vcr_why *why)
 {
     struct conn *c = NULL;
-    enum vcr_err err = conn_open(&c, ((struct db *)ctx)->path, false, why);
+    enum vcr_err err = sqlite_conn_open(&c, ((struct db *)ctx)->path, false, why);
     *ret = c;
     return err;
 }
@@ -86,7 +86,7 @@ static enum vcr_err reader_open(void **ret, void *ctx, struct vcr_why *why)
 static void reader_close(void *worker)
 {
     struct conn *c = worker;
-    conn_close(&c);
+    sqlite_conn_close(&c);
 }
 
 static enum vcr_err read_work(struct pool_job *pool_job, void *worker, struct vcr_why *why)
@@ -272,7 +272,7 @@ static void close_db(struct sql_db *db)
         pthread_mutex_unlock(&d->lock);
         pthread_join(d->writer, NULL);
     }
-    conn_close(&d->conn); /* the last one: folds the WAL into the file */
+    sqlite_conn_close(&d->conn); /* the last one: folds the WAL into the file */
     vcr_close(&d->lock_fd);
     pthread_cond_destroy(&d->more);
     pthread_mutex_destroy(&d->lock);
@@ -297,7 +297,7 @@ static enum vcr_err open_db(struct sql_db **ret, const char *rest, const char *d
     err = make_file(d->path, why);
     if (err != VCR_OK)
         goto fail;
-    err = conn_open(&d->conn, d->path, true, why); /* before the readers: it turns WAL on */
+    err = sqlite_conn_open(&d->conn, d->path, true, why); /* before the readers: it turns WAL on */
     if (err != VCR_OK)
         goto fail;
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
