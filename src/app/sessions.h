@@ -1,0 +1,33 @@
+/* app/sessions.h - the rows of sessions, who may do what with them, and tapes made ready for a deck. */
+#pragma once
+#include "app/app.h"
+#include "app/tapes.h"
+#include "session/session.h"
+
+enum { APP_SESSIONS_PER_USER = 8 };
+struct app_session {
+    char id[VCR_UUID_BYTES];
+    int64_t user_id, tape_id, started_at, ended_at; /* 0: none */
+    char type[51], status[51];
+    char *look, *settings;      /* JSON; owned */
+};
+void app_session_free(struct app_session *s);
+
+/* RATE "/too-many-sessions" over APP_SESSIONS_PER_USER. */
+enum vcr_err app_session_create(const struct app *a, struct sql_tx *tx, const struct app_principal *who, const char *id, int64_t tape_id, const char *look_json,
+                                const char *settings_json, int64_t now_ms, struct vcr_why *why);
+/* SEE: owner, admin, who sees its tape. EDIT: owner and admin (others DENIED). OWN: the owner (others CONFLICT "/remote-held"). */
+enum vcr_err app_session_find(struct sql_tx *tx, const struct app_principal *who, const char *id, enum app_access access, struct app_session *ret, struct vcr_why *why);
+enum vcr_err app_session_set_status(struct sql_tx *tx, const char *id, const char *status, int64_t now_ms, struct vcr_why *why);
+/* The tape that is in the deck now (0: none). */
+enum vcr_err app_session_set_tape(struct sql_tx *tx, const char *id, int64_t tape_id, struct vcr_why *why);
+/* Those visible, newest first; each() a row. */
+enum vcr_err app_session_list(struct sql_tx *tx, const struct app_principal *who, int64_t tape_id, const char *before, int limit,
+                              void (*each)(void *arg, const struct app_session *s), void *arg, bool *ret_more, struct vcr_why *why);
+
+/* The tape as session_start and DECK_CMD_INSERT take it, its reels opened. CONFLICT "/tape-not-ready" while it is processed or when that failed. Blocks on files. */
+enum vcr_err app_tape_open(const struct app *a, struct sql_tx *tx, const struct app_principal *who, int64_t tape_id, struct session_tape *ret, struct vcr_why *why);
+
+/* For struct sessions_config: arg is the struct app. They post a write and return. */
+void app_save_position(void *app, int64_t tape_id, int64_t position_us);
+void app_session_ended(void *app, const char *session_id, const char *status, const char *reason);
