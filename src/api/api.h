@@ -6,9 +6,8 @@
  *
  * Handlers run(): on a pool thread; touches only its call (never the request). Returns VCR_OK with c->status and c->json filled, or an error, which becomes a problem
  *          body by one table (api/problem.c) and rolls the transaction back. api_invalid names the member that is wrong.
- *          then(): on the request's loop, after the commit; must end in exactly one of api_finish, api_fail, api_sql, or answer the request itself (files,
- *          streams) and call api_release.
- *          begin: routes that read their body themselves (uploads): called on the loop with an authenticated call after run's commit, like then().
+ *          then(): on the request's loop, after the commit; must end in exactly one of api_finish, api_fail, api_sql, or answer the request itself (files, streams).
+ *          The call lives as long as its request and is freed with it.
  * Threads  a struct api_call is touched by one thread at a time: loop -> pool -> loop. */
 #pragma once
 #include <jansson.h>
@@ -58,7 +57,7 @@ struct api_route {
     bool no_head;
     bool own_body;         /* then() reads the body by http_body_stream; body_max and fields are not used */
     bool body_optional;    /* an empty body is taken as {} */
-    bool public_query;     /* query parameters are the handler's business; otherwise unknown ones are ignored all the same */
+    bool then_on_error;    /* then() is called even when the SQL step failed: c->job.err */
 };
 
 enum { API_ERRORS_MAX = 8, API_HEADERS_MAX = 8, API_OUT_MAX = 4 << 20 };
@@ -73,6 +72,7 @@ struct api_call {
     bool by_cookie;                /* the credentials came as a cookie */
     char ip[48];
     char request_id[80];
+    int64_t body_length;           /* Content-Length, -1: chunked */
     json_t *body;                  /* object; NULL when the route takes none */
     /* the handler's */
     int status;                    /* 200 */
@@ -84,7 +84,7 @@ struct api_call {
     void (*free_own)(void *own);
     int64_t now_ms;                /* when the request began */
     /* the frame's */
-    struct { char *name, *value; } headers[API_HEADERS_MAX];
+    struct api_pair { char *name, *value; } headers[API_HEADERS_MAX];
     int header_count;
     struct { char pointer[80]; char detail[160]; } errors[API_ERRORS_MAX];
     int error_count;
@@ -92,11 +92,14 @@ struct api_call {
     char *problem_extra_json;
     char *raw;                     /* the body as sent */
     size_t raw_len;
+    struct vcr_why refused;        /* set with refuse: commit, then answer this problem */
+    bool refuse;
+    int64_t retry_ms;
     char *authorization, *cookie_access, *cookie_refresh, *csrf;
     char *if_match, *if_none_match, *file_name;
     char params[HTTP_PARAMS_MAX][HTTP_PARAM_BYTES];
     const char *param_names[HTTP_PARAMS_MAX];
-    char *query[32][2];
+    struct api_pair query[32];
     int query_count;
     struct sql_job job;
     struct pool_job pool_job;
@@ -120,17 +123,22 @@ void api_header(struct api_call *c, const char *name, const char *value);   /* b
 /* One more member of a problem body; json is a whole value. */
 void api_problem_extra(struct api_call *c, const char *name, const char *json);
 
+/* Commits what run did, and then answers this problem all the same. Returns VCR_OK. */
+enum vcr_err api_refuse_after_commit(struct api_call *c, const struct vcr_why *why);
+/* If-Match against an ETag whose part before a '.' is the revision: STALE when none holds. */
+enum vcr_err api_if_match(const struct api_call *c, const char *etag, struct vcr_why *why);
+/* True: If-None-Match holds this ETag; the status is 304 now. */
+bool api_not_modified(struct api_call *c, const char *etag);
+
 /* ---- for then(), on the loop ---- */
 /* Another step on the SQL pool; afterwards c->then again (set it before or in run), else the answer. */
 void api_sql(struct api_call *c, enum sql_mode mode, api_run run);
 /* A step on another pool (passwords, files). */
 void api_pool(struct api_call *c, struct pool *pool, enum vcr_err (*work)(struct api_call *c, struct vcr_why *why));
-/* Sends status, headers and out, and frees the call. */
+/* Sends status, headers and out. The call may be gone afterwards. */
 void api_finish(struct api_call *c);
-/* Sends a problem body and frees the call. */
+/* Sends a problem body. The call may be gone afterwards. */
 void api_fail(struct api_call *c, const struct vcr_why *why);
-/* The handler has answered the request itself: only frees the call. */
-void api_release(struct api_call *c);
 
 /* ---- for cmd/vcrd ---- */
 struct api_config {

@@ -1,0 +1,295 @@
+/* api/frame.c - carries a request from its loop through the pools and back: who asks, may it, what does it say, the answer. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "api/internal.h"
+#include "app/accounts.h"
+#include "base/clock.h"
+#include "base/log.h"
+
+/* ---- a call's beginning and end ---- */
+static void call_free(void *own)
+{
+    struct api_call *c = own;
+    if (c->free_own)
+        c->free_own(c->own);
+    for (int i = 0; i < c->header_count; i++)
+        free(c->headers[i].name), free(c->headers[i].value);
+    for (int i = 0; i < c->query_count; i++)
+        free(c->query[i].name), free(c->query[i].value);
+    if (c->raw)
+        explicit_bzero(c->raw, c->raw_len); /* it may hold a password */
+    char *texts[] = { c->problem_extra_name, c->problem_extra_json, c->raw, c->authorization, c->cookie_access, c->cookie_refresh, c->csrf, c->if_match,
+                      c->if_none_match, c->file_name };
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++)
+        free(texts[i]);
+    json_decref(c->body);
+    buf_free(&c->out);
+    free(c);
+}
+
+static void copy_params(struct api_call *c)
+{
+    int n = 0;
+    for (const char *p = strchr(c->route->path, ':'); p && n < HTTP_PARAMS_MAX; p = strchr(p + 1, ':')) {
+        char name[32];
+        size_t len = strcspn(p + 1, "/");
+        snprintf(name, sizeof(name), "%.*s", (int)len, p + 1);
+        c->param_names[n] = p + 1;
+        vcr_strcpy(c->params[n++], HTTP_PARAM_BYTES, http_req_param(c->req, name));
+    }
+}
+
+static void copy_facts(struct api_call *c)
+{
+    struct http_req *r = c->req;
+    char cookie[1200];
+    const char *name, *value;
+    vcr_strcpy(c->ip, sizeof(c->ip), http_req_ip(r));
+    vcr_strcpy(c->request_id, sizeof(c->request_id), http_req_id(r));
+    vcr_strcpy(c->who.request_id, sizeof(c->who.request_id), c->request_id);
+    c->authorization = vcr_strdup(http_req_header(r, "Authorization"));
+    c->csrf = vcr_strdup(http_req_header(r, "X-CSRF-Token"));
+    c->if_match = vcr_strdup(http_req_header(r, "If-Match"));
+    c->if_none_match = vcr_strdup(http_req_header(r, "If-None-Match"));
+    c->file_name = vcr_strdup(http_req_header(r, "X-Filename"));
+    c->cookie_access = vcr_strdup(http_req_cookie(r, "vcr_access", cookie, sizeof(cookie)));
+    c->cookie_refresh = vcr_strdup(http_req_cookie(r, "vcr_refresh", cookie, sizeof(cookie)));
+    for (size_t i = 0; i < ARRAY_LEN(c->query) && http_req_query_at(r, i, &name, &value); i++)
+        c->query[c->query_count++] = (struct api_pair){ vcr_strdup(name), vcr_strdup(value) };
+    copy_params(c);
+}
+
+/* ---- steps on the pools ---- */
+static void next_step(struct api_call *c, enum vcr_err err, const struct vcr_why *why)
+{
+    api_then then = c->then;
+    c->then = NULL;
+    if (err != VCR_OK && !(c->route->then_on_error && then))
+        api_fail(c, why);
+    else if (c->refuse)
+        api_fail(c, &c->refused);
+    else if (then)
+        then(c);
+    else
+        api_finish(c);
+}
+
+static enum vcr_err identify(struct api_call *c, struct sql_tx *tx, struct vcr_why *why)
+{
+    const char *token = c->cookie_access;
+    if (c->authorization) {
+        if (strncasecmp(c->authorization, "Bearer ", 7) != 0)
+            return vcr_fail(why, VCR_E_AUTH, "log in first");
+        token = c->authorization + 7;
+    }
+    c->by_cookie = !c->authorization;
+    if (!token)
+        return vcr_fail(why, VCR_E_AUTH, "log in first");
+    enum vcr_err err = app_authenticate(c->app, tx, token, c->now_ms, &c->who, why);
+    if (err != VCR_OK)
+        return err;
+    if (c->by_cookie && c->route->method != HTTP_GET && !app_csrf_matches(c->app, c->who.family, c->csrf))
+        return vcr_refuse(why, VCR_E_DENIED, "/csrf", "the X-CSRF-Token header is missing or wrong");
+    return VCR_OK;
+}
+
+static enum vcr_err check_rate(struct api_call *c, const char *key, struct vcr_why *why)
+{
+    struct app_rate_result r;
+    char text[32];
+    app_rate_check(c->app, c->route->rate, key, &r);
+    if (!r.counted)
+        return VCR_OK;
+    snprintf(text, sizeof(text), "%d", r.limit);
+    api_header(c, "RateLimit-Limit", text);
+    snprintf(text, sizeof(text), "%d", r.left);
+    api_header(c, "RateLimit-Remaining", text);
+    snprintf(text, sizeof(text), "%" PRId64, r.allowed ? (int64_t)60 : (r.retry_ms + 999) / 1000);
+    api_header(c, "RateLimit-Reset", text);
+    c->retry_ms = r.retry_ms;
+    return r.allowed ? VCR_OK : vcr_fail(why, VCR_E_RATE, "too many requests; wait a little");
+}
+
+static const struct { enum app_role least; const char *text; } rights[] = {
+    [API_ANYONE] = { APP_ANONYMOUS, "" },
+    [API_ACCOUNT] = { APP_VIEWER, "" },
+    [API_CREATOR] = { APP_USER, "your role only watches what is shared with it" },
+    [API_ADMIN] = { APP_ADMIN, "only an admin may do this" },
+};
+
+static enum vcr_err admit(struct api_call *c, struct sql_tx *tx, struct vcr_why *why)
+{
+    enum vcr_err err = VCR_OK;
+    char key[32];
+    if (c->route->right != API_ANYONE) {
+        err = identify(c, tx, why);
+        snprintf(key, sizeof(key), "%" PRId64, c->who.user_id);
+        if (err == VCR_OK)
+            err = check_rate(c, key, why);
+        if (err == VCR_OK && c->who.role < rights[c->route->right].least)
+            err = vcr_fail(why, VCR_E_DENIED, "%s", rights[c->route->right].text);
+    }
+    if (err == VCR_OK && c->route->body_max)
+        err = body_parse(c, why);
+    return err;
+}
+
+static enum vcr_err sql_work(struct sql_job *job, struct sql_tx *tx, struct vcr_why *why)
+{
+    struct api_call *c = container_of(job, struct api_call, job);
+    enum vcr_err err = VCR_OK;
+    if (!c->authenticated)
+        err = admit(c, tx, why);
+    c->authenticated = true;
+    return err == VCR_OK && c->run ? c->run(c, tx, why) : err;
+}
+
+static void sql_done(struct sql_job *job)
+{
+    struct api_call *c = container_of(job, struct api_call, job);
+    struct vcr_why why = job->why;
+    why.code = job->err;
+    next_step(c, job->err, &why);
+}
+
+void api_sql(struct api_call *c, enum sql_mode mode, api_run run)
+{
+    struct vcr_why why;
+    c->run = run;
+    c->job = (struct sql_job){ .loop = c->loop, .mode = mode, .work = sql_work, .done = sql_done, .deadline_us = clock_mono_us() + 5000000 };
+    enum vcr_err err = sql_submit(c->app->config.db, &c->job, &why);
+    if (err == VCR_OK)
+        return;
+    c->job.err = err;
+    c->job.why = why;
+    next_step(c, err, &why);
+}
+
+static enum vcr_err pool_work(struct pool_job *job, void *worker, struct vcr_why *why)
+{
+    struct api_call *c = container_of(job, struct api_call, pool_job);
+    return c->pool_work(c, why);
+}
+
+static void pool_done(struct pool_job *job)
+{
+    struct api_call *c = container_of(job, struct api_call, pool_job);
+    struct vcr_why why = job->why;
+    why.code = job->err;
+    next_step(c, job->err, &why);
+}
+
+void api_pool(struct api_call *c, struct pool *pool, enum vcr_err (*work)(struct api_call *c, struct vcr_why *why))
+{
+    struct vcr_why why;
+    c->pool_work = work;
+    c->pool_job = (struct pool_job){ .work = pool_work, .done = pool_done };
+    if (pool_submit(pool, &c->pool_job, c->loop, &why) != VCR_OK)
+        api_fail(c, &why);
+}
+
+/* ---- in ---- */
+static void start(struct api_call *c)
+{
+    const struct api_route *route = c->route;
+    c->then = route->then;
+    if (route->right == API_ANYONE && route->db == API_DB_NONE && !route->run) {
+        next_step(c, VCR_OK, NULL);
+        return;
+    }
+    api_sql(c, route->db == API_DB_WRITE ? SQL_WRITE : SQL_READ, route->run);
+}
+
+static void on_body(struct http_req *r, const char *body, size_t len)
+{
+    struct api_call *c = http_req_own(r);
+    c->raw = vcr_alloc(len + 1);
+    memcpy(c->raw, body, len);
+    c->raw_len = len;
+    start(c);
+}
+
+static bool is_json_type(const char *type)
+{
+    static const char want[] = "application/json";
+    size_t n = sizeof(want) - 1;
+    return !type || (strncasecmp(type, want, n) == 0 && (type[n] == '\0' || type[n] == ';' || type[n] == ' '));
+}
+
+void frame_begin(struct http_req *r, const struct http_route *http_route)
+{
+    struct vcr_why why;
+    struct api_call *c = vcr_alloc(sizeof(*c));
+    c->api = http_user(r);
+    c->app = c->api->app;
+    c->route = http_route->ctx;
+    c->req = r;
+    c->loop = http_req_loop(r);
+    c->status = 200;
+    c->content_type = "application/json";
+    c->now_ms = clock_wall_ms();
+    buf_init(&c->out, API_OUT_MAX);
+    jsonw_init(&c->json, &c->out);
+    c->body_length = http_req_length(r);
+    copy_facts(c);
+    http_req_set_own(r, c, call_free);
+    if (c->route->right == API_ANYONE && check_rate(c, c->ip, &why) != VCR_OK) {
+        api_fail(c, &why);
+    } else if (!c->route->body_max) {
+        start(c);
+    } else if (http_req_length(r) != 0 && !is_json_type(http_req_header(r, "Content-Type"))) {
+        vcr_fail(&why, VCR_E_UNSUPPORTED, "the body must be application/json");
+        api_fail(c, &why);
+    } else {
+        http_body_read(r, c->route->body_max, on_body);
+    }
+}
+
+/* ---- out ---- */
+static void send_headers(struct api_call *c)
+{
+    bool cached = false;
+    for (int i = 0; i < c->header_count; i++) {
+        http_set_header(c->req, c->headers[i].name, c->headers[i].value);
+        cached = cached || strcasecmp(c->headers[i].name, "Cache-Control") == 0;
+    }
+    if (!cached)
+        http_set_header(c->req, "Cache-Control", "no-store");
+    security_headers(c->req);
+}
+
+void api_finish(struct api_call *c)
+{
+    struct vcr_why why;
+    bool no_body = c->status == 204 || c->status == 304;
+    if (!buf_ok(&c->out)) {
+        vcr_fail(&why, VCR_E_NOMEM, "the answer is too large");
+        api_fail(c, &why);
+        return;
+    }
+    send_headers(c);
+    http_send(c->req, c->status, no_body ? NULL : c->content_type, c->out.data, no_body ? 0 : c->out.len);
+}
+
+void api_fail(struct api_call *c, const struct vcr_why *why)
+{
+    struct buf body;
+    char seconds[24];
+    int status = problem_status(why->code);
+    buf_init(&body, 256 * 1024);
+    problem_write(&body, c, why, c->request_id);
+    if (status >= 500) {
+        const struct log_field fields[] = { { "http.request.id", c->request_id, 0 }, { "url.path", c->route->path, 0 }, { 0 } };
+        log_fields(LOG_WARN, "api", fields, "%s: %s", vcr_err_name(why->code), why->text);
+    }
+    snprintf(seconds, sizeof(seconds), "%" PRId64, VCR_MAX((c->retry_ms + 999) / 1000, (int64_t)1));
+    if (status == 401)
+        api_header(c, "WWW-Authenticate", "Bearer realm=\"vcr-online\"");
+    if (status == 429 || status == 503)
+        api_header(c, "Retry-After", seconds);
+    send_headers(c);
+    http_send(c->req, status, "application/problem+json", body.data, body.len);
+    buf_free(&body);
+}

@@ -1,0 +1,51 @@
+/* api/internal.h - what the files of this folder share. */
+#pragma once
+#include <stdatomic.h>
+
+#include "api/api.h"
+#include "app/tapes.h"
+#include "session/session.h"
+
+/* The groups of routes, each ended by a row without a path. */
+extern const struct api_route api_auth_routes[], api_tape_routes[], api_media_routes[], api_job_routes[], api_session_routes[], api_system_routes[];
+
+enum { API_STATUS_MAX = 600, API_JSON_DEPTH = 16 };
+struct api_asset;
+struct api {
+    /* set by open, then read-only */
+    struct app *app;
+    struct http_server **server;
+    struct http_route *routes;
+    size_t route_count;
+    struct api_asset *assets;
+    size_t asset_count;
+    /* atomics */
+    _Atomic uint64_t *counts; /* [route_count + 1][API_STATUS_MAX]; the last row: no route matched */
+    atomic_bool draining;
+};
+
+/* frame.c: every API route's http_route.begin. */
+void frame_begin(struct http_req *r, const struct http_route *route);
+/* page.c */
+enum vcr_err page_load(struct api *a, const char *web_dir, struct vcr_why *why);
+void page_free(struct api *a);
+const char *page_path(const struct api_asset *assets, size_t i);
+void page_begin(struct http_req *r, const struct http_route *route);
+const void *page_asset(const struct api *a, size_t i);
+/* body.c: c->raw into c->body, checked against the route's fields. */
+enum vcr_err body_parse(struct api_call *c, struct vcr_why *why);
+/* problem.c */
+int problem_status(enum vcr_err code);
+void problem_write(struct buf *out, const struct api_call *c, const struct vcr_why *why, const char *request_id);
+void problem_plain(struct buf *out, int status, const char *detail, const char *request_id);
+void security_headers(struct http_req *r);
+/* lists */
+void list_begin(struct api_call *c);
+void list_end(struct api_call *c, const char *next_cursor);
+/* A cursor that is the id of the last row seen. */
+enum vcr_err cursor_id(const struct api_call *c, int64_t *ret, struct vcr_why *why);
+void list_end_id(struct api_call *c, int64_t last);
+/* deck_json.c */
+void deck_json(struct jsonw *j, const char *key, const struct session_info *info);
+/* "clean", "vhs" or {profile, settings}: checks a member of the body, writes its JSON text and what the deck takes. */
+enum vcr_err look_read(struct api_call *c, const json_t *value, const char *pointer, char **ret_json, bool *ret_clean, char ret_name[DECK_LOOK_BYTES], struct vcr_why *why);

@@ -1,0 +1,86 @@
+/* api/routes.c - all routes in one table for the server core, and what the core asks of us: error bodies, counting, the access log. */
+#include <inttypes.h>
+#include <string.h>
+
+#include "api/internal.h"
+#include "base/log.h"
+
+static const struct api_route *const groups[] = {
+    api_system_routes, api_auth_routes, api_tape_routes, api_media_routes, api_job_routes, api_session_routes,
+};
+
+static void error_body(struct http_req *r, int status, const char *detail, struct buf *body, const char **content_type)
+{
+    problem_plain(body, status, detail, http_req_id(r));
+    *content_type = "application/problem+json";
+}
+
+static void on_done(struct http_req *r, int status, uint64_t bytes_sent, int64_t took_us)
+{
+    struct api *a = http_user(r);
+    const struct http_route *route = http_req_route(r);
+    size_t row = route && route >= a->routes && route < a->routes + a->route_count ? (size_t)(route - a->routes) : a->route_count;
+    if (status >= 0 && status < API_STATUS_MAX)
+        atomic_fetch_add_explicit(&a->counts[row * API_STATUS_MAX + (size_t)status], 1, memory_order_relaxed);
+    const struct log_field fields[] = {
+        { "http.request.id", http_req_id(r), 0 }, { "http.request.method", http_method_name(http_req_method(r)), 0 }, { "url.path", http_req_path(r), 0 },
+        { "client.ip", http_req_ip(r), 0 }, { "http.response.status_code", NULL, status }, { "http.response.bytes", NULL, (int64_t)bytes_sent },
+        { "event.duration", NULL, took_us * 1000 }, { 0 },
+    };
+    log_fields(LOG_DEBUG, "http", fields, "%s %s %d", http_method_name(http_req_method(r)), http_req_path(r), status);
+}
+
+static size_t count_routes(void)
+{
+    size_t n = 0;
+    for (size_t g = 0; g < ARRAY_LEN(groups); g++)
+        for (const struct api_route *r = groups[g]; r->path; r++)
+            n++;
+    return n;
+}
+
+enum vcr_err api_open(struct api **ret, const struct api_config *config, struct vcr_why *why)
+{
+    struct api *a = vcr_alloc(sizeof(*a));
+    a->app = config->app;
+    a->server = config->server;
+    enum vcr_err err = page_load(a, config->web_dir, why);
+    if (err != VCR_OK) {
+        api_close(&a);
+        return err;
+    }
+    a->routes = vcr_calloc(count_routes() + a->asset_count, sizeof(*a->routes));
+    for (size_t g = 0; g < ARRAY_LEN(groups); g++)
+        for (const struct api_route *r = groups[g]; r->path; r++)
+            a->routes[a->route_count++] = (struct http_route){ r->method, r->path, frame_begin, r, r->no_head };
+    for (size_t i = 0; i < a->asset_count; i++)
+        a->routes[a->route_count++] = (struct http_route){ HTTP_GET, page_path(a->assets, i), page_begin, page_asset(a, i), false };
+    a->counts = vcr_calloc((a->route_count + 1) * API_STATUS_MAX, sizeof(*a->counts));
+    *ret = a;
+    return VCR_OK;
+}
+
+void api_close(struct api **ap)
+{
+    struct api *a = *ap;
+    if (!a)
+        return;
+    page_free(a);
+    free(a->routes);
+    free((void *)a->counts);
+    free(a);
+    *ap = NULL;
+}
+
+void api_http_config(struct api *a, struct http_config *config)
+{
+    config->routes = a->routes;
+    config->route_count = a->route_count;
+    config->user = a;
+    config->error_body = error_body;
+    config->on_done = on_done;
+    if (!a->app->config.rate_limits)
+        config->connections_per_ip = -1;
+}
+
+void api_set_draining(struct api *a) { atomic_store(&a->draining, true); }

@@ -1,0 +1,181 @@
+/* tests/unit/api/fake_sessions.c - sessions without pictures: real decks, answers at once from the caller's loop. */
+#include <pthread.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "fake_sessions.h"
+
+enum { FAKES = 64 };
+struct fake { char id[VCR_UUID_BYTES]; bool used; struct deck deck; int64_t tape_id, length_us; char title[256]; };
+static struct fake fakes[FAKES];
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
+struct sessions *fake_sessions(void) { return (struct sessions *)(void *)fakes; }
+
+struct call { struct loop_msg msg; session_done done; void *arg; struct session_reply reply; };
+
+static void deliver(struct loop_msg *m)
+{
+    struct call *c = container_of(m, struct call, msg);
+    c->done(c->arg, &c->reply);
+    free(c);
+}
+
+static struct fake *find(const char *id)
+{
+    for (int i = 0; i < FAKES; i++)
+        if (fakes[i].used && strcmp(fakes[i].id, id) == 0)
+            return &fakes[i];
+    return NULL;
+}
+
+static void fill(struct fake *f, struct session_info *info)
+{
+    vcr_strcpy(info->id, sizeof(info->id), f->id);
+    info->status = "active";
+    deck_state(&f->deck, clock_mono_us(), &info->deck);
+    info->tape_id = f->tape_id;
+    info->tape_length_us = f->length_us;
+    vcr_strcpy(info->tape_title, sizeof(info->tape_title), f->title);
+}
+
+static struct call *begin(struct loop *l, session_done done, void *arg)
+{
+    struct call *c = vcr_alloc(sizeof(*c));
+    c->msg.fn = deliver;
+    c->done = done;
+    c->arg = arg;
+    pthread_mutex_lock(&lock);
+    return c;
+}
+
+static void end(struct call *c, struct loop *l)
+{
+    pthread_mutex_unlock(&lock);
+    loop_post(l, &c->msg);
+}
+
+static bool need(struct call *c, struct fake *f)
+{
+    if (!f)
+        c->reply.err = vcr_refuse(&c->reply.why, VCR_E_NOT_FOUND, "/session-ended", "not running");
+    return f != NULL;
+}
+
+static void take_tape(struct fake *f, struct session_tape *t)
+{
+    f->tape_id = t->tape_id;
+    f->length_us = t->deck.length_us;
+    vcr_strcpy(f->title, sizeof(f->title), t->title);
+}
+
+void session_start(struct sessions *s, const char *id, const struct session_settings *set, struct session_tape *tape, struct loop *l, session_done done, void *arg)
+{
+    struct call *c = begin(l, done, arg);
+    struct fake *f = fakes;
+    while (f->used)
+        f++;
+    f->used = true;
+    vcr_strcpy(f->id, sizeof(f->id), id);
+    deck_init(&f->deck, &deck_profile_consumer, &set->deck, clock_mono_us());
+    if (tape) {
+        struct deck_args a = { .tape = tape->deck };
+        deck_command(&f->deck, DECK_CMD_INSERT, &a, clock_mono_us(), NULL);
+        take_tape(f, tape);
+        session_tape_close(tape);
+    }
+    fill(f, &c->reply.info);
+    end(c, l);
+}
+
+void session_command(struct sessions *s, const char *id, enum deck_cmd cmd, const struct deck_args *args, struct session_tape *tape, struct loop *l,
+                     session_done done, void *arg)
+{
+    struct call *c = begin(l, done, arg);
+    struct fake *f = find(id);
+    if (need(c, f)) {
+        c->reply.err = deck_command(&f->deck, cmd, args, clock_mono_us(), &c->reply.why);
+        if (c->reply.err == VCR_OK && tape)
+            take_tape(f, tape);
+        fill(f, &c->reply.info);
+    }
+    if (tape)
+        session_tape_close(tape);
+    end(c, l);
+}
+
+void session_get(struct sessions *s, const char *id, struct loop *l, session_done done, void *arg)
+{
+    struct call *c = begin(l, done, arg);
+    struct fake *f = find(id);
+    if (need(c, f))
+        fill(f, &c->reply.info);
+    end(c, l);
+}
+
+void session_end(struct sessions *s, const char *id, struct loop *l, session_done done, void *arg)
+{
+    struct call *c = begin(l, done, arg);
+    struct fake *f = find(id);
+    if (f)
+        memset(f, 0, sizeof(*f));
+    end(c, l);
+}
+
+void session_offer(struct sessions *s, const char *id, struct loop *l, session_done done, void *arg)
+{
+    struct call *c = begin(l, done, arg);
+    if (need(c, find(id))) {
+        c->reply.sdp = vcr_strdup("v=0\r\n");
+        vcr_uuid7(c->reply.peer_id);
+    }
+    end(c, l);
+}
+
+void session_answer(struct sessions *s, const char *id, const char *peer_id, const char *sdp, struct loop *l, session_done done, void *arg)
+{
+    struct call *c = begin(l, done, arg);
+    if (need(c, find(id)) && strncmp(sdp, "v=0", 3) != 0)
+        c->reply.err = vcr_fail(&c->reply.why, VCR_E_INVALID, "no SDP");
+    end(c, l);
+}
+
+struct session_watch { struct loop_msg msg; session_event event; void *arg; struct session_info info; bool ended, told, dropped; };
+
+static void tell(struct loop_msg *m)
+{
+    struct session_watch *w = container_of(m, struct session_watch, msg);
+    w->told = true;
+    if (!w->dropped)
+        w->event(w->arg, &w->info, w->ended);
+    if (w->dropped)
+        free(w);
+}
+
+struct session_watch *session_watch(struct sessions *s, const char *id, struct loop *l, session_event event, void *arg)
+{
+    struct session_watch *w = vcr_alloc(sizeof(*w));
+    pthread_mutex_lock(&lock);
+    struct fake *f = find(id);
+    if (f)
+        fill(f, &w->info);
+    pthread_mutex_unlock(&lock);
+    w->event = event;
+    w->arg = arg;
+    w->ended = true; /* one state, then the end */
+    w->msg.fn = tell;
+    loop_post(l, &w->msg);
+    return w;
+}
+
+void session_unwatch(struct session_watch *w) { w->dropped = true; }
+
+void session_tape_close(struct session_tape *t)
+{
+    int *fds[] = { &t->tape_video_fd, &t->tape_video_index_fd, &t->tape_audio_fd, &t->tape_audio_index_fd, &t->clean_video_fd, &t->clean_video_index_fd };
+    for (size_t i = 0; i < ARRAY_LEN(fds); i++)
+        vcr_close(fds[i]);
+}
+
+void sessions_counts(struct sessions *s, struct sessions_counts *ret) { memset(ret, 0, sizeof(*ret)); }
