@@ -1,6 +1,5 @@
 /* api/auth.c - /auth and /users/me. A log-in goes: look the account up, check the password on the password pool, write the log-in. */
 #include <inttypes.h>
-#include <sodium.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -18,7 +17,7 @@ static void own_free(void *p)
 {
     struct login_own *o = p;
     app_user_free(&o->user);
-    sodium_memzero(o, sizeof(*o));
+    explicit_bzero(o, sizeof(*o));
     free(o);
 }
 

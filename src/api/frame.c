@@ -186,8 +186,12 @@ void api_pool(struct api_call *c, struct pool *pool, enum vcr_err (*work)(struct
     struct vcr_why why;
     c->pool_work = work;
     c->pool_job = (struct pool_job){ .work = pool_work, .done = pool_done };
-    if (pool_submit(pool, &c->pool_job, c->loop, &why) != VCR_OK)
+    if (!pool) {
+        vcr_fail(&why, VCR_E_BUSY, "the server is stopping");
         api_fail(c, &why);
+    } else if (pool_submit(pool, &c->pool_job, c->loop, &why) != VCR_OK) {
+        api_fail(c, &why);
+    }
 }
 
 /* ---- in ---- */

@@ -2,7 +2,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <sodium.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -48,10 +47,8 @@ static enum vcr_err add_file(struct api *a, const char *file, const char *path, 
         return vcr_fail(why, VCR_E_IO, "the page's files cannot be read: %s", strerror(errno));
     }
     struct api_asset *f = &a->assets[a->asset_count++];
-    unsigned char hash[16];
-    crypto_generichash(hash, sizeof(hash), (const unsigned char *)bytes, size, NULL, 0);
     f->etag[0] = '"';
-    vcr_hex(f->etag + 1, hash, sizeof(hash));
+    app_digest(bytes, size, f->etag + 1);
     f->etag[33] = '"';
     vcr_strcpy(f->path, sizeof(f->path), strcmp(path, "/index.html") == 0 ? "/" : path);
     f->type = type_of(path);

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "app/tapes.h"
+
 void app_user_free(struct app_user *u)
 {
     free(u->display_name);
@@ -92,6 +94,8 @@ enum vcr_err app_register(const struct app *a, struct sql_tx *tx, const char *em
     sql_rows_close(&rows);
     if (err == VCR_E_CONFLICT)
         return vcr_refuse(why, VCR_E_CONFLICT, "/email-taken", "there is an account with this e-mail address already");
+    if (err == VCR_OK && none && a->config.demo)
+        err = app_demo_tapes(tx, id, now_ms, why);
     return err == VCR_OK ? app_user_by_id(tx, id, ret, why) : err;
 }
 

@@ -5,6 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "app/tapes.h"
+#include "base/clock.h"
+
 static char *secret_path(const struct app_config *c)
 {
     return c->secret_file ? vcr_strdup(c->secret_file) : vcr_asprintf("%s/secret", c->data_dir);
@@ -44,6 +47,9 @@ enum vcr_err app_open(struct app **ret, const struct app_config *config, struct 
     err = pool_open(&a->files, &(struct pool_config){ .name = "files", .threads = a->config.file_threads, .queue_max = 1024 }, why);
     if (err != VCR_OK)
         goto fail;
+    err = app_recover(a, clock_wall_ms(), why);
+    if (err != VCR_OK)
+        goto fail;
     *ret = a;
     return VCR_OK;
 fail:
@@ -51,18 +57,30 @@ fail:
     return err;
 }
 
+void app_stop(struct app *a)
+{
+    pool_close(&a->passwords);
+    pool_close(&a->files);
+}
+
 void app_close(struct app **ap)
 {
     struct app *a = *ap;
     if (!a)
         return;
-    pool_close(&a->passwords);
-    pool_close(&a->files);
+    app_stop(a);
     sodium_memzero(a->secret, sizeof(a->secret));
     free((char *)a->config.data_dir);
     free((char *)a->config.secret_file);
     free(a);
     *ap = NULL;
+}
+
+void app_digest(const void *bytes, size_t len, char ret[33])
+{
+    uint8_t hash[16];
+    crypto_generichash(hash, sizeof(hash), bytes, len, NULL, 0);
+    vcr_hex(ret, hash, sizeof(hash));
 }
 
 void app_key(const struct app *a, const char *purpose, uint8_t ret[32])

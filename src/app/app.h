@@ -31,6 +31,7 @@ struct app_config {
     const char *secret_file;        /* NULL: "secret" in data_dir, made at the first start */
     enum app_registration registration;
     bool rate_limits;               /* VCR_RATE_LIMITS */
+    bool demo;                      /* VCR_DEMO: the first account finds the demo tapes on its shelf */
     bool secure_cookies;            /* served over TLS */
     uint64_t max_upload_bytes;      /* 0: 64 GiB */
     uint64_t quota_bytes;           /* a user; 0: none */
@@ -50,9 +51,13 @@ struct app {
 };
 
 enum vcr_err app_open(struct app **ret, const struct app_config *config, struct vcr_why *why);
-/* Waits for the pools. NULL is fine. */
+/* Ends the pools: what they had was done and its done functions are posted; what comes later is refused as BUSY. After the server's drain. */
+void app_stop(struct app *a);
+/* Stops it if that was not done. NULL is fine. */
 void app_close(struct app **a);
 
+/* 32 hex digits that name these bytes (BLAKE2b): for entity tags. */
+void app_digest(const void *bytes, size_t len, char ret[33]);
 /* A key for one purpose ("access", "csrf", ...) derived from the secret. */
 void app_key(const struct app *a, const char *purpose, uint8_t ret[32]);
 /* Reads the secret file, or makes it (0600, atomically: of racing starters one wins and the others read its secret). */

@@ -207,33 +207,32 @@ static void note_done(struct sql_job *job)
     free(n);
 }
 
-static void submit_note(struct app *a, struct note *n)
+static void submit_note(struct sql_db *db, struct note *n)
 {
     struct vcr_why why;
     n->job.mode = SQL_WRITE;
     n->job.work = note_work;
     n->job.done = note_done;
     n->job.deadline_us = clock_mono_us() + 10000000;
-    if (sql_submit(a->config.db, &n->job, &why) != VCR_OK) {
+    if (sql_submit(db, &n->job, &why) != VCR_OK) {
         log_warn("session", "a tape's place or a session's end was not kept: %s", why.text);
         free(n);
     }
 }
 
-void app_save_position(void *app, int64_t tape_id, int64_t position_us)
+void app_tape_save_position(struct sql_db *db, int64_t tape_id, int64_t position_us)
 {
     struct note *n = vcr_alloc(sizeof(*n));
     n->tape_id = tape_id;
     n->position_us = position_us;
-    submit_note(app, n);
+    submit_note(db, n);
 }
 
-void app_session_ended(void *app, const char *session_id, const char *status, const char *reason)
+void app_session_over(struct sql_db *db, const char *session_id, const char *status)
 {
     struct note *n = vcr_alloc(sizeof(*n));
     vcr_strcpy(n->session_id, sizeof(n->session_id), session_id);
     vcr_strcpy(n->status, sizeof(n->status), status);
     n->now_ms = clock_wall_ms();
-    submit_note(app, n);
-    log_info("session", "session %s: %s (%s)", session_id, status, reason ? reason : "");
+    submit_note(db, n);
 }

@@ -28,6 +28,6 @@ enum vcr_err app_session_list(struct sql_tx *tx, const struct app_principal *who
 /* The tape as session_start and DECK_CMD_INSERT take it, its reels opened. CONFLICT "/tape-not-ready" while it is processed or when that failed. Blocks on files. */
 enum vcr_err app_tape_open(const struct app *a, struct sql_tx *tx, const struct app_principal *who, int64_t tape_id, struct session_tape *ret, struct vcr_why *why);
 
-/* For struct sessions_config: arg is the struct app. They post a write and return. */
-void app_save_position(void *app, int64_t tape_id, int64_t position_us);
-void app_session_ended(void *app, const char *session_id, const char *status, const char *reason);
+/* For struct sessions_config's call-backs: they submit a write and return. Any thread. */
+void app_tape_save_position(struct sql_db *db, int64_t tape_id, int64_t position_us);
+void app_session_over(struct sql_db *db, const char *session_id, const char *status);

@@ -45,6 +45,9 @@ enum vcr_err app_bin_sweep(const struct app *a, int64_t now_ms, struct vcr_why *
 /* At start: tapes that were being uploaded when the server died are blank again, sessions that ran have ended. */
 enum vcr_err app_recover(const struct app *a, int64_t now_ms, struct vcr_why *why);
 
+/* The demo tapes, each with a job of kind "demo" that makes its film: payload {"name": "bars"}. */
+enum vcr_err app_demo_tapes(struct sql_tx *tx, int64_t user_id, int64_t now_ms, struct vcr_why *why);
+
 struct app_tape_filter {
     const char *q, *title, *format, *status;  /* NULL: any */
     int64_t recorded_from, recorded_to;       /* INT64_MIN, INT64_MAX: any */

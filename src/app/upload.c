@@ -95,7 +95,7 @@ static void write_next(struct upload *u)
     u->keep = u->complete;
     u->writing = true;
     u->job = (struct pool_job){ .work = write_batch, .done = batch_done };
-    enum vcr_err err = pool_submit(u->app->files, &u->job, u->loop, &u->job.why);
+    enum vcr_err err = u->app->files ? pool_submit(u->app->files, &u->job, u->loop, &u->job.why) : vcr_fail(&u->job.why, VCR_E_BUSY, "the server is stopping");
     if (err == VCR_OK)
         return;
     free_blocks(u->batch);
