@@ -99,7 +99,6 @@ def main():
     parser.add_argument("--long", action="store_true")
     parser.add_argument("names", nargs="*", help="only the tests whose name contains one of these")
     args = parser.parse_args()
-    os.environ.setdefault("ASAN_OPTIONS", "detect_leaks=1:abort_on_error=0:handle_abort=0")
     os.environ.setdefault("UBSAN_OPTIONS", "print_stacktrace=1:halt_on_error=1")
     os.environ.setdefault("TSAN_OPTIONS", "halt_on_error=1:second_deadlock_stack=1:suppressions=" + str(ROOT / "tools" / "tsan.supp"))
     wanted = lambda t: not args.names or any(n in t[0] for n in args.names)

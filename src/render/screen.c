@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/util.h"
+#include "render/box.h"
 #include "signal/signal.h"
 
 /* Above this many times play speed, bands come from key frames alone: they pass by faster than the eye asks for, and a key costs one decode, not a GOP. */
@@ -22,6 +23,7 @@ struct screen {
     bool pal;
     struct picture canvas;
     /* the drawer's own */
+    struct box *box;             /* NULL until the first wide picture through the tape */
     struct signal *signal;       /* NULL until the first picture through the tape */
     uint64_t seed;               /* of signal */
     char look[DECK_LOOK_BYTES];  /* of signal */
@@ -50,6 +52,7 @@ void screen_close(struct screen **s)
     if (!*s)
         return;
     signal_close(&(*s)->signal);
+    box_close(&(*s)->box);
     free((*s)->canvas.plane[0]);
     free(*s);
     *s = NULL;
@@ -103,7 +106,7 @@ static uint32_t sample_in_play(struct screen *s, struct reel *reel, int64_t tape
     return exact;
 }
 
-static struct frame *source(struct screen *s, struct film *film, const struct view *view, int64_t tape_us, struct screen_shot *shot)
+static struct frame *source(struct screen *s, struct film *film, const struct view *view, int64_t tape_us, struct screen_shot *shot, uint32_t *ret_n)
 {
     if (!film || tape_us >= reel_duration_us(film_reel(film)))
         return NULL;
@@ -122,9 +125,20 @@ static struct frame *source(struct screen *s, struct film *film, const struct vi
     }
     s->last_sample = view->rate == 65536 ? n : UINT32_MAX;
     s->last_tape_us = tape_us;
+    *ret_n = n;
     if (shot->tape_us < 0)
         shot->tape_us = reel_sample_pts_us(reel, n);
     return frame;
+}
+
+/* What the recorder was given: a 4:3 picture. */
+static const struct picture *recorded(struct screen *s, struct film *film, const struct frame *frame, uint32_t n)
+{
+    const struct reel_format *f = reel_format(film_reel(film));
+    int rows = box_rows(f->width, f->height, f->sar_num, f->sar_den);
+    if (rows == f->height || (!s->box && box_open(&s->box, f->width, f->height, rows, NULL) != VCR_OK))
+        return &frame->picture;
+    return box_picture(s->box, n, &frame->picture);
 }
 
 static void draw_osd(struct screen *s, const struct view *view)
@@ -150,10 +164,11 @@ static enum vcr_err draw_through_tape(struct screen *s, const struct deck_snapsh
     struct frame *held[SIGNAL_BANDS_MAX] = { NULL };
     int n = view->kind == VIEW_SNOW ? 1 : VCR_CLAMP(signal_bands(s->signal, &field, places), 0, SIGNAL_BANDS_MAX);
     for (int i = 0; view->kind == VIEW_TAPE && i < n; i++) {
-        struct frame *frame = source(s, film, view, places[i], ret);
+        uint32_t sample = 0;
+        struct frame *frame = source(s, film, view, places[i], ret, &sample);
         if (frame) {
             held[i] = frame_ref(frame);
-            sources[i] = &frame->picture;
+            sources[i] = recorded(s, film, frame, sample);
         }
     }
     signal_render(s->signal, &field, sources, n, &s->canvas);
@@ -173,7 +188,8 @@ static bool same(const struct drawn *a, const struct drawn *b)
 static void draw_plain(struct screen *s, const struct view *view, struct film *film, struct screen_shot *ret)
 {
     static const uint8_t black[3] = { 16, 128, 128 }, blue[3] = { 35, 212, 114 } /* as signal.h's SIGNAL_BLUE */;
-    struct frame *frame = view->kind == VIEW_TAPE ? source(s, film, view, view->tape_us, ret) : NULL;
+    uint32_t sample;
+    struct frame *frame = view->kind == VIEW_TAPE ? source(s, film, view, view->tape_us, ret, &sample) : NULL;
     if (frame && !view->has_osd) {
         ret->picture = &frame->picture;
         return;

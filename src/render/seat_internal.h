@@ -26,6 +26,7 @@ struct seat {
     /* pictures */
     struct screen *screen;               /* NULL: the raster changed, open anew */
     struct video_encoder *encoder;       /* NULL: open before the next live picture */
+    bool encoder_clean;                  /* it was opened for the clean look */
     bool key_wanted, discontinuity;
     bool passing;                        /* the last picture came from a reel */
     uint32_t pass_next;                  /* sample to pass next */

@@ -78,10 +78,12 @@ static enum vcr_err ready_screen(struct seat *s, struct vcr_why *why)
 
 static enum vcr_err ready_encoder(struct seat *s, const struct picture *picture, struct vcr_why *why)
 {
-    if (s->encoder)
-        return VCR_OK;
     const struct reel_format *f = played(s) ? reel_format(film_reel(played(s))) : NULL;
-    bool own = f && f->sar_num > 0 && f->sar_den > 0;
+    bool own = s->snap.clean && f && f->sar_num > 0 && f->sar_den > 0; /* through the tape everything is 4:3 */
+    if (s->encoder && own == s->encoder_clean)
+        return VCR_OK;
+    video_encoder_close(&s->encoder);
+    s->encoder_clean = own;
     struct seat_rate rate = seat_rate(s);
     struct video_encoder_config config = {
         .width = picture->width, .height = picture->height, .sar_num = own ? f->sar_num : s->pal ? 16 : 8, .sar_den = own ? f->sar_den : s->pal ? 15 : 9,

@@ -76,15 +76,10 @@ static struct alone_rules alone_rules(const struct session *x)
         return r;
     if (x->was_watched && !x->graced)
         r.grace_us = x->alone_since_us + x->settings.grace_us;
-    r.stop_us = x->alone_since_us + (c->alone_stop_us ? c->alone_stop_us : alone_stop_default_us);
+    if (!x->alone_stopped)
+        r.stop_us = x->alone_since_us + (c->alone_stop_us ? c->alone_stop_us : alone_stop_default_us);
     r.end_us = x->alone_since_us + (c->alone_end_us ? c->alone_end_us : alone_end_default_us);
     return r;
-}
-
-static bool is_at_rest(const struct session *x)
-{
-    enum deck_mode m = x->deck.snap.mode;
-    return m == DECK_OFF || m == DECK_EJECTED || m == DECK_STOP || m == DECK_LOADING || m == DECK_EJECTING;
 }
 
 static void changed(struct session *x);
@@ -104,8 +99,10 @@ static void on_timer(uv_timer_t *t)
         if (x->deck.snap.mode == DECK_PLAY)
             deck_command(&x->deck, DECK_CMD_PAUSE, NULL, t_us, NULL);
     }
-    if (t_us >= r.stop_us)
+    if (t_us >= r.stop_us) {
+        x->alone_stopped = true;
         deck_rule_stop(&x->deck, "no_viewer", t_us);
+    }
     changed(x);
 }
 
@@ -113,9 +110,7 @@ static void set_timer(struct session *x)
 {
     struct alone_rules r = alone_rules(x);
     int64_t next = deck_next_us(&x->deck);
-    next = VCR_MIN(next, VCR_MIN(r.grace_us, r.end_us));
-    if (!is_at_rest(x))
-        next = VCR_MIN(next, r.stop_us);
+    next = VCR_MIN(VCR_MIN(next, r.grace_us), VCR_MIN(r.stop_us, r.end_us));
     if (next == INT64_MAX) {
         uv_timer_stop(&x->timer);
         return;
@@ -182,7 +177,7 @@ static void viewer_up(struct session *x, const char *peer_id)
     }
     memcpy(x->viewers[x->viewer_count++], peer_id, VCR_UUID_BYTES);
     x->was_watched = true;
-    x->graced = false;
+    x->graced = x->alone_stopped = false;
 }
 
 static void viewer_gone(struct session *x, const char *peer_id)

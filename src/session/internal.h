@@ -37,7 +37,8 @@ struct session {
     struct rtc_stream *stream;
     char (*viewers)[VCR_UUID_BYTES];
     int viewer_count, viewer_room;
-    bool was_watched, graced;     /* somebody watched once; the pause after the last one left was done */
+    bool was_watched;             /* somebody watched once */
+    bool graced, alone_stopped;   /* done since the last one left: the pause, the stop. Keys pressed after that are obeyed */
     int64_t alone_since_us;
 };
 

@@ -83,8 +83,8 @@ static void run_end(struct run *r)
 static void on_process_exit(uv_process_t *p, int64_t status, int signal)
 {
     struct run *r = p->data;
-    if (!r->dying)
-        log_warn("session", "vcr-render %d ended by itself (status %lld, signal %d)", r->engine->index, (long long)status, signal);
+    if (!r->engine->owner->closing)
+        log_warn("session", "vcr-render %d ended (status %lld, signal %d)", r->engine->index, (long long)status, signal);
     r->dying = true;
     run_end(r);
 }
@@ -202,7 +202,7 @@ static void on_control(uv_poll_t *p, int status, int events)
             return;
         r->heard_us = clock_mono_us();
         if (n <= 0)
-            run_kill(r, "its control socket closed");
+            run_kill(r, NULL) /* it is ending by itself */;
         else if ((size_t)n > sizeof(msg) || !heard(r, msg, (size_t)n))
             run_kill(r, "it sent a message that makes no sense");
     }

@@ -11,7 +11,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/buf.h"
 #include "base/util.h"
+#include "deliver/hls/hls.h"
 #include "media/ingest/ingest.h"
 
 static char dir[64];
@@ -122,6 +124,71 @@ static void a_cut_film_gives_what_it_holds(void **state)
     assert_in_range(atoi(ask(FRAMES, "clean.mp4")), 30, 75);
 }
 
+/* Reads an index and writes its playlist beside the reel. */
+static void playlist(const char *index, struct reelidx *ret)
+{
+    static uint8_t bytes[1 << 20];
+    char path[128];
+    snprintf(path, sizeof(path), "%s/%s", dir, index);
+    FILE *f = fopen(path, "r");
+    assert_non_null(f);
+    size_t n = fread(bytes, 1, sizeof(bytes), f);
+    fclose(f);
+    assert_int_equal(reelidx_parse(ret, bytes, n, NULL), VCR_OK);
+}
+static void keep(const char *name, struct buf *b)
+{
+    char path[128];
+    snprintf(path, sizeof(path), "%s/%s", dir, name);
+    FILE *f = fopen(path, "w");
+    assert_non_null(f);
+    assert_true(buf_ok(b));
+    assert_int_equal(fwrite(b->data, 1, b->len, f), b->len);
+    fclose(f);
+    buf_reset(b);
+}
+/* In microseconds. */
+static int64_t sum_of_extinf(const char *text)
+{
+    int64_t sum = 0;
+    for (const char *p = text; (p = strstr(p, "#EXTINF:")); p += 8)
+        sum += (int64_t)(strtod(p + 8, NULL) * 1e6 + 0.5);
+    return sum;
+}
+
+static void the_playlists_play_every_picture_once(void **state)
+{
+    char last[256];
+    struct reelidx video, audio;
+    struct buf b;
+    buf_init(&b, 1 << 20);
+    assert_int_equal(shell("cd %s && ffmpeg -v error -f lavfi -i testsrc2=s=720x576:r=25:d=13 -f lavfi -i sine=1000:d=13 -vf setsar=16/15 -c:v mpeg2video -b:v 4M "
+                           "-c:a mp2 -f mpegts film", dir), 0);
+    assert_int_equal(ingest("--run", "film", last, sizeof(last)), 0);
+    playlist("clean.idx", &video);
+    playlist("audio.idx", &audio);
+    hls_multivariant(&b, &video, &audio, "");
+    assert_non_null(strstr(b.data, "RESOLUTION=768x576,FRAME-RATE=25.000,AUDIO="));
+    assert_non_null(strstr(b.data, ",mp4a.40.2\""));
+    keep("playlist.m3u8", &b);
+    hls_media(&b, &video, "clean.mp4", "");
+    assert_in_range(sum_of_extinf(b.data), video.duration_us - 50, video.duration_us + 50);
+    keep("video.m3u8", &b);
+    hls_media(&b, &audio, "audio.mp4", "");
+    assert_in_range(sum_of_extinf(b.data), video.duration_us - 50000, video.duration_us + 50000);
+    keep("audio.m3u8", &b);
+    hls_iframes(&b, &video, "clean.mp4", "");
+    assert_in_range(sum_of_extinf(b.data), video.duration_us - 50, video.duration_us + 50);
+    keep("iframe.m3u8", &b);
+    assert_string_equal(ask("ffmpeg -v error -i video.m3u8 -f null - 2>&1", ""), "");
+    assert_string_equal(ask(FRAMES, "video.m3u8"), "325");
+    assert_string_equal(ask("ffmpeg -v error -i playlist.m3u8 -map 0:v -map 0:a -f null - 2>&1", ""), "");
+    assert_string_equal(ask("grep -c EXTINF", "video.m3u8"), "3");
+    buf_free(&b);
+    reelidx_free(&video);
+    reelidx_free(&audio);
+}
+
 static void the_sealed_process_can_open_nothing(void **state)
 {
     assert_int_equal(shell("%s --prove-sandbox | grep -q ^sealed", VCR_INGEST), 0);
@@ -134,6 +201,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_film_that_qualifies_keeps_its_packets, setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_no_film_is_told_in_a_sentence, setup, teardown),
         cmocka_unit_test_setup_teardown(a_cut_film_gives_what_it_holds, setup, teardown),
+        cmocka_unit_test_setup_teardown(the_playlists_play_every_picture_once, setup, teardown),
         cmocka_unit_test_setup_teardown(the_sealed_process_can_open_nothing, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

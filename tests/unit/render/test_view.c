@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "base/util.h"
+#include "render/box.h"
 #include "render/view.h"
 
 /* PLAY from 60 s, pressed at 1000 s on the clock: picture after half a second, locked after one, display for four. */
@@ -86,11 +87,38 @@ static void wild_bytes_come_into_range(void **state)
     }
 }
 
+static void wide_pictures_get_bars(void **state)
+{
+    assert_int_equal(box_rows(720, 480, 8, 9), 480);
+    assert_int_equal(box_rows(720, 480, 10, 11), 480);
+    assert_int_equal(box_rows(720, 576, 16, 15), 576);
+    assert_int_equal(box_rows(720, 480, 32, 27), 360);
+    assert_int_equal(box_rows(720, 576, 64, 45), 432);
+    assert_int_equal(box_rows(720, 480, 0, 0), 480);
+    static uint8_t memory[64 * 48 * 3 / 2];
+    struct picture from = { 64, 48, { memory, memory + 64 * 48, memory + 64 * 60 }, { 64, 32, 32 } };
+    struct box *b = NULL;
+    for (int y = 0; y < 48; y++) /* white above, grey below */
+        memset(from.plane[0] + y * 64, y < 24 ? 200 : 100, 64);
+    memset(from.plane[1], 90, 64 * 24);
+    assert_int_equal(box_open(&b, 64, 48, 36, NULL), VCR_OK);
+    const struct picture *p = box_picture(b, 5, &from);
+    static const struct { int row, luma, chroma; } rows[] = { { 0, 16, 128 }, { 5, 16, 128 }, { 6, 200, 90 }, { 22, 200, 90 }, { 25, 100, 90 }, { 41, 100, 90 },
+                                                              { 42, 16, 128 }, { 47, 16, 128 } };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        assert_int_equal(p->plane[0][rows[i].row * 64 + 63], rows[i].luma);
+        assert_int_equal(p->plane[1][rows[i].row / 2 * 32], rows[i].chroma);
+    }
+    assert_ptr_equal(box_picture(b, 5, &from), p);
+    box_close(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(spinning_up_is_blue_then_rolls_then_holds), cmocka_unit_test(the_counter_is_of_the_same_instant),
         cmocka_unit_test(only_play_is_heard), cmocka_unit_test(wild_bytes_come_into_range),
+        cmocka_unit_test(wide_pictures_get_bars),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -439,7 +439,7 @@ static void play_pauses_when_the_last_viewer_has_left(void **state)
 
 static void nobody_watches_at_all(void **state)
 {
-    begin((struct sessions_config){ .alone_stop_us = 400000, .alone_end_us = 1500000 });
+    begin((struct sessions_config){ .alone_stop_us = 400000, .alone_end_us = 2000000 });
     struct session_settings s = plain;
     s.deck.autoplay = true;
     struct session_tape a = tape_of(1, "reel-A");
@@ -447,6 +447,10 @@ static void nobody_watches_at_all(void **state)
     wait_mode("a", DECK_PLAY);
     wait_mode("a", DECK_STOP);
     assert_string_equal(get("a").info.deck.stop_reason, "no_viewer");
+    assert_int_equal(command("a", DECK_CMD_PLAY, NULL, NULL).err, VCR_OK);
+    wait_said(0, "mode=play", 0);
+    usleep(100000); /* a key pressed after that is obeyed */
+    assert_int_equal(get("a").info.deck.mode, DECK_PLAY);
     assert_true(fake_wait(has_ended, NULL));
     assert_string_equal(ended_status, "ended");
     assert_int_equal(saved_tape, 1);

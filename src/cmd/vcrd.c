@@ -1,0 +1,288 @@
+/* cmd/vcrd.c - the server: reads its settings, opens what they name, serves until SIGTERM, drains.
+ *
+ * Everything is opened in dependency order by one table and closed in reverse, so a failing start leaves nothing behind and says one clear line. */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "api/api.h"
+#include "app/app.h"
+#include "app/process.h"
+#include "base/log.h"
+#include "base/loop.h"
+#include "base/util.h"
+#include "cmd/config.h"
+#include "deliver/webrtc/rtc.h"
+#include "http/http.h"
+#include "session/session.h"
+#include "store/blob.h"
+#include "store/cache.h"
+#include "store/sql.h"
+
+enum { DRAIN_MS = 30000, PATH_BYTES = 4096 };
+
+struct server {
+    struct config config;
+    char program_dir[PATH_BYTES]; /* where vcr-render, vcr-ingest and the page stand */
+    struct loop *loop;            /* the main thread's */
+    struct sql_db *db;
+    struct blob_store *blobs;
+    struct cache *cache;
+    struct rtc *rtc;
+    struct sessions *sessions;
+    struct app *app;
+    struct process *process;
+    struct api *api;
+    struct http_server *http;
+    uv_signal_t term, interrupt;
+    bool signals_open, draining;
+};
+
+/* program_dir + name, for what is started or served from beside vcrd. */
+static void beside(const struct server *s, const char *name, char out[PATH_BYTES])
+{
+    snprintf(out, PATH_BYTES, "%.2000s/%s", s->program_dir, name);
+}
+
+static enum vcr_err open_data_dir(struct server *s, struct vcr_why *why)
+{
+    struct stat st;
+    if (mkdir(s->config.data_dir, 0700) != 0 && errno != EEXIST)
+        return vcr_fail(why, VCR_E_IO, "VCR_DATA_DIR: %s: %s", s->config.data_dir, strerror(errno));
+    if (stat(s->config.data_dir, &st) != 0 || !S_ISDIR(st.st_mode))
+        return vcr_fail(why, VCR_E_IO, "VCR_DATA_DIR: %s is not a directory", s->config.data_dir);
+    return VCR_OK;
+}
+
+static enum vcr_err check_roles(struct server *s, struct vcr_why *why)
+{
+    if (strcmp(s->config.roles, "api,media,worker") == 0)
+        return VCR_OK;
+    return vcr_fail(why, VCR_E_INVALID, "VCR_ROLES: \"%s\": this version runs all roles in one process: api,media,worker", s->config.roles);
+}
+
+static enum vcr_err check_queue(struct server *s, struct vcr_why *why)
+{
+    if (strcmp(s->config.queue_url, "database:") == 0)
+        return VCR_OK;
+    return vcr_fail(why, VCR_E_INVALID, "VCR_QUEUE_URL: \"%s\": this version knows database: only", s->config.queue_url);
+}
+
+static enum vcr_err open_loop(struct server *s, struct vcr_why *why) { return loop_open(&s->loop, "main", why); }
+
+static enum vcr_err open_sql(struct server *s, struct vcr_why *why)
+{
+    return sql_open(&s->db, s->config.database_url, s->config.data_dir, why);
+}
+
+static enum vcr_err open_blobs(struct server *s, struct vcr_why *why)
+{
+    enum vcr_err err = blob_open_store(&s->blobs, s->config.blob_url, s->config.data_dir, why);
+    return err == VCR_OK ? blob_sweep(s->blobs, why) : err;
+}
+
+static enum vcr_err open_cache(struct server *s, struct vcr_why *why) { return cache_open(&s->cache, s->config.cache_url, why); }
+
+static enum vcr_err open_rtc(struct server *s, struct vcr_why *why)
+{
+    struct rtc_config c = {
+        .listen = s->config.media_listen,
+        .public_address = *s->config.public_address ? s->config.public_address : NULL,
+        .joins_per_s = s->config.rate_limits ? 0 : -1,
+    };
+    return rtc_open(&s->rtc, &c, why);
+}
+
+static void save_position(void *arg, int64_t tape_id, int64_t position_us)
+{
+    const struct server *s = arg;
+    app_tape_save_position(s->db, tape_id, position_us);
+}
+
+static void session_over(void *arg, const char *session_id, const char *status, const char *reason)
+{
+    const struct server *s = arg;
+    log_info("session", "session %s: %s (%s)", session_id, status, reason);
+    app_session_over(s->db, session_id, status);
+}
+
+static enum vcr_err open_sessions(struct server *s, struct vcr_why *why)
+{
+    char render[PATH_BYTES];
+    beside(s, "vcr-render", render);
+    struct sessions_config c = {
+        .rtc = s->rtc, .render_program = render, .save_position = save_position, .ended = session_over, .arg = s,
+    };
+    return sessions_open(&s->sessions, &c, why);
+}
+
+static enum app_registration registration(const char *name)
+{
+    return strcmp(name, "closed") == 0 ? APP_REGISTRATION_CLOSED : strcmp(name, "invite") == 0 ? APP_REGISTRATION_INVITE : APP_REGISTRATION_OPEN;
+}
+
+static enum vcr_err open_app(struct server *s, struct vcr_why *why)
+{
+    struct app_config c = {
+        .db = s->db, .blobs = s->blobs, .cache = s->cache, .sessions = s->sessions, .data_dir = s->config.data_dir,
+        .secret_file = *s->config.secret_file ? s->config.secret_file : NULL,
+        .registration = registration(s->config.registration),
+        .rate_limits = s->config.rate_limits,
+        .max_upload_bytes = s->config.max_upload_bytes,
+        .quota_bytes = s->config.quota_bytes,
+        .bin_days = (int)s->config.bin_days,
+        .demo = s->config.demo,
+    };
+    return app_open(&s->app, &c, why);
+}
+
+static enum vcr_err open_process(struct server *s, struct vcr_why *why)
+{
+    char ingest[PATH_BYTES];
+    beside(s, "vcr-ingest", ingest);
+    struct process_config c = { .app = s->app, .loop = s->loop, .ingest_program = ingest };
+    return process_open(&s->process, &c, why);
+}
+
+/* The built page: VCR_WEB_DIR, else beside the programs of an installation, else in the source tree. */
+static enum vcr_err open_api(struct server *s, struct vcr_why *why)
+{
+    char dir[PATH_BYTES];
+    struct stat st;
+    if (*s->config.web_dir) {
+        vcr_strcpy(dir, sizeof(dir), s->config.web_dir);
+    } else {
+        beside(s, "web", dir);
+        if (stat(dir, &st) != 0)
+            beside(s, "../web/dist", dir);
+    }
+    bool there = stat(dir, &st) == 0;
+    if (!there && *s->config.web_dir)
+        return vcr_fail(why, VCR_E_INVALID, "VCR_WEB_DIR: %s does not exist", dir);
+    if (!there)
+        log_warn("vcrd", "the page is not built (%s): only the API is served", dir);
+    struct api_config c = { .app = s->app, .web_dir = there ? dir : NULL, .server = &s->http };
+    return api_open(&s->api, &c, why);
+}
+
+static enum vcr_err open_http(struct server *s, struct vcr_why *why)
+{
+    struct http_config c = { .listen = s->config.listen };
+    api_http_config(s->api, &c);
+    if (!s->config.rate_limits)
+        c.connections_per_ip = -1;
+    return http_open(&s->http, &c, why);
+}
+
+static void on_drained(void *arg)
+{
+    struct server *s = arg;
+    loop_stop(s->loop);
+}
+
+static void on_signal(uv_signal_t *handle, int number)
+{
+    struct server *s = handle->data;
+    if (s->draining) {
+        log_warn("vcrd", "second signal: ending at once");
+        _exit(1);
+    }
+    s->draining = true;
+    log_info("vcrd", "%s: draining", number == SIGTERM ? "SIGTERM" : "SIGINT");
+    api_set_draining(s->api);
+    http_drain(s->http, DRAIN_MS, s->loop, on_drained, s);
+}
+
+static enum vcr_err open_signals(struct server *s, struct vcr_why *why)
+{
+    s->signals_open = true;
+    uv_signal_init(loop_uv(s->loop), &s->term);
+    uv_signal_init(loop_uv(s->loop), &s->interrupt);
+    s->term.data = s->interrupt.data = s;
+    if (uv_signal_start(&s->term, on_signal, SIGTERM) != 0 || uv_signal_start(&s->interrupt, on_signal, SIGINT) != 0)
+        return vcr_fail(why, VCR_E_IO, "signals cannot be watched");
+    return VCR_OK;
+}
+
+static enum vcr_err (*const openers[])(struct server *s, struct vcr_why *why) = {
+    check_roles, check_queue, open_data_dir, open_loop, open_sql, open_blobs, open_cache, open_rtc, open_sessions, open_app, open_process,
+    open_api, open_http, open_signals,
+};
+
+/* In reverse order; what was never opened is skipped. */
+static void close_all(struct server *s)
+{
+    http_close(&s->http);
+    process_close(&s->process);
+    sessions_close(&s->sessions);
+    rtc_close(&s->rtc);
+    api_close(&s->api);
+    app_close(&s->app);
+    cache_close(&s->cache);
+    blob_close_store(&s->blobs);
+    sql_close(&s->db);
+    if (s->signals_open) {
+        uv_close((uv_handle_t *)&s->term, NULL);
+        uv_close((uv_handle_t *)&s->interrupt, NULL);
+    }
+    loop_close(&s->loop);
+    config_free(&s->config);
+}
+
+static bool find_program_dir(struct server *s)
+{
+    ssize_t n = readlink("/proc/self/exe", s->program_dir, sizeof(s->program_dir) - 1);
+    if (n <= 0)
+        return false;
+    s->program_dir[n] = '\0';
+    char *slash = strrchr(s->program_dir, '/');
+    if (slash)
+        *slash = '\0';
+    return true;
+}
+
+static void usage(FILE *to) { fputs("usage: vcrd [--config FILE] [--version]\nSettings are VCR_* variables; see README.md.\n", to); }
+
+int main(int argc, char **argv)
+{
+    const char *file = NULL;
+    struct vcr_why why = { 0 };
+    static struct server s;
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--config") == 0 && i + 1 < argc) {
+            file = argv[++i];
+        } else if (strcmp(argv[i], "--version") == 0) {
+            puts("vcrd " VCR_VERSION);
+            return 0;
+        } else {
+            bool help = strcmp(argv[i], "--help") == 0;
+            usage(help ? stdout : stderr);
+            return help ? 0 : 2;
+        }
+    }
+    enum vcr_err err = find_program_dir(&s) ? config_load(&s.config, file, &why) : vcr_fail(&why, VCR_E_IO, "/proc is not mounted");
+    if (err == VCR_OK) {
+        bool json = *s.config.log ? strcmp(s.config.log, "json") == 0 : !isatty(2);
+        log_setup(json ? LOG_JSON : LOG_TEXT, LOG_INFO, "vcrd");
+        signal(SIGPIPE, SIG_IGN);
+        umask(077);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(openers) && err == VCR_OK; i++)
+        err = openers[i](&s, &why);
+    if (err != VCR_OK) {
+        fprintf(stderr, "vcrd: %s\n", why.text);
+        close_all(&s);
+        return 1;
+    }
+    log_info("vcrd", "version " VCR_VERSION ", media on UDP port %d", rtc_port(s.rtc));
+    if (!s.config.rate_limits)
+        log_warn("vcrd", "VCR_RATE_LIMITS=off: rate limits, connection caps and log-in back-off are lifted; for load tests only");
+    fprintf(stderr, "ready http://%s\n", http_address(s.http));
+    loop_run(s.loop);
+    close_all(&s);
+    log_info("vcrd", "ended");
+    return 0;
+}
