@@ -20,7 +20,8 @@ enum {
     NOISE_SAMPLES = 1 << 16,
     NOISE_RMS = 4096,
     SNOW_SAMPLES = 1 << 15,
-    DROPOUTS_MAX = 64,
+    WHITE_LEAD = 128, /* samples that the noise filters take to settle, and their reach */
+    DROPOUTS_MAX = 256,
     FIELD_LINES_MAX = SIGNAL_HEIGHT_MAX / 2,
     BLANK_ROWS = 24, /* raster lines of black between two pictures while the picture rolls */
 };
@@ -28,6 +29,7 @@ enum {
 /* What a dropout does to the raster: from x on, length samples, wrapping into the following lines of the field. */
 struct dropout {
     int line, x, length; /* field line; luma samples */
+    int band;            /* it shows where this track shows */
     uint32_t shape;
 };
 
@@ -49,6 +51,9 @@ struct signal {
     int16_t cubic[256][4];            /* Q15 */
     int16_t sine[1024];               /* Q14, one turn */
     uint8_t snow[SNOW_SAMPLES + SIGNAL_WIDTH_MAX];
+    uint8_t black[SIGNAL_WIDTH_MAX];
+    int16_t torn[SNOW_SAMPLES + SIGNAL_WIDTH_MAX]; /* how the edge of snow wanders along a line */
+    float white[WHITE_LEAD + NOISE_SAMPLES + SIGNAL_WIDTH_MAX + WHITE_LEAD], fm[WHITE_LEAD + NOISE_SAMPLES + SIGNAL_WIDTH_MAX + WHITE_LEAD];
     /* set by set_profile */
     struct signal_profile profile;
     int16_t luma_fir[3][LUMA_HALF + 1]; /* by tape speed; [0] is half the centre tap; Q16 */
@@ -107,7 +112,7 @@ void line_peak(const int16_t *restrict from, int16_t *restrict to, int n, int16_
 void line_shift(const int16_t *restrict from, int16_t *restrict to, int n, const int16_t k[4]);
 void line_comb(int16_t *restrict line, int16_t *restrict above, int n);
 void line_scale(int16_t *restrict line, int n, int16_t gain_q8);
-void line_snow(int16_t *restrict line, const uint8_t *restrict snow, int n, int16_t amount_q8);
+void line_snow(int16_t *restrict line, const uint8_t *restrict snow, const int16_t *restrict torn, int n, int16_t amount_q8);
 void line_edges(int16_t *line, int n);
 
 /* font.c: 5x7 dots, bit 4 is the left one. NULL for what has no glyph. */

@@ -91,11 +91,17 @@ void line_scale(int16_t *restrict line, int n, int16_t gain_q8)
         line[i] = (int16_t)((line[i] * gain_q8) >> 8);
 }
 
-void line_snow(int16_t *restrict line, const uint8_t *restrict snow, int n, int16_t amount_q8)
+/* amount_q8 of the line is snow, in pieces: none at 0, all at 256, torn between. */
+void line_snow(int16_t *restrict line, const uint8_t *restrict snow, const int16_t *restrict torn, int n, int16_t amount_q8)
 {
-    const int16_t keep = (int16_t)(256 - amount_q8);
-    for (int i = 0; i < n; i++)
-        line[i] = (int16_t)(((int32_t)line[i] * keep + ((snow[i] - 16) << LINE_SHIFT) * amount_q8) >> 8);
+    const int16_t taper = (int16_t)(VCR_MIN(amount_q8, 256 - amount_q8) * 255), whole = amount_q8;
+    for (int i = 0; i < n; i++) {
+        int16_t m = (int16_t)(whole + mulh(torn[i], taper));
+        m = m < 0 ? 0 : m;
+        m = m > 255 ? 255 : m;
+        int16_t twice = (int16_t)(2 * (((snow[i] - 16) << LINE_SHIFT) - line[i]));
+        line[i] = (int16_t)(line[i] + mulh(twice, (int16_t)(m << 7)));
+    }
 }
 
 void line_edges(int16_t *line, int n)

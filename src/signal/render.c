@@ -17,6 +17,7 @@ enum vcr_err signal_open(struct signal **ret, enum signal_standard standard, int
     s->height = height;
     s->seed = seed;
     tables_open(s);
+    memset(s->black, BLACK, sizeof(s->black));
     signal_set_profile(s, signal_profile_at(0));
     *ret = s;
     return VCR_OK;
@@ -89,12 +90,14 @@ static void luma_line(struct signal *s, const struct signal_field *f, const stru
         int16_t *t = a;
         a = b, b = t;
     }
-    if (p->snow_q8 || !from)
-        line_snow(a, snow_at(s, f->field_index, l), n, from ? p->snow_q8 : 256);
     if (p->shift_q8) {
         line_edges(a, n);
         displace(s, a, b, n, p->shift_q8);
         a = b;
+    }
+    if (p->snow_q8 || !from) {
+        const uint8_t *snow = snow_at(s, f->field_index, l);
+        line_snow(a, snow, s->torn + (snow - s->snow), n, from ? p->snow_q8 : 256);
     }
     line_narrow(a, to, n, BLACK);
 }
@@ -149,7 +152,7 @@ static void damage(struct signal *s, struct picture *out)
         const struct dropout *d = &s->dropout[i];
         int done = 0, line = d->line, x = d->x;
         while (done < d->length && line < s->height / 2) {
-            int n = VCR_CLAMP(s->width - x, 0, d->length - done);
+            int n = s->plan[line].band == d->band ? VCR_CLAMP(s->width - x, 0, d->length - done) : 0;
             for (int half = 0; half < 2 && n > 0 && line > 0; half++) {
                 uint8_t *row = out->plane[0] + (2 * line + half) * out->stride[0];
                 if (s->profile.dropout_compensator)
@@ -157,11 +160,16 @@ static void damage(struct signal *s, struct picture *out)
                 else
                     streak(d, row, x, n, done);
             }
-            done += VCR_MAX(n, 0) + s->width * 138 / 720; /* and the blanking */
+            done += VCR_MAX(s->width - x, 0) + s->width * 138 / 720; /* and the blanking */
             line++;
             x = 0;
         }
     }
+}
+
+static bool is_blank_row(const struct signal *s, int row)
+{
+    return s->roll_rows && (row + s->roll_rows) % s->height < BLANK_ROWS;
 }
 
 static const uint8_t *source_row(const struct signal *s, const struct picture *p, int plane, int row)
@@ -169,12 +177,9 @@ static const uint8_t *source_row(const struct signal *s, const struct picture *p
     int rows = plane ? s->height / 2 : s->height, roll = plane ? s->roll_rows / 2 : s->roll_rows;
     if (!p)
         return NULL;
+    if (plane == 0 && is_blank_row(s, row))
+        return s->black;
     return p->plane[plane] + (row + roll) % rows * p->stride[plane];
-}
-
-static bool is_blank_row(const struct signal *s, int row)
-{
-    return s->roll_rows && (row + s->roll_rows) % s->height < BLANK_ROWS;
 }
 
 static void render_tape(struct signal *s, const struct signal_field *f, const struct picture *const *sources, int n, struct picture *out)
@@ -188,8 +193,6 @@ static void render_tape(struct signal *s, const struct signal_field *f, const st
         const struct picture *from = n > 0 ? sources[VCR_MIN(p->band, n - 1)] : NULL;
         uint8_t *row = out->plane[0] + r * out->stride[0];
         luma_line(s, f, p, source_row(s, from, 0, r), row, key, r / 2);
-        if (is_blank_row(s, r))
-            memset(row, BLACK, (size_t)s->width);
     }
     for (int plane = 1; plane < 3; plane++)
         for (int r = 0; r < s->height / 2; r++) {

@@ -5,7 +5,7 @@
 
 const struct capstan_part capstan_part[CAPSTAN_PARTS] = { { 0.7, 0.5 }, { 2.9, 0.32 }, { 7.3, 0.18 } }; /* reels, idler, capstan shaft: estimated */
 
-enum { PITCH = 65536, BAR_BELOW_Q8 = 52, KILL_BELOW_Q8 = 90 };
+enum { PITCH = 65536, BAR_BELOW_Q8 = 52, BAR_RAGGED_Q8 = 48, KILL_BELOW_Q8 = 90 };
 
 int64_t signal_field_us(const struct signal *s)
 {
@@ -101,9 +101,11 @@ static int overlap_q8(int64_t at)
     return (int)VCR_CLAMP((PITCH - off) * 5 / (4 * 256), 0, 256);
 }
 
-static int16_t gain_with(int32_t gain, int rf_q8, int wear_16)
+/* Narrower tracks give less: 1.5 dB in LP, 3.5 dB in EP (SP 43..46, LP 42..43, EP 40..42 dB, estimated). */
+static int16_t gain_with(int32_t gain, uint8_t tape_speed, int rf_q8, int wear_16)
 {
-    int32_t g = gain * 256 / VCR_MAX(rf_q8, 24);
+    static const int32_t speed_q8[3] = { 256, 304, 383 };
+    int32_t g = gain * speed_q8[VCR_MIN(tape_speed, 2)] / VCR_MAX(rf_q8, 24);
     g += g * wear_16 / 24;
     return (int16_t)VCR_MIN(g, 20000);
 }
@@ -168,13 +170,16 @@ static void plan_rf(struct signal *s, const struct signal_field *f)
         int64_t at = top + crosses * l / lines;
         int rf = overlap_q8(at);
         p->band = (int16_t)(is_search(f) ? band_of(at, top) : 0);
-        p->noise_gain = gain_with(s->luma_noise_gain, rf, wear);
-        p->chroma_noise = gain_with(s->chroma_noise_gain, rf, wear);
+        p->noise_gain = gain_with(s->luma_noise_gain, f->tape_speed, rf, wear);
+        p->chroma_noise = gain_with(s->chroma_noise_gain, f->tape_speed, rf, wear);
         p->colour_q8 = (int16_t)VCR_CLAMP((rf - KILL_BELOW_Q8 + 32) * 8, 0, 256);
         p->snow_q8 = 0;
-        if (rf < 2 * BAR_BELOW_Q8) { /* ragged: lines near the threshold fall below it by chance */
-            int ragged = rf + (int)(chance(s->seed, LAYER_BAR, (uint64_t)f->field_index, (uint64_t)l) & 63) - 32;
-            p->snow_q8 = (int16_t)VCR_CLAMP((2 * BAR_BELOW_Q8 - ragged) * 256 / (BAR_BELOW_Q8 + 32), 0, 256);
+        if (rf < 2 * BAR_BELOW_Q8 + BAR_RAGGED_Q8) { /* ragged: lines near the threshold fall below it by chance */
+            uint64_t h = chance(s->seed, LAYER_BAR, (uint64_t)f->field_index, (uint64_t)l);
+            int ragged = rf + (int)((h & 127) * BAR_RAGGED_Q8 / 64) - BAR_RAGGED_Q8;
+            p->snow_q8 = (int16_t)VCR_CLAMP((2 * BAR_BELOW_Q8 - ragged) * 256 / (BAR_BELOW_Q8 + BAR_RAGGED_Q8 / 2), 0, 256);
+            int torn = (int)(h >> 8 & 1023) + (int)(h >> 18 & 1023) - 1023; /* the sync of the line is noise as well */
+            p->shift_q8 += ns_to_q8(s, (int64_t)torn * p->snow_q8 * p->snow_q8 / 16384);
         }
         if (p->band != last_band) { /* the next track starts lines at another time: 0.02 H in SP, half a line in LP */
             static const int32_t step_ns[3] = { 1300, 9000, 1900 };
@@ -190,11 +195,9 @@ static void plan_headswitch(struct signal *s, uint64_t jitter_key)
         return;
     int first = schedule_switch_row(s) / 2, lines = s->height / 2;
     int32_t step = ns_to_q8(s, s->profile.headswitch_step_ns);
-    step += step * ((int)(chance(s->seed, LAYER_DRUM, jitter_key, 999) & 63) - 32) / 256;
-    int32_t now = step;
-    for (int l = first; l < lines; l++) { /* the oscillator turns towards the new head's timing */
-        s->plan[l].shift_q8 += now;
-        now -= now / 8;
+    step += step * ((int)(chance(s->seed, LAYER_DRUM, jitter_key, 999) & 63) - 32) / 1024;
+    plan_step(s, first, step);
+    for (int l = first; l < lines; l++) {
         s->plan[l].noise_gain = (int16_t)VCR_MIN(s->plan[l].noise_gain * (l - first < 2 ? 4 : 2), 20000);
         s->plan[l].colour_q8 = (int16_t)(s->plan[l].colour_q8 * (l - first < 2 ? 1 : 3) / 4);
     }
@@ -248,8 +251,8 @@ static void add_dropouts(struct signal *s, int64_t track, int band, int wear_16)
             int line = slot * lines / SLOTS + (int)(more & 0xff) * lines / SLOTS / 256 + reach * 3 / 2;
             int u = (int)(more >> 8 & 0xff), length = 200 + u * u * u / 14000; /* 15 us, the few long ones 100 us */
             int x = (int)((more >> 20 & 0xffff) * (unsigned)(s->width + 138) >> 16) + reach * 3;
-            if (line < lines && s->plan[line].band == band)
-                s->dropout[s->dropouts++] = (struct dropout) { line, x, length * s->width / 720, (uint32_t)(more >> 36) };
+            if (line < lines)
+                s->dropout[s->dropouts++] = (struct dropout) { line, x, length * s->width / 720, band, (uint32_t)(more >> 36) };
         }
     }
 }

@@ -26,7 +26,7 @@ struct signal_profile {
     int32_t headswitch_step_ns;  /* displacement below the switch; 0: off */
     int32_t dropout_per_minute;
     bool dropout_compensator;
-    int32_t capstan_error_ppm;   /* wow and flutter: peak speed error */
+    int32_t capstan_error_ppm;   /* wow and flutter: peak speed error; 10000 are 0.29 % WRMS (IEC 386) */
     int32_t hiss_db10, buzz_db10, linear_high_hz; /* linear sound */
     bool hifi;
 };
@@ -36,6 +36,7 @@ const struct signal_profile *signal_profile_by_name(const char *name); /* NULL w
 
 enum vcr_err signal_open(struct signal **ret, enum signal_standard standard, int width, int height, uint64_t seed, struct vcr_why *why);
 void signal_close(struct signal **s);
+/* Takes about 0.6 ms (filters and two tables of noise): between pictures, not once a picture. */
 void signal_set_profile(struct signal *s, const struct signal_profile *p);
 
 enum signal_kind { SIGNAL_TAPE, SIGNAL_BLUE, SIGNAL_SNOW };
@@ -48,7 +49,7 @@ struct signal_field {
     int32_t lock_q16;         /* 65536: servo locked; 0: just spinning up (rolls and tears) */
     int32_t tracking_error_q8;/* signed, in 1/256 of a track pitch; 0: on track */
     int32_t wear_16;          /* 0..16 */
-    uint8_t tape_speed;       /* 0 SP 1 LP 2 EP */
+    uint8_t tape_speed;       /* 0 SP 1 LP 2 EP: bandwidth and noise follow */
     uint64_t pass;            /* of the pass layer; constant in settled PLAY */
     int64_t field_index;      /* deck's own field count, for what moves while the tape stands still */
 };

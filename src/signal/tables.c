@@ -52,11 +52,18 @@ static void to_q16(const double *k, int half, int16_t *q)
     q[0] = (int16_t)((65536 - sum) / 2);
 }
 
-/* FM noise rises with frequency (triangular); the de-emphasis (1.3 us, X = 4) turns it down above 120 kHz, by a shelf. Power at f hertz. */
+/* FM noise rises with frequency (triangular); the de-emphasis (1.3 us, X = 4) turns it down above 120 kHz, by a shelf: what make_fm does, at f hertz, in power. */
+static double deemphasis_pole(void)
+{
+    return exp(-1 / (luma_hz * 1.3e-6));
+}
+
 static double fm_noise_power(double f)
 {
-    double w = 2 * M_PI * f * 1.3e-6;
-    return f * f * (1 + w * w / 16) / (1 + w * w);
+    double w = 2 * M_PI * f / luma_hz, pole = deemphasis_pole();
+    double re = 1 - pole * cos(w), im = pole * sin(w), size = re * re + im * im, shelf = 0.75 * (1 - pole) / size;
+    double total = (0.25 + shelf * re) * (0.25 + shelf * re) + shelf * im * shelf * im;
+    return 2 * (1 - cos(w)) * total;
 }
 
 /* ITU-R Rec. 567 unified weighting network, power. */
@@ -87,36 +94,42 @@ static double gaussian(uint64_t n)
     return (double)a / 46341.0; /* six uniform values: rms 0.7071 of 65536 */
 }
 
-/* Fills table with filtered noise of NOISE_RMS. before: how far the filter reaches. */
-static void shape_noise(int16_t *table, int n, uint64_t stream, const double *k, int half, bool fm)
+/* FM noise, in place of white: a differentiator (amplitude in proportion to frequency), then the de-emphasis. */
+static void make_fm(const float *white, float *to, int n)
 {
-    double raw[2 * CHROMA_HALF + 1] = { 0 };
-    double deemphasised = 0, last = 0, power = 0;
-    const double pole = exp(-1 / (luma_hz * 1.3e-6));
-    int taps = 2 * half + 1;
-    for (int pass = 0; pass < 2; pass++) {
-        double scale = pass ? NOISE_RMS / sqrt(power / n) : 1;
-        deemphasised = last = 0;
-        for (int i = -taps - 64; i < n; i++) {
-            double x = gaussian(stream + (uint64_t)(i + 1000));
-            if (fm) {
-                double d = x - last; /* a differentiator: amplitude in proportion to frequency */
-                last = x;
-                deemphasised = pole * deemphasised + (1 - pole) * d;
-                x = 0.25 * d + 0.75 * deemphasised;
-            }
-            for (int j = taps - 1; j > 0; j--)
-                raw[j] = raw[j - 1];
-            raw[0] = x;
-            double sum = k[0] * raw[half];
+    const float pole = (float)deemphasis_pole();
+    float deemphasised = 0;
+    to[0] = 0;
+    for (int i = 1; i < n; i++) {
+        float d = white[i] - white[i - 1];
+        deemphasised = pole * deemphasised + (1 - pole) * d;
+        to[i] = 0.25f * d + 0.75f * deemphasised;
+    }
+}
+
+/* Fills table, of n, with noise of NOISE_RMS that the filter has passed; raw has a lead before and after. Block by block, with loops that vectorise. */
+static void shape_noise(int16_t *table, int n, const float *raw, const double *k, int half)
+{
+    enum { BLOCK = 256 };
+    float tap[CHROMA_HALF + 1], sum[BLOCK];
+    double power = 0;
+    for (int pass = 0; pass < 2; pass++) { /* the first on a part, for the level */
+        float scale = pass ? (float)(NOISE_RMS / sqrt(power / (NOISE_SAMPLES / 4))) : 1;
+        for (int j = 0; j <= half; j++)
+            tap[j] = (float)k[j] * scale;
+        for (int at = 0; at < (pass ? n : NOISE_SAMPLES / 4); at += BLOCK) {
+            const float *from = raw + WHITE_LEAD + at;
+            int m = VCR_MIN(BLOCK, n - at);
+            for (int i = 0; i < m; i++)
+                sum[i] = tap[0] * from[i];
             for (int j = 1; j <= half; j++)
-                sum += k[j] * (raw[half - j] + raw[half + j]);
-            if (i < 0)
-                continue;
-            if (pass)
-                table[i] = (int16_t)lrint(VCR_CLAMP(sum * scale, -32000, 32000));
-            else
-                power += sum * sum;
+                for (int i = 0; i < m; i++)
+                    sum[i] += tap[j] * (from[i - j] + from[i + j]);
+            for (int i = 0; i < m; i++)
+                if (pass)
+                    table[at + i] = (int16_t)VCR_CLAMP(sum[i] + (sum[i] < 0 ? -0.5f : 0.5f), -32000.0f, 32000.0f);
+                else
+                    power += (double)sum[i] * sum[i];
         }
     }
 }
@@ -143,7 +156,7 @@ void tables_profile(struct signal *s)
     }
     const double *luma = p->luma_mtf_khz > 0 ? k : flat_luma;
     s->luma_noise_gain = noise_gain(p->noise_luma_db10, unweighted_ratio(luma, LUMA_HALF));
-    shape_noise(s->luma_noise, NOISE_SAMPLES + SIGNAL_WIDTH_MAX, 1u << 20, luma, LUMA_HALF, true);
+    shape_noise(s->luma_noise, NOISE_SAMPLES + SIGNAL_WIDTH_MAX, s->fm, luma, LUMA_HALF);
     const double *chroma = flat_chroma;
     if (p->chroma_bandwidth_khz > 0) {
         low_pass(k, CHROMA_HALF, VCR_CLAMP(p->chroma_bandwidth_khz * 1e3 * scale / chroma_hz, 0.03, 0.45));
@@ -151,7 +164,7 @@ void tables_profile(struct signal *s)
         chroma = k;
     }
     s->chroma_noise_gain = noise_gain(p->noise_chroma_db10, 1);
-    shape_noise(s->chroma_noise, NOISE_SAMPLES + SIGNAL_WIDTH_MAX, 5u << 20, chroma, CHROMA_HALF, false);
+    shape_noise(s->chroma_noise, NOISE_SAMPLES + SIGNAL_WIDTH_MAX, s->white, chroma, CHROMA_HALF);
     /* x + g (x - mean of the samples two away): 1 + g (1 - cos) at 2 MHz */
     double at_2mhz = 1 - cos(2 * 2 * M_PI * VCR_MIN(2e6 * scale / luma_hz, 0.24));
     s->peaking_q15 = (int32_t)lrint(VCR_CLAMP((pow(10, p->peaking_db10 / 200.0) - 1) / at_2mhz * 32768, 0, 32000));
@@ -167,17 +180,32 @@ static void cubic_weights(int16_t c[4], int f)
     c[1] = (int16_t)(32767 - c[0] - c[2] - c[3]);
 }
 
+/* The noise of a demodulator without carrier: its clicks of both signs, each with the tail of the de-emphasis, shortened by the peaking, and some hiss. */
+static void make_snow(struct signal *s)
+{
+    const double tail = exp(-1 / (luma_hz * 0.5e-6));
+    double hiss = 0, click = 0, slow = 0, slower = 0;
+    for (int i = 0; i < SNOW_SAMPLES + SIGNAL_WIDTH_MAX; i++) {
+        uint64_t h = mix64((3u << 20) + (uint64_t)i);
+        hiss += 0.6 * (gaussian((9u << 20) + (uint64_t)i) - hiss);
+        click *= tail;
+        if ((h & 1023) < 110)
+            click += ((h >> 10 & 1) ? 1 : -1) * (30 + (double)(h >> 11 & 127));
+        s->snow[i] = (uint8_t)lrint(VCR_CLAMP(98 + 34 * hiss + click, 16, 235));
+        slow += 0.08 * (gaussian((11u << 20) + (uint64_t)i) - slow);
+        slower += 0.08 * (slow - slower);
+        s->torn[i] = (int16_t)lrint(VCR_CLAMP(slower * 4 * 2400, -16000, 16000));
+    }
+}
+
 void tables_open(struct signal *s)
 {
     for (int f = 0; f < 256; f++)
         cubic_weights(s->cubic[f], f);
     for (int i = 0; i < 1024; i++)
         s->sine[i] = (int16_t)lrint(16384 * sin(2 * M_PI * i / 1024));
-    double y = 0, z = 0;
-    for (int i = 0; i < SNOW_SAMPLES + SIGNAL_WIDTH_MAX; i++) { /* the noise of a demodulator without carrier: grey, with sparks of both signs */
-        double x = gaussian((9u << 20) + (uint64_t)i);
-        y += 0.55 * (x - y);
-        z += 0.10 * (x - z);
-        s->snow[i] = (uint8_t)lrint(VCR_CLAMP(96 + 62 * y + 46 * z, 16, 235));
-    }
+    for (int i = 0; i < (int)ARRAY_LEN(s->white); i++)
+        s->white[i] = (float)gaussian((1u << 20) + (uint64_t)i);
+    make_fm(s->white, s->fm, (int)ARRAY_LEN(s->fm));
+    make_snow(s);
 }

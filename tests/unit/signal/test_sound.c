@@ -1,0 +1,128 @@
+/* tests/unit/signal/test_sound.c - the tape's sound measured: wow and flutter as a meter reads it, and levels at the very top. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/util.h"
+#include "signal/signal.h"
+
+enum { RATE = 48000, SECONDS = 24, CHUNK = 960 };
+static int16_t in[RATE * SECONDS * 2], out[RATE * SECONDS * 2], half[RATE * 2];
+static const struct signal_profile off = { .name = "none" };
+
+static void hear(const struct signal_profile *p, enum signal_standard standard, enum signal_sound sound, int frames)
+{
+    struct signal_audio *a = NULL;
+    assert_int_equal(signal_audio_open(&a, standard, 7, NULL), VCR_OK);
+    signal_audio_set_profile(a, p);
+    for (int i = 0; i < frames; i += CHUNK)
+        signal_audio_render(a, sound, (int64_t)i * 125 / 6, in + 2 * i, out + 2 * i, CHUNK);
+    signal_audio_close(&a);
+}
+
+/* Weighting curve of IEC 386 (DIN 45507), amplitude: its points joined by straight lines over log f. */
+static double flutter_weighting(double f)
+{
+    static const double point[][2] = { { 0.1, -48 }, { 0.2, -30.6 }, { 0.315, -19.7 }, { 0.4, -15 }, { 0.63, -8.4 }, { 0.8, -6 }, { 1, -4.2 }, { 1.6, -1.8 }, { 2, -0.9 },
+        { 4, 0 }, { 6.3, -0.9 }, { 10, -2.1 }, { 20, -5.9 }, { 40, -10.4 }, { 63, -14.2 }, { 100, -17.3 } };
+    if (f < point[0][0])
+        return 0;
+    for (size_t i = 1; i < ARRAY_LEN(point); i++)
+        if (f <= point[i][0]) {
+            double t = log(f / point[i - 1][0]) / log(point[i][0] / point[i - 1][0]);
+            return pow(10, (point[i - 1][1] + t * (point[i][1] - point[i - 1][1])) / 20);
+        }
+    return 0;
+}
+
+/* Weighted rms of the speed error of a tone of 3150 Hz, percent. */
+static double flutter_percent(const struct signal_profile *p, enum signal_standard standard, enum signal_sound sound)
+{
+    enum { STEP = 320, SKIP = RATE / STEP, N = (SECONDS - 2) * RATE / STEP }; /* whole turns of the tone: 21 */
+    static double error[N];
+    for (int i = 0; i < RATE * SECONDS; i++)
+        in[2 * i] = in[2 * i + 1] = (int16_t)lrint(16000 * sin(2 * M_PI * 3150 / RATE * i));
+    hear(p, standard, sound, RATE * SECONDS);
+    double last = 0;
+    for (int k = 0; k <= N; k++) {
+        double c = 0, s = 0;
+        for (int i = (SKIP + k) * STEP; i < (SKIP + k + 1) * STEP; i++) {
+            c += out[2 * i] * cos(2 * M_PI * 3150 / RATE * i);
+            s -= out[2 * i] * sin(2 * M_PI * 3150 / RATE * i);
+        }
+        double phase = atan2(s, c);
+        if (k)
+            error[k - 1] = remainder(phase - last, 2 * M_PI) / (2 * M_PI * 21);
+        last = phase;
+    }
+    double power = 0;
+    for (int b = 1; b < N / 2; b++) {
+        double c = 0, s = 0, w = flutter_weighting((double)b * RATE / STEP / N);
+        for (int k = 0; k < N; k++) {
+            double e = error[k] * (1 - cos(2 * M_PI * k / N));
+            c += e * cos(2 * M_PI * (b * k % N) / N);
+            s += e * sin(2 * M_PI * (b * k % N) / N);
+        }
+        power += 2 * (c * c + s * s) / N / N * w * w / 1.5;
+    }
+    return 100 * sqrt(power);
+}
+
+static void wow_and_flutter_are_the_looks(void **state)
+{
+    static const struct { const char *look; double percent; } look[] = { { "family", 0.18 }, { "good", 0.15 }, { "rental", 0.25 } };
+    for (size_t i = 0; i < ARRAY_LEN(look); i++) {
+        struct signal_profile p = off;
+        p.capstan_error_ppm = signal_profile_by_name(look[i].look)->capstan_error_ppm;
+        double percent = flutter_percent(&p, i ? SIGNAL_NTSC : SIGNAL_PAL, SIGNAL_SOUND_LINEAR);
+        if (fabs(percent / look[i].percent - 1) > 0.1)
+            fail_msg("%s: %.3f %%", look[i].look, percent);
+    }
+    assert_true(flutter_percent(&off, SIGNAL_PAL, SIGNAL_SOUND_LINEAR) < 0.002);
+    assert_true(flutter_percent(signal_profile_by_name("good"), SIGNAL_PAL, SIGNAL_SOUND_HIFI) < 0.01);
+}
+
+/* Square waves at full scale overshoot behind a filter: the top is cut, and nothing comes out at the other end. */
+static void full_scale_is_cut_not_wrapped(void **state)
+{
+    struct signal_profile p = *signal_profile_by_name("rental");
+    p.hiss_db10 = p.buzz_db10 = 0;
+    int cut = 0;
+    for (int pass = 0; pass < 2; pass++) {
+        for (int i = 0; i < RATE; i++)
+            in[2 * i] = in[2 * i + 1] = (int16_t)((i / 120 & 1 ? -8191 : 8191) * (pass ? 4 : 1));
+        hear(&p, SIGNAL_PAL, SIGNAL_SOUND_LINEAR, RATE);
+        if (!pass)
+            memcpy(half, out, sizeof(half));
+    }
+    for (int i = 0; i < 2 * RATE; i++) {
+        int expect = VCR_CLAMP(4 * half[i], -32768, 32767);
+        assert_true(abs(out[i] - expect) <= 4);
+        cut += abs(out[i]) >= 32767;
+    }
+    assert_true(cut > 1000);
+    for (int sound = SIGNAL_SOUND_LINEAR; sound <= SIGNAL_SOUND_HIFI; sound++)
+        for (int side = -1; side <= 1; side += 2) { /* the hiss, the buzz and the tick on top of it */
+            for (int i = 0; i < 2 * RATE; i++)
+                in[i] = (int16_t)(side > 0 ? 32767 : -32768);
+            hear(signal_profile_by_name(sound == SIGNAL_SOUND_HIFI ? "good" : "rental"), SIGNAL_NTSC, (enum signal_sound)sound, RATE);
+            int most = 0, least = 0;
+            for (int i = 0; i < 2 * RATE; i++) {
+                most = VCR_MAX(most, out[i] * side);
+                least = VCR_MIN(least, out[i] * side);
+            }
+            assert_true(most > 30000 && least > -12000);
+        }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = { cmocka_unit_test(wow_and_flutter_are_the_looks), cmocka_unit_test(full_scale_is_cut_not_wrapped) };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
