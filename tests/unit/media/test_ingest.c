@@ -13,7 +13,7 @@
 
 #include "base/buf.h"
 #include "base/util.h"
-#include "deliver/hls/hls.h"
+#include "deliver/hls/playlist.h"
 #include "media/ingest/ingest.h"
 
 static char dir[64];
@@ -160,6 +160,7 @@ static void the_playlists_play_every_picture_once(void **state)
 {
     char last[256];
     struct reelidx video, audio;
+    struct hls_track picture, sound;
     struct buf b;
     buf_init(&b, 1 << 20);
     assert_int_equal(shell("cd %s && ffmpeg -v error -f lavfi -i testsrc2=s=720x576:r=25:d=13 -f lavfi -i sine=1000:d=13 -vf setsar=16/15 -c:v mpeg2video -b:v 4M "
@@ -167,17 +168,19 @@ static void the_playlists_play_every_picture_once(void **state)
     assert_int_equal(ingest("--run", "film", last, sizeof(last)), 0);
     playlist("clean.idx", &video);
     playlist("audio.idx", &audio);
-    hls_multivariant(&b, &video, &audio, "");
+    hls_describe(&picture, &video);
+    hls_describe(&sound, &audio);
+    hls_write_multivariant(&b, &picture, &sound, "");
     assert_non_null(strstr(b.data, "RESOLUTION=768x576,FRAME-RATE=25.000,AUDIO="));
     assert_non_null(strstr(b.data, ",mp4a.40.2\""));
     keep("playlist.m3u8", &b);
-    hls_media(&b, &video, "clean.mp4", "");
+    hls_write_media(&b, &video, "clean.mp4");
     assert_in_range(sum_of_extinf(b.data), video.duration_us - 50, video.duration_us + 50);
     keep("video.m3u8", &b);
-    hls_media(&b, &audio, "audio.mp4", "");
+    hls_write_media(&b, &audio, "audio.mp4");
     assert_in_range(sum_of_extinf(b.data), video.duration_us - 50000, video.duration_us + 50000);
     keep("audio.m3u8", &b);
-    hls_iframes(&b, &video, "clean.mp4", "");
+    hls_write_iframes(&b, &video, "clean.mp4");
     assert_in_range(sum_of_extinf(b.data), video.duration_us - 50, video.duration_us + 50);
     keep("iframe.m3u8", &b);
     assert_string_equal(ask("ffmpeg -v error -i video.m3u8 -f null - 2>&1", ""), "");
