@@ -20,14 +20,15 @@ int main(int argc, char **argv)
 {
     struct vcr_why why = { 0 };
     bool prove = argc == 2 && strcmp(argv[1], "--prove-sandbox") == 0, run = argc == 2 && strcmp(argv[1], "--run") == 0;
-    if (!prove && !run) {
-        fprintf(stderr, "usage: vcr-ingest --run | --prove-sandbox\nvcrd starts this program; descriptors from 3 on are its files.\n");
+    bool demo = argc == 3 && strcmp(argv[1], "--demo") == 0;
+    if (!prove && !run && !demo) {
+        fprintf(stderr, "usage: vcr-ingest --run | --demo NAME | --prove-sandbox\nvcrd starts this program; descriptors from 3 on are its files.\n");
         return 2;
     }
     ingest_warm_up();
     enum vcr_err err = ingest_seal(&why);
     if (err == VCR_OK)
-        err = prove ? ingest_prove_sealed(&why) : ingest_run(&why);
+        err = prove ? ingest_prove_sealed(&why) : demo ? ingest_demo(argv[2], &why) : ingest_run(&why);
     if (err == VCR_OK && prove)
         puts("sealed: files, sockets, processes, signals and new code are refused");
     return finish(err, &why);

@@ -23,3 +23,5 @@ enum vcr_err ingest_prove_sealed(struct vcr_why *why);
 void ingest_warm_up(void);
 /* Reads INGEST_FD_ORIGINAL, writes the outputs and reports as JSON lines to INGEST_FD_REPORT: {"stage","progress","speed"}, at last {"result":…} or {"error":…}. */
 enum vcr_err ingest_run(struct vcr_why *why);
+/* Draws the demo film of that name ("bars", "leader", "scene", "interlaced") into INGEST_FD_ORIGINAL, a file like any upload; reports progress. */
+enum vcr_err ingest_demo(const char *name, struct vcr_why *why);

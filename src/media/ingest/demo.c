@@ -1,0 +1,227 @@
+/* media/ingest/demo.c - the demo films, drawn by the program itself and written as files that people really bring: MP4, and interlaced MPEG-2. */
+#include <errno.h>
+#include <libavutil/channel_layout.h>
+#include <libavutil/opt.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/util.h"
+#include "media/ingest/demo_draw.h"
+#include "media/ingest/internal.h"
+
+enum { SECONDS = 24, RATE = 48000, AVIO_BYTES = 64 << 10 };
+
+static const struct film {
+    const char *name;
+    demo_shade shade;
+    demo_sound sound;
+    int width;                 /* 480 lines */
+    bool interlaced;           /* MPEG-2 program stream, upper field first */
+} films[] = {
+    { "bars", demo_bars, demo_tone, 640, false },
+    { "leader", demo_leader, demo_pips, 640, false },
+    { "scene", demo_scene, demo_chords, 640, false },
+    { "interlaced", demo_train, demo_chords, 720, true },
+};
+enum { HEIGHT = 480 };
+
+struct demo {
+    const struct film *film;
+    AVFormatContext *out;
+    AVIOContext *avio;
+    AVCodecContext *video, *audio;
+    AVFrame *picture, *sound;
+    AVPacket *packet;
+    int64_t position;
+    struct run told;           /* for progress */
+};
+
+static int write_bytes(void *opaque, uint8_t *buf, int size)
+{
+    struct demo *d = opaque;
+    for (int at = 0; at < size;) {
+        ssize_t n = pwrite(INGEST_FD_ORIGINAL, buf + at, (size_t)(size - at), d->position);
+        if (n <= 0)
+            return AVERROR(errno);
+        at += (int)n;
+        d->position += n;
+    }
+    return size;
+}
+static int64_t seek_bytes(void *opaque, int64_t offset, int whence)
+{
+    struct demo *d = opaque;
+    if (whence == AVSEEK_SIZE)
+        return lseek(INGEST_FD_ORIGINAL, 0, SEEK_END);
+    return whence == SEEK_SET ? (d->position = offset) : AVERROR(EINVAL);
+}
+
+static uint8_t byte(float v) { return (uint8_t)VCR_CLAMP(v + 0.5f, 0.f, 255.f); }
+
+/* Lines from `first` in steps of `step`, as they are at t. Colour is that of the upper left of four pixels. */
+static void draw(const struct demo *d, AVFrame *f, int first, int step, double t)
+{
+    for (int y = first; y < HEIGHT; y += step) {
+        int chroma = step == 1 ? y / 2 : y / 4 * 2 + first; /* 4:2:0 of fields keeps the parity */
+        for (int x = 0; x < f->width; x++) {
+            struct rgb c = d->film->shade(((float)x + 0.5f) * 4 / (float)f->width, ((float)y + 0.5f) * 3 / HEIGHT, t);
+            f->data[0][y * f->linesize[0] + x] = byte(16 + 65.5f * c.r + 128.6f * c.g + 25.0f * c.b);
+            if (x % 2 == 0 && (step == 1 ? y % 2 == 0 : y / 2 % 2 == 0)) {
+                f->data[1][chroma * f->linesize[1] + x / 2] = byte(128 - 37.8f * c.r - 74.2f * c.g + 112.0f * c.b);
+                f->data[2][chroma * f->linesize[2] + x / 2] = byte(128 + 112.0f * c.r - 93.8f * c.g - 18.2f * c.b);
+            }
+        }
+    }
+}
+
+static AVCodecContext *add_stream(struct demo *d, AVCodecContext *c)
+{
+    AVStream *st = avformat_new_stream(d->out, NULL);
+    if (!c || !st)
+        return NULL;
+    if (d->out->oformat->flags & AVFMT_GLOBALHEADER)
+        c->flags |= AV_CODEC_FLAG_GLOBAL_HEADER;
+    if (avcodec_open2(c, NULL, NULL) < 0 || avcodec_parameters_from_context(st->codecpar, c) < 0)
+        return NULL;
+    st->time_base = c->time_base;
+    st->sample_aspect_ratio = c->sample_aspect_ratio;
+    return c;
+}
+
+static bool open_streams(struct demo *d)
+{
+    bool interlaced = d->film->interlaced;
+    const char *names[2] = { interlaced ? "mpeg2video" : "libx264", interlaced ? "mp2" : "aac" };
+    AVCodecContext *v = d->video = avcodec_alloc_context3(avcodec_find_encoder_by_name(names[0]));
+    AVCodecContext *a = d->audio = avcodec_alloc_context3(avcodec_find_encoder_by_name(names[1]));
+    if (!v || !a)
+        return false;
+    v->width = d->film->width;
+    v->height = HEIGHT;
+    v->pix_fmt = AV_PIX_FMT_YUV420P;
+    v->time_base = (AVRational){ 1001, 30000 };
+    v->framerate = (AVRational){ 30000, 1001 };
+    v->sample_aspect_ratio = d->film->width == 720 ? (AVRational){ 8, 9 } : (AVRational){ 1, 1 };
+    v->gop_size = 15;
+    v->max_b_frames = 0;
+    v->thread_count = 2;
+    v->colorspace = AVCOL_SPC_SMPTE170M;
+    if (interlaced) {
+        v->bit_rate = v->rc_max_rate = 7000000;
+        v->rc_buffer_size = 1835008;
+        v->flags |= AV_CODEC_FLAG_INTERLACED_DCT | AV_CODEC_FLAG_INTERLACED_ME;
+        v->field_order = AV_FIELD_TT;
+        v->thread_count = 1;
+    } else {
+        av_opt_set(v->priv_data, "crf", "17", 0);
+        av_opt_set(v->priv_data, "preset", "veryfast", 0);
+    }
+    a->sample_fmt = interlaced ? AV_SAMPLE_FMT_S16 : AV_SAMPLE_FMT_FLTP;
+    a->sample_rate = RATE;
+    a->ch_layout = (AVChannelLayout)AV_CHANNEL_LAYOUT_STEREO;
+    a->bit_rate = 192000;
+    a->time_base = (AVRational){ 1, RATE };
+    return add_stream(d, v) && add_stream(d, a);
+}
+
+static bool open_all(struct demo *d)
+{
+    uint8_t *buffer = av_malloc(AVIO_BYTES);
+    d->packet = av_packet_alloc();
+    d->picture = av_frame_alloc();
+    d->sound = av_frame_alloc();
+    d->avio = buffer ? avio_alloc_context(buffer, AVIO_BYTES, 1, d, NULL, write_bytes, seek_bytes) : NULL;
+    if (!d->avio || !d->packet || !d->picture || !d->sound || avformat_alloc_output_context2(&d->out, NULL, d->film->interlaced ? "vob" : "mp4", NULL) < 0)
+        return false;
+    d->out->pb = d->avio;
+    d->out->flags |= AVFMT_FLAG_CUSTOM_IO;
+    if (!open_streams(d))
+        return false;
+    AVFrame *p = d->picture, *s = d->sound;
+    p->width = d->video->width, p->height = HEIGHT, p->format = d->video->pix_fmt;
+    s->nb_samples = d->audio->frame_size, s->format = d->audio->sample_fmt, s->sample_rate = RATE, s->ch_layout = d->audio->ch_layout;
+    return av_frame_get_buffer(p, 0) >= 0 && av_frame_get_buffer(s, 0) >= 0 && avformat_write_header(d->out, NULL) >= 0;
+}
+
+static bool encode(struct demo *d, AVCodecContext *c, int stream, AVFrame *f)
+{
+    if (avcodec_send_frame(c, f) < 0)
+        return false;
+    while (avcodec_receive_packet(c, d->packet) >= 0) {
+        av_packet_rescale_ts(d->packet, c->time_base, d->out->streams[stream]->time_base);
+        d->packet->stream_index = stream;
+        if (av_interleaved_write_frame(d->out, d->packet) < 0)
+            return false;
+    }
+    return true;
+}
+
+static bool add_picture(struct demo *d, int64_t n)
+{
+    AVFrame *f = d->picture;
+    double t = (double)n * 1001 / 30000;
+    if (av_frame_make_writable(f) < 0)
+        return false;
+    draw(d, f, 0, d->film->interlaced ? 2 : 1, t);
+    if (d->film->interlaced)
+        draw(d, f, 1, 2, t + 1001.0 / 60000);
+    f->pts = n;
+    f->interlaced_frame = d->film->interlaced;
+    f->top_field_first = d->film->interlaced;
+    return encode(d, d->video, 0, f);
+}
+
+static bool add_sound(struct demo *d, int64_t at)
+{
+    AVFrame *f = d->sound;
+    if (av_frame_make_writable(f) < 0)
+        return false;
+    for (int i = 0; i < f->nb_samples; i++) {
+        float v = d->film->sound((double)(at + i) / RATE);
+        if (d->audio->sample_fmt == AV_SAMPLE_FMT_S16)
+            ((int16_t *)f->data[0])[2 * i] = ((int16_t *)f->data[0])[2 * i + 1] = (int16_t)(v * 32767);
+        else
+            ((float *)f->data[0])[i] = ((float *)f->data[1])[i] = v;
+    }
+    f->pts = at;
+    return encode(d, d->audio, 1, f);
+}
+
+static bool film(struct demo *d)
+{
+    int64_t at = 0, frames = SECONDS * 30000 / 1001;
+    for (int64_t n = 0; n < frames; n++) {
+        report_progress(&d->told, "drawing", (double)n / (double)frames, n * 1001000000 / 30000);
+        if (!add_picture(d, n))
+            return false;
+        for (; at * 30000 < (n + 1) * 1001 * RATE; at += d->sound->nb_samples)
+            if (!add_sound(d, at))
+                return false;
+    }
+    return encode(d, d->video, 0, NULL) && encode(d, d->audio, 1, NULL) && av_write_trailer(d->out) >= 0;
+}
+
+enum vcr_err ingest_demo(const char *name, struct vcr_why *why)
+{
+    struct demo d = { .told = { .begun_us = clock_mono_us() } };
+    for (size_t i = 0; i < ARRAY_LEN(films); i++)
+        if (strcmp(films[i].name, name) == 0)
+            d.film = &films[i];
+    if (!d.film)
+        return vcr_fail(why, VCR_E_INVALID, "There is no demo film of that name.");
+    bool ok = open_all(&d) && film(&d);
+    if (d.avio)
+        avio_flush(d.avio);
+    ok = ok && d.avio->error >= 0;
+    avcodec_free_context(&d.video);
+    avcodec_free_context(&d.audio);
+    avformat_free_context(d.out);
+    if (d.avio)
+        av_freep(&d.avio->buffer);
+    avio_context_free(&d.avio);
+    av_packet_free(&d.packet);
+    av_frame_free(&d.picture);
+    av_frame_free(&d.sound);
+    return ok ? VCR_OK : vcr_fail(why, VCR_E_INTERNAL, "The demo film could not be made.");
+}
