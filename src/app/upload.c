@@ -76,7 +76,7 @@ static void batch_done(struct pool_job *job)
         finish(u);
         return;
     }
-    bool resume = u->paused;
+    bool resume = u->paused && !u->ended; /* once ended, write_next may be the last thing that u does */
     u->paused = false;
     write_next(u);
     if (resume)
