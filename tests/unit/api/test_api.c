@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "app/upload.h"
 #include "kit.h"
 
 static struct kit kit;
@@ -362,6 +363,75 @@ static void a_cut_upload_leaves_nothing(void **state)
     answer_free(&a);
 }
 
+/* ---- back-pressure: the storage stands still, and memory does not grow ---- */
+static pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
+static struct loop *loop;
+static enum vcr_err ended_with;
+
+static enum vcr_err wait_at_gate(struct pool_job *job, void *worker, struct vcr_why *why)
+{
+    pthread_mutex_lock(&gate);
+    pthread_mutex_unlock(&gate);
+    return VCR_OK;
+}
+
+static void nothing(struct pool_job *job) {}
+static void no_resume(void *arg) {}
+static void upload_over(void *arg, enum vcr_err err, const struct vcr_why *why, const char *sha256, uint64_t size)
+{
+    ended_with = err;
+    loop_stop(loop);
+}
+
+static void one_file_thread(struct app_config *c) { c->file_threads = 1; }
+
+static int open_slow(void **state)
+{
+    kit_open(&kit, one_file_thread);
+    return 0;
+}
+
+static void a_slow_disk_holds_the_client_back(void **state)
+{
+    static uint8_t block[65536];
+    struct pool_job blocker = { .work = wait_at_gate, .done = nothing };
+    const struct upload_events events = { no_resume, upload_over, NULL };
+    size_t taken = 0;
+    assert_int_equal(loop_open(&loop, "test", NULL), VCR_OK);
+    pthread_mutex_lock(&gate);
+    assert_int_equal(pool_submit(kit.app->files, &blocker, NULL, NULL), VCR_OK);
+    struct upload *u = upload_open(kit.app, 1, loop, &events);
+    do
+        taken += sizeof(block);
+    while (upload_data(u, block, sizeof(block)) && taken < 100 << 20);
+    assert_true(taken <= UPLOAD_QUEUE_BYTES + 2 * sizeof(block));
+    upload_end(u, false);
+    pthread_mutex_unlock(&gate);
+    loop_run(loop);
+    assert_int_equal(ended_with, VCR_E_IO);
+    assert_int_equal(blob_stat(kit.blobs, "tapes/1/original", &(uint64_t){ 0 }, NULL), VCR_E_NOT_FOUND);
+    loop_close(&loop);
+}
+
+static void demo_on(struct app_config *c) { c->demo = true; }
+
+static int open_demo(void **state)
+{
+    kit_open(&kit, demo_on);
+    return 0;
+}
+
+static void the_first_account_finds_the_demo_tapes(void **state)
+{
+    static const struct { const char *email; size_t tapes; } accounts[] = { { "first@x.org", 4 }, { "second@x.org", 0 } };
+    for (size_t i = 0; i < ARRAY_LEN(accounts); i++) {
+        sign_up(&kit, accounts[i].email, user);
+        struct answer a = ask(&kit, user, "GET", "/api/v1/tapes?status=processing", NULL);
+        assert_int_equal(json_array_size(json_object_get(a.json, "items")), accounts[i].tapes);
+        answer_free(&a);
+    }
+}
+
 static void small_limit(struct app_config *c)
 {
     c->max_upload_bytes = 1000;
@@ -512,6 +582,8 @@ int main(void)
         CASE(lists_page_and_search, open_people),
         CASE(an_upload_is_stored_once_and_queued, open_people),
         CASE(a_cut_upload_leaves_nothing, open_people),
+        CASE(a_slow_disk_holds_the_client_back, open_slow),
+        CASE(the_first_account_finds_the_demo_tapes, open_demo),
         CASE(limits_hold, open_strict),
         CASE(a_session_is_commanded, open_people),
         CASE(an_empty_deck_refuses_with_its_state, open_people),
