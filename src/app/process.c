@@ -1,427 +1,547 @@
-/* app/process.c - see process.h: the slots, their children and the clock that drives them.
- *
- *   IDLE --claimed--> OPENING --files open--> RUNNING --child and report over--> KEEPING --rows written--> IDLE
- *                        ^--demo film drawn, its blob kept--'                                                       */
+/* app/process.c - see process.h. Way of a job: claim -> (demo: the film is drawn) -> blobs and child -> report lines -> blobs committed -> one transaction
+ * (reels, tape, history, job) -> the reels that were replaced are deleted. */
 #include "app/process.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <jansson.h>
+#include <poll.h>
+#include <pthread.h>
 #include <signal.h>
+#include <spawn.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
-#include "app/process_internal.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/util.h"
+#include "store/queue.h"
 
-enum { TICK_MS = 250, ASK_TICKS = 2, LINE_MAX_BYTES = 64 << 10, STALL_US = 60000000, RENEW_US = 1000000, FIRST_OUTPUT_FD = 5, CHILD_FDS = FIRST_OUTPUT_FD + OUT_COUNT };
+enum { FD_FIRST = 3, FD_HIGH = 64, LINE_BYTES = 16 << 10, RENEW_MS = 1000, IDLE_MS = 500, SILENCE_MS = 60000, KEY_BYTES = 96 };
+enum { OUTPUTS = 9, CHILD_FDS = 2 + OUTPUTS, DEMO_FDS = 2, STALE_MAX = 4 };
 
+/* In the order of media/ingest/ingest.h. */
+static const struct {
+    const char *name, *reel, *index; /* reel: the kind that this file is of; index: the file beside it */
+} outputs[OUTPUTS] = {
+    { "clean.mp4", "clean_video", "clean.idx" }, { "clean.idx", NULL, NULL }, { "audio.mp4", "clean_audio", "audio.idx" },
+    { "audio.idx", NULL, NULL },                 { "opus.mp4", "opus", "opus.idx" }, { "opus.idx", NULL, NULL },
+    { "tape.mp4", "tape_video", "tape.idx" },    { "tape.idx", NULL, NULL },  { "thumb.jpg", NULL, NULL },
+};
 
-/* ---- steps on pools ---- */
+struct process_worker {
+    /* set by open, then read-only */
+    struct process_config config;
+    char *program;
+    char name[48];
+    pthread_t thread;
+    /* guarded by lock */
+    pthread_mutex_t lock;
+    pthread_cond_t wake;
+    bool stop, woken;
+};
 
-static bool on_sql(struct slot *s, enum vcr_err (*work)(struct sql_job *, struct sql_tx *, struct vcr_why *), void (*done)(struct sql_job *))
+/* One job under way: the worker thread's own. */
+struct work {
+    struct process_worker *w;
+    struct queue_job job;
+    struct blob_writer *writers[OUTPUTS];
+    uint64_t sizes[OUTPUTS];
+    pid_t child;
+    int report;              /* our end of the pipe */
+    char line[LINE_BYTES];
+    size_t line_len;
+    double progress;
+    char stage[32];
+    json_t *result;          /* object, or NULL */
+    char *error;             /* a sentence, or NULL */
+    bool lost;               /* the job is no longer ours, or the server stops */
+    char stale[STALE_MAX][KEY_BYTES]; /* folders of the reels that were replaced */
+    int stale_count;
+};
+
+static bool stopping(struct process_worker *w)
 {
-    s->sql = (struct sql_job){ .loop = s->process->loop, .mode = SQL_WRITE, .work = work, .done = done };
-    s->busy = sql_submit(s->process->app->config.db, &s->sql, NULL) == VCR_OK;
-    return s->busy;
+    pthread_mutex_lock(&w->lock);
+    bool stop = w->stop;
+    pthread_mutex_unlock(&w->lock);
+    return stop;
 }
 
-static void on_files(struct slot *s, enum vcr_err (*work)(struct pool_job *, void *, struct vcr_why *), void (*done)(struct pool_job *))
+static void key_of(const struct work *x, int output, char *out)
 {
-    s->files = (struct pool_job){ .work = work, .done = done };
-    s->busy = true;
-    if (pool_submit(s->process->app->files, &s->files, s->process->loop, &s->files.why) != VCR_OK) {
-        s->files.err = VCR_E_BUSY;
-        done(&s->files);
-    }
-}
-
-/* ---- the end of an attempt ---- */
-
-static void cleaned_up(struct pool_job *job)
-{
-    struct slot *s = container_of(job, struct slot, files);
-    if (job->err != VCR_OK)
-        log_warn("process", "job %lld: leftovers: %s", (long long)s->job.id, job->why.text);
-    s->busy = false;
-    s->phase = PHASE_IDLE;
-    json_decref(s->result);
-    s->result = NULL;
-    free(s->job.payload);
-    s->job = (struct queue_job){ 0 };
-    s->process->wait_ticks = 0;
-}
-
-static void finished(struct sql_job *job)
-{
-    struct slot *s = container_of(job, struct slot, sql);
-    if (job->err != VCR_OK) {
-        if (job->err != VCR_E_CONFLICT) /* cancelled meanwhile, or its tape is gone */
-            log_error("process", "job %lld: its end could not be written: %s", (long long)s->job.id, job->why.text);
-        s->end = END_LOST;
-    } else {
-        static const char *const words[] = { "done", "failed", "to be tried again", "back in the queue", "no longer ours" };
-        log_info("process", "job %lld (tape %lld): %s%s%s", (long long)s->job.id, (long long)s->job.tape_id, words[s->end],
-                 s->end == END_FAILED ? ": " : "", s->end == END_FAILED ? s->error : "");
-    }
-    on_files(s, slot_clean_up, cleaned_up);
-}
-
-static void write_end(struct slot *s)
-{
-    if (!on_sql(s, slot_finish, finished)) { /* the database is too busy: the lease lapses and the job is claimed again */
-        s->end = END_LOST;
-        on_files(s, slot_clean_up, cleaned_up);
-    }
-}
-
-static void end_attempt(struct slot *s, enum process_end end)
-{
-    s->phase = PHASE_KEEPING;
-    s->end = end;
-    write_end(s);
-}
-
-/* A failure of our own side (not of the film): tried again while attempts are left. */
-static void end_trouble(struct slot *s, enum vcr_err err, const char *text)
-{
-    log_warn("process", "job %lld, attempt %d: %s", (long long)s->job.id, s->job.attempts, text);
-    if (s->process->closing) {
-        end_attempt(s, END_RELEASED);
-        return;
-    }
-    bool sentence = err == VCR_E_FULL || err == VCR_E_NOT_FOUND || err == VCR_E_INVALID;
-    if (!sentence && s->job.attempts < QUEUE_ATTEMPTS_MAX) {
-        end_attempt(s, END_AGAIN);
-        return;
-    }
-    vcr_strcpy(s->error, sizeof(s->error), sentence ? text : "Processing stopped unexpectedly each time it was tried.");
-    end_attempt(s, END_FAILED);
-}
-
-static void files_kept(struct pool_job *job)
-{
-    struct slot *s = container_of(job, struct slot, files);
-    s->busy = false;
-    if (job->err == VCR_OK)
-        end_attempt(s, END_DONE);
+    if (output == OUTPUTS - 1)
+        snprintf(out, KEY_BYTES, "tapes/%" PRId64 "/thumb.jpg", x->job.tape_id);
     else
-        end_trouble(s, job->err, job->err == VCR_E_FULL ? "The storage is full." : job->why.text);
+        snprintf(out, KEY_BYTES, "tapes/%" PRId64 "/r%" PRId64 "/%s", x->job.tape_id, x->job.id, outputs[output].name);
 }
 
-static void open_files(struct slot *s);
+static void original_key(const struct work *x, char *out) { snprintf(out, KEY_BYTES, "tapes/%" PRId64 "/original", x->job.tape_id); }
 
-static void original_kept(struct pool_job *job)
+static enum vcr_err add_history(struct sql_tx *tx, const struct work *x, const char *action, const char *details, struct vcr_why *why)
 {
-    struct slot *s = container_of(job, struct slot, files);
-    s->busy = false;
-    if (job->err == VCR_OK)
-        open_files(s);
-    else
-        end_trouble(s, job->err, job->err == VCR_E_FULL ? "The storage is full." : job->why.text);
+    return sql_exec(tx, "INSERT INTO tape_history(tape_id, action, performed_by, performed_at, details) VALUES($1, $2, NULL, $3, $4)",
+                    SQL_ARGS(SQL_I(x->job.tape_id), SQL_T(action), SQL_I(clock_wall_ms()), SQL_T(details)), NULL, why);
 }
 
-/* ---- the child ---- */
+/* ---- transactions ---- */
 
-static void child_over(struct slot *s)
+/* Also the tapes of jobs that the queue gave up by itself: nobody else would tell them. */
+static enum vcr_err claim(struct sql_tx *tx, void *arg, struct vcr_why *why)
 {
-    buf_free(&s->line);
-    bool ended_well = s->exit_status == 0 && s->term_signal == 0;
-    if (s->end == END_LOST)
-        end_attempt(s, END_LOST);
-    else if (s->process->closing)
-        end_attempt(s, END_RELEASED);
-    else if (ended_well && s->demo[0])
-        on_files(s, slot_keep_original, original_kept);
-    else if (ended_well && s->result)
-        on_files(s, slot_keep_files, files_kept);
-    else if (s->error[0] && s->term_signal == 0)
-        end_attempt(s, END_FAILED);
-    else if (s->stalled)
-        end_trouble(s, VCR_E_TIMEOUT, "vcr-ingest made no progress for 60 s");
-    else
-        end_trouble(s, VCR_E_INTERNAL, s->term_signal ? "vcr-ingest was killed" : "vcr-ingest ended without a result");
-}
-
-static void handle_closed(uv_handle_t *h)
-{
-    struct slot *s = h->data;
-    if (--s->open_handles == 0)
-        child_over(s);
-}
-
-static void on_exit_of_child(uv_process_t *child, int64_t status, int signal_number)
-{
-    struct slot *s = child->data;
-    s->child_runs = false;
-    s->exit_status = (int)status;
-    s->term_signal = signal_number;
-    uv_close((uv_handle_t *)child, handle_closed);
-}
-
-static void take_line(struct slot *s, const char *line, size_t len)
-{
-    json_t *j = json_loadb(line, len, 0, NULL);
-    json_t *result = json_object_get(j, "result");
-    const char *error = json_string_value(json_object_get(j, "error"));
-    const char *stage = json_string_value(json_object_get(j, "stage"));
-    double progress = json_number_value(json_object_get(j, "progress"));
-    if (json_is_object(result)) {
-        json_decref(s->result);
-        s->result = json_incref(result);
-    }
-    if (error)
-        vcr_strcpy(s->error, sizeof(s->error), error);
-    if (stage)
-        vcr_strcpy(s->stage, sizeof(s->stage), stage);
-    if (progress > s->progress && progress <= 1) {
-        s->progress = progress;
-        s->heard_us = clock_mono_us(); /* words without progress do not count */
-    }
-    json_decref(j);
-}
-
-static void give_room(uv_handle_t *h, size_t suggested, uv_buf_t *ret)
-{
-    struct slot *s = h->data;
-    void *room = buf_reserve(&s->line, 4096);
-    *ret = uv_buf_init(room, room ? 4096 : 0); /* no room: libuv reports UV_ENOBUFS */
-}
-
-static void on_report(uv_stream_t *stream, ssize_t n, const uv_buf_t *b)
-{
-    struct slot *s = stream->data;
-    if (n < 0) {
-        if (n != UV_EOF && s->child_runs) {
-            log_warn("process", "job %lld: vcr-ingest reports nonsense", (long long)s->job.id);
-            uv_process_kill(&s->child, SIGKILL);
-        }
-        uv_close((uv_handle_t *)stream, handle_closed);
-        return;
-    }
-    buf_commit(&s->line, (size_t)n);
-    for (char *end; s->line.len > 0 && (end = memchr(s->line.data, '\n', s->line.len)) != NULL;) {
-        take_line(s, s->line.data, (size_t)(end - s->line.data));
-        buf_consume(&s->line, (size_t)(end - s->line.data) + 1);
-    }
-}
-
-static enum vcr_err start_child(struct slot *s, struct vcr_why *why)
-{
-    struct process *p = s->process;
-    uv_stdio_container_t stdio[CHILD_FDS];
-    char *run_args[] = { p->ingest_program, "--run", NULL }, *demo_args[] = { p->ingest_program, "--demo", s->demo, NULL };
-    char *env[] = { "PATH=/usr/bin:/bin", "LC_ALL=C.UTF-8", NULL };
-    int count = s->demo[0] ? FIRST_OUTPUT_FD : CHILD_FDS;
-    stdio[0].flags = stdio[1].flags = UV_IGNORE;
-    stdio[2] = (uv_stdio_container_t){ .flags = UV_INHERIT_FD, .data.fd = 2 };
-    stdio[3] = (uv_stdio_container_t){ .flags = UV_INHERIT_FD, .data.fd = s->demo[0] ? blob_writer_fd(s->original) : s->original_fd };
-    stdio[4] = (uv_stdio_container_t){ .flags = UV_CREATE_PIPE | UV_WRITABLE_PIPE, .data.stream = (uv_stream_t *)&s->report };
-    for (int i = FIRST_OUTPUT_FD; i < count; i++)
-        stdio[i] = (uv_stdio_container_t){ .flags = UV_INHERIT_FD, .data.fd = blob_writer_fd(s->out[i - FIRST_OUTPUT_FD]) };
-    uv_process_options_t options = {
-        .exit_cb = on_exit_of_child, .file = p->ingest_program, .args = s->demo[0] ? demo_args : run_args, .env = env, .stdio_count = count, .stdio = stdio,
-    };
-    s->child.data = s->report.data = s;
-    s->exit_status = s->term_signal = 0;
-    s->stalled = false;
-    s->progress = s->renewed_progress = 0;
-    s->error[0] = '\0';
-    vcr_strcpy(s->stage, sizeof(s->stage), "queued");
-    s->heard_us = s->renewed_us = clock_mono_us();
-    buf_init(&s->line, LINE_MAX_BYTES);
-    uv_pipe_init(loop_uv(p->loop), &s->report, 0);
-    s->open_handles = 2;
-    int rc = uv_spawn(loop_uv(p->loop), &s->child, &options);
-    if (rc != 0) { /* both handles are initialised all the same; closing them ends the attempt */
-        s->exit_status = 127;
-        uv_close((uv_handle_t *)&s->child, handle_closed);
-        uv_close((uv_handle_t *)&s->report, handle_closed);
-        return vcr_fail(why, VCR_E_IO, "vcr-ingest cannot be started: %s", uv_strerror(rc));
-    }
-    s->child_runs = true;
-    uv_read_start((uv_stream_t *)&s->report, give_room, on_report);
-    return VCR_OK;
-}
-
-/* ---- beginning ---- */
-
-static void files_open(struct pool_job *job)
-{
-    struct slot *s = container_of(job, struct slot, files);
-    struct vcr_why why;
-    s->busy = false;
-    if (job->err != VCR_OK) {
-        end_trouble(s, job->err, job->err == VCR_E_FULL ? "The storage is full." : job->why.text);
-        return;
-    }
-    if (s->process->closing) {
-        end_attempt(s, END_RELEASED);
-        return;
-    }
-    s->phase = PHASE_RUNNING;
-    s->end = END_AGAIN;
-    if (start_child(s, &why) != VCR_OK)
-        log_error("process", "%s", why.text);
-}
-
-static void open_files(struct slot *s)
-{
-    s->phase = PHASE_OPENING;
-    on_files(s, slot_open_files, files_open);
-}
-
-static void claimed(struct sql_job *job)
-{
-    struct slot *s = container_of(job, struct slot, sql);
-    s->busy = false;
-    if (job->err != VCR_OK) {
-        if (s->job.id) {
-            free(s->job.payload);
-            s->job = (struct queue_job){ 0 };
-        }
-        return; /* asked again later */
-    }
-    if (s->job.id == 0)
-        return;
-    s->demo[0] = '\0';
-    log_info("process", "job %lld (tape %lld): %s, attempt %d", (long long)s->job.id, (long long)s->job.tape_id, s->job.kind, s->job.attempts);
-    open_files(s);
-}
-
-/* Is there anything to claim? A read, so that an idle server writes nothing. */
-static enum vcr_err look(struct sql_job *job, struct sql_tx *tx, struct vcr_why *why)
-{
-    struct slot *s = container_of(job, struct slot, sql);
-    struct sql_rows *rows = NULL;
-    enum vcr_err err = sql_query(tx, &rows,
-                                 "SELECT 1 FROM jobs WHERE status IN ('queued', 'running') AND (status = 'queued' OR lease_until <= $1) LIMIT 1",
-                                 SQL_ARGS(SQL_I(clock_wall_ms())), why);
+    struct work *x = arg;
+    int64_t now = clock_wall_ms();
+    enum vcr_err err = queue_claim(tx, x->w->name, now, &x->job, why);
+    if (err == VCR_OK && x->job.attempts == 1)
+        err = add_history(tx, x, "processing_started", "{}", why);
     if (err == VCR_OK)
-        err = sql_next(rows, why);
-    sql_rows_close(&rows);
-    s->job_waits = err == VCR_OK;
-    return err == VCR_E_END ? VCR_OK : err;
+        err = sql_exec(tx, "UPDATE tapes SET status = 'processing', updated_at = $2 WHERE id = $1 AND status <> 'processing'",
+                       SQL_ARGS(SQL_I(x->job.tape_id), SQL_I(now)), NULL, why);
+    if (err != VCR_OK && err != VCR_E_END)
+        return err;
+    return sql_exec(tx,
+                    "UPDATE tapes SET status = 'failed', updated_at = $1, revision = revision + 1 WHERE status = 'processing' AND NOT EXISTS"
+                    " (SELECT 1 FROM jobs WHERE jobs.tape_id = tapes.id AND jobs.status IN ('queued', 'running'))",
+                    SQL_ARGS(SQL_I(now)), NULL, why);
 }
 
-static void looked(struct sql_job *job)
-{
-    struct slot *s = container_of(job, struct slot, sql);
-    s->busy = false;
-    if (job->err == VCR_OK && s->job_waits && !s->process->closing)
-        on_sql(s, slot_claim, claimed);
-}
-
-static void ask_queue(struct slot *s)
-{
-    s->sql = (struct sql_job){ .loop = s->process->loop, .mode = SQL_READ, .work = look, .done = looked };
-    s->busy = sql_submit(s->process->app->config.db, &s->sql, NULL) == VCR_OK;
-}
-
-/* ---- the clock ---- */
-
-static void renewed(struct sql_job *job)
-{
-    struct slot *s = container_of(job, struct slot, renew);
-    s->renewing = false;
-    if (job->err == VCR_E_CONFLICT && s->phase == PHASE_RUNNING && s->child_runs) { /* cancelled, or its tape was purged */
-        s->end = END_LOST;
-        uv_process_kill(&s->child, SIGKILL);
-    }
-}
-
-static void watch_child(struct slot *s, int64_t now_us)
-{
-    if (s->child_runs && now_us - s->heard_us > STALL_US && !s->stalled) {
-        s->stalled = true;
-        uv_process_kill(&s->child, SIGKILL);
-    }
-    if (s->renewing || now_us - s->renewed_us < RENEW_US)
-        return;
-    s->renewed_us = now_us;
-    s->renewed_progress = s->demo[0] ? 0 : s->progress;
-    s->renew = (struct sql_job){ .loop = s->process->loop, .mode = SQL_WRITE, .work = slot_renew, .done = renewed };
-    s->renewing = sql_submit(s->process->app->config.db, &s->renew, NULL) == VCR_OK;
-}
-
-static void on_tick(uv_timer_t *t)
-{
-    struct process *p = t->data;
-    int64_t now_us = clock_mono_us();
-    bool ask = p->wait_ticks-- <= 0;
-    if (ask)
-        p->wait_ticks = ASK_TICKS;
-    for (int i = 0; i < p->slot_count; i++) {
-        struct slot *s = &p->slots[i];
-        if (s->phase == PHASE_RUNNING) {
-            watch_child(s, now_us);
-        } else if (s->phase == PHASE_IDLE && !s->busy && ask) {
-            ask_queue(s);
-            ask = false; /* one asks at a time: two would be told of the same job */
-        }
-    }
-}
-
-/* ---- opening and closing ---- */
-
-/* With SQLite nobody else works on this database: what runs was ours before we were killed. */
+/* Nobody else works on a SQLite database: what runs there was this server's before it was killed. */
 static enum vcr_err take_back(struct sql_tx *tx, void *arg, struct vcr_why *why)
 {
     if (sql_engine(tx) != SQL_SQLITE)
         return VCR_OK;
-    return sql_exec(tx, "UPDATE jobs SET status = 'queued', worker = NULL, lease_until = NULL, attempts = attempts - 1 WHERE status = 'running'", SQL_NONE, NULL,
-                    why);
+    return sql_exec(tx, "UPDATE jobs SET status = 'queued', worker = NULL, lease_until = NULL, attempts = attempts - 1 WHERE status = 'running'", SQL_NONE,
+                    NULL, why);
 }
 
-enum vcr_err process_open(struct process **ret, const struct process_config *config, struct vcr_why *why)
+static enum vcr_err renew(struct sql_tx *tx, void *arg, struct vcr_why *why)
 {
-    if (access(config->ingest_program, X_OK) != 0)
-        return vcr_fail(why, VCR_E_IO, "%s: %s", config->ingest_program, strerror(errno));
-    enum vcr_err err = sql_run(config->app->config.db, SQL_WRITE, take_back, NULL, why);
+    struct work *x = arg;
+    return queue_renew(tx, x->job.id, x->w->name, x->progress, x->stage, clock_wall_ms(), why);
+}
+
+/* Back to the queue; an attempt that the server itself broke off does not count. */
+static enum vcr_err again(struct sql_tx *tx, void *arg, struct vcr_why *why)
+{
+    struct work *x = arg;
+    return sql_exec(tx,
+                    "UPDATE jobs SET status = 'queued', worker = NULL, lease_until = NULL, updated_at = $3, attempts = attempts - $4"
+                    " WHERE id = $1 AND worker = $2 AND status = 'running'",
+                    SQL_ARGS(SQL_I(x->job.id), SQL_T(x->w->name), SQL_I(clock_wall_ms()), SQL_I(x->lost ? 1 : 0)), NULL, why);
+}
+
+static enum vcr_err failed(struct sql_tx *tx, void *arg, struct vcr_why *why)
+{
+    struct work *x = arg;
+    json_t *details = json_pack("{s:s}", "error", x->error);
+    char *text = details ? json_dumps(details, JSON_COMPACT) : NULL;
+    int64_t now = clock_wall_ms();
+    enum vcr_err err = queue_finish(tx, x->job.id, x->w->name, x->error, now, why);
+    if (err == VCR_OK)
+        err = sql_exec(tx, "UPDATE tapes SET status = 'failed', updated_at = $2, revision = revision + 1 WHERE id = $1", SQL_ARGS(SQL_I(x->job.tape_id), SQL_I(now)), NULL, why);
+    if (err == VCR_OK)
+        err = add_history(tx, x, "failed", text ? text : "{}", why);
+    free(text);
+    json_decref(details);
+    return err;
+}
+
+static const json_t *reel_named(const struct work *x, const char *kind)
+{
+    size_t i;
+    json_t *reel;
+    json_array_foreach(json_object_get(x->result, "reels"), i, reel)
+    {
+        const char *name = json_string_value(json_object_get(reel, "kind"));
+        if (name && strcmp(name, kind) == 0)
+            return reel;
+    }
+    return NULL;
+}
+
+/* Remembers where the reels stand that are about to be replaced. */
+static enum vcr_err find_stale(struct sql_tx *tx, struct work *x, struct vcr_why *why)
+{
+    struct sql_rows *rows = NULL;
+    char mine[KEY_BYTES];
+    snprintf(mine, sizeof(mine), "tapes/%" PRId64 "/r%" PRId64 "/", x->job.tape_id, x->job.id);
+    x->stale_count = 0;
+    enum vcr_err err = sql_query(tx, &rows, "SELECT blob_key FROM reels WHERE tape_id = $1", SQL_ARGS(SQL_I(x->job.tape_id)), why);
+    while (err == VCR_OK && (err = sql_next(rows, why)) == VCR_OK) {
+        const char *key = sql_text(rows, 0), *slash = strrchr(key, '/');
+        size_t len = slash ? (size_t)(slash - key) + 1 : 0;
+        if (len == 0 || len >= KEY_BYTES || strncmp(key, mine, len) == 0 || x->stale_count == STALE_MAX)
+            continue;
+        memcpy(x->stale[x->stale_count], key, len);
+        x->stale[x->stale_count++][len] = '\0';
+    }
+    sql_rows_close(&rows);
+    return err == VCR_E_END ? VCR_OK : err;
+}
+
+static enum vcr_err add_reels(struct sql_tx *tx, struct work *x, int64_t duration_us, struct vcr_why *why)
+{
+    enum vcr_err err = find_stale(tx, x, why);
+    if (err == VCR_OK)
+        err = sql_exec(tx, "DELETE FROM reels WHERE tape_id = $1", SQL_ARGS(SQL_I(x->job.tape_id)), NULL, why);
+    for (int i = 0; err == VCR_OK && i < OUTPUTS; i++) {
+        const json_t *reel = outputs[i].reel ? reel_named(x, outputs[i].reel) : NULL;
+        if (!reel)
+            continue;
+        char key[KEY_BYTES], index[KEY_BYTES];
+        char *info = json_dumps(json_object_get(reel, "info"), JSON_COMPACT);
+        key_of(x, i, key);
+        key_of(x, i + 1, index); /* a reel's index follows it */
+        err = sql_exec(tx, "INSERT INTO reels(tape_id, kind, blob_key, index_key, size_bytes, duration_us, info) VALUES($1, $2, $3, $4, $5, $6, $7)",
+                       SQL_ARGS(SQL_I(x->job.tape_id), SQL_T(outputs[i].reel), SQL_T(key), SQL_T(index), SQL_I((int64_t)x->sizes[i]), SQL_I(duration_us),
+                                SQL_T(info ? info : "{}")),
+                       NULL, why);
+        free(info);
+    }
+    return err;
+}
+
+static enum vcr_err done(struct sql_tx *tx, void *arg, struct vcr_why *why)
+{
+    struct work *x = arg;
+    int64_t now = clock_wall_ms(), duration_us = json_integer_value(json_object_get(x->result, "duration_us"));
+    const char *standard = json_string_value(json_object_get(x->result, "standard"));
+    char *media = json_dumps(json_object_get(x->result, "media"), JSON_COMPACT);
+    char key[KEY_BYTES], address[KEY_BYTES + 64];
+    original_key(x, key);
+    blob_address(x->w->config.blobs, key, address, sizeof(address));
+    enum vcr_err err = queue_finish(tx, x->job.id, x->w->name, NULL, now, why);
+    if (err == VCR_OK)
+        err = add_reels(tx, x, duration_us, why);
+    if (err == VCR_OK)
+        err = sql_exec(tx,
+                       "UPDATE tapes SET status = 'ready', duration_us = $2, standard = $3, media = $4, updated_at = $5, revision = revision + 1, storage_uri = $6,"
+                       " source_note = CASE WHEN storage_uri NOT IN ('', $6) THEN storage_uri ELSE source_note END WHERE id = $1",
+                       SQL_ARGS(SQL_I(x->job.tape_id), SQL_I(duration_us), SQL_T(standard), SQL_T(media), SQL_I(now), SQL_T(address)), NULL, why);
+    if (err == VCR_OK)
+        err = add_history(tx, x, "transcoded", media ? media : "{}", why);
+    free(media);
+    return err;
+}
+
+/* ---- the child ---- */
+static void drop(struct work *x, const char *sentence)
+{
+    free(x->error);
+    x->error = vcr_strdup(sentence);
+}
+
+/* demo: the name of the film to draw, or NULL to process one. */
+static enum vcr_err spawn(struct work *x, const int *fds, int count, char *demo, struct vcr_why *why)
+{
+    char *environment[] = { (char[]){ "LC_ALL=C.UTF-8" }, NULL };
+    char *arguments[] = { x->w->program, demo ? (char[]){ "--demo" } : (char[]){ "--run" }, demo, NULL };
+    posix_spawn_file_actions_t actions;
+    posix_spawn_file_actions_init(&actions);
+    for (int i = 0; i < count; i++)
+        posix_spawn_file_actions_adddup2(&actions, fds[i], FD_FIRST + i);
+    posix_spawn_file_actions_addclosefrom_np(&actions, FD_FIRST + count);
+    int rc = posix_spawn(&x->child, x->w->program, &actions, NULL, arguments, environment);
+    posix_spawn_file_actions_destroy(&actions);
+    return rc == 0 ? VCR_OK : vcr_fail(why, VCR_E_IO, "vcr-ingest does not start: %s", strerror(rc));
+}
+
+/* Opens all and starts the child. Descriptors are first moved up, so that giving them their numbers overwrites none. */
+static enum vcr_err start(struct work *x, struct vcr_why *why)
+{
+    int fds[CHILD_FDS], pipe_fds[2] = { -1, -1 }, original = -1;
+    char key[KEY_BYTES];
+    uint64_t size = 0;
+    memset(fds, -1, sizeof(fds));
+    original_key(x, key);
+    enum vcr_err err = blob_open_fd(x->w->config.blobs, key, &original, &size, why);
+    if (err == VCR_OK && pipe2(pipe_fds, O_CLOEXEC) != 0)
+        err = vcr_fail(why, VCR_E_IO, "pipe: %s", strerror(errno));
+    if (err == VCR_OK) {
+        fds[0] = fcntl(original, F_DUPFD_CLOEXEC, FD_HIGH);
+        fds[1] = fcntl(pipe_fds[1], F_DUPFD_CLOEXEC, FD_HIGH);
+    }
+    for (int i = 0; err == VCR_OK && i < OUTPUTS; i++) {
+        key_of(x, i, key);
+        err = blob_begin(x->w->config.blobs, key, &x->writers[i], why);
+        if (err == VCR_OK)
+            fds[2 + i] = fcntl(blob_writer_fd(x->writers[i]), F_DUPFD_CLOEXEC, FD_HIGH);
+    }
+    if (err == VCR_OK)
+        err = spawn(x, fds, CHILD_FDS, NULL, why);
+    for (int i = 0; i < CHILD_FDS; i++)
+        vcr_close(&fds[i]);
+    vcr_close(&original);
+    vcr_close(&pipe_fds[1]);
+    x->report = pipe_fds[0];
+    return err;
+}
+
+static void take_line(struct work *x)
+{
+    json_t *line = json_loadb(x->line, x->line_len, JSON_REJECT_DUPLICATES, NULL), *value;
+    x->line_len = 0;
+    if (json_is_object(value = json_object_get(line, "result"))) {
+        json_decref(x->result);
+        x->result = json_incref(value);
+    } else if (json_is_string(value = json_object_get(line, "error"))) {
+        drop(x, json_string_value(value));
+    } else if (json_is_number(value = json_object_get(line, "progress"))) {
+        x->progress = VCR_CLAMP(json_number_value(value), 0.0, 0.99);
+        vcr_strcpy(x->stage, sizeof(x->stage), json_is_string(json_object_get(line, "stage")) ? json_string_value(json_object_get(line, "stage")) : "");
+    }
+    json_decref(line);
+}
+
+/* *ret_progress: something whole was said. False: the child has closed its end, or talks nonsense. */
+static bool take_bytes(struct work *x, bool *ret_progress)
+{
+    char bytes[4096];
+    ssize_t n = read(x->report, bytes, sizeof(bytes));
+    if (n <= 0)
+        return n < 0 && errno == EINTR;
+    for (ssize_t i = 0; i < n; i++) {
+        if (bytes[i] == '\n') {
+            take_line(x);
+            *ret_progress = true;
+        } else if (x->line_len == sizeof(x->line)) {
+            return false;
+        } else {
+            x->line[x->line_len++] = bytes[i];
+        }
+    }
+    return true;
+}
+
+static void watch(struct work *x)
+{
+    int silence_ms = x->w->config.silence_ms ? x->w->config.silence_ms : SILENCE_MS;
+    int64_t heard_us = clock_mono_us(), renewed_us = heard_us;
+    for (bool open = true; open;) {
+        struct pollfd p = { .fd = x->report, .events = POLLIN };
+        bool progress = false;
+        if (poll(&p, 1, IDLE_MS) > 0)
+            open = take_bytes(x, &progress);
+        int64_t now_us = clock_mono_us();
+        if (progress)
+            heard_us = now_us;
+        if (now_us - renewed_us > RENEW_MS * 1000) {
+            renewed_us = now_us;
+            x->lost = sql_run(x->w->config.db, SQL_WRITE, renew, x, NULL) == VCR_E_CONFLICT;
+        }
+        if (stopping(x->w))
+            x->lost = true;
+        if (now_us - heard_us > silence_ms * INT64_C(1000)) {
+            drop(x, "Processing made no progress for a minute and was ended.");
+            open = false;
+        }
+        open = open && !x->lost;
+    }
+}
+
+static int reap(struct work *x)
+{
+    int status = 0;
+    kill(x->child, SIGKILL); /* it has closed its report, or is to end */
+    while (waitpid(x->child, &status, 0) < 0 && errno == EINTR)
+        ;
+    return status;
+}
+
+static bool demo_name(const struct work *x, char *out, size_t size)
+{
+    json_t *payload = json_loads(x->job.payload ? x->job.payload : "", 0, NULL);
+    const char *name = json_string_value(json_object_get(payload, "name"));
+    bool ok = name && vcr_strcpy(out, size, name);
+    json_decref(payload);
+    return ok;
+}
+
+/* A demo tape's film is drawn by the child into the original's blob, and from then on is a film like any other. */
+static enum vcr_err draw(struct work *x, struct vcr_why *why)
+{
+    char key[KEY_BYTES], name[32], sha[65];
+    uint64_t size;
+    struct blob_writer *film = NULL;
+    int fds[DEMO_FDS] = { -1, -1 }, pipe_fds[2] = { -1, -1 };
+    original_key(x, key);
+    if (strcmp(x->job.kind, "demo") != 0 || blob_stat(x->w->config.blobs, key, &size, NULL) == VCR_OK)
+        return VCR_OK;
+    if (!demo_name(x, name, sizeof(name)))
+        return vcr_fail(why, VCR_E_INVALID, "a demo job without a name");
+    enum vcr_err err = blob_begin(x->w->config.blobs, key, &film, why);
+    if (err == VCR_OK && pipe2(pipe_fds, O_CLOEXEC) != 0)
+        err = vcr_fail(why, VCR_E_IO, "pipe: %s", strerror(errno));
+    if (err == VCR_OK) {
+        fds[0] = fcntl(blob_writer_fd(film), F_DUPFD_CLOEXEC, FD_HIGH);
+        fds[1] = fcntl(pipe_fds[1], F_DUPFD_CLOEXEC, FD_HIGH);
+        err = spawn(x, fds, DEMO_FDS, name, why);
+    }
+    for (int i = 0; i < DEMO_FDS; i++)
+        vcr_close(&fds[i]);
+    vcr_close(&pipe_fds[1]);
+    x->report = pipe_fds[0];
+    if (err == VCR_OK) {
+        watch(x);
+        if (reap(x) != 0)
+            err = vcr_fail(why, VCR_E_INTERNAL, "the demo film %s was not drawn", name);
+    }
+    vcr_close(&x->report);
+    if (err == VCR_OK)
+        err = blob_commit(&film, sha, &size, why);
+    blob_abort(&film);
+    return err;
+}
+
+/* What the child wrote becomes visible; empty outputs (a film without sound) leave no blob. */
+static enum vcr_err commit(struct work *x, struct vcr_why *why)
+{
+    enum vcr_err err = VCR_OK;
+    for (int i = 0; err == VCR_OK && i < OUTPUTS; i++) {
+        char sha[65];
+        if (lseek(blob_writer_fd(x->writers[i]), 0, SEEK_END) == 0)
+            blob_abort(&x->writers[i]);
+        else
+            err = blob_commit(&x->writers[i], sha, &x->sizes[i], why);
+    }
+    return err;
+}
+
+/* After the transaction: the reels that were replaced, or our own when they were not taken in. */
+static void delete_reels(struct work *x, bool kept)
+{
+    char mine[KEY_BYTES];
+    snprintf(mine, sizeof(mine), "tapes/%" PRId64 "/r%" PRId64 "/", x->job.tape_id, x->job.id);
+    if (!kept)
+        blob_delete_prefix(x->w->config.blobs, mine, NULL);
+    for (int i = 0; kept && i < x->stale_count; i++)
+        blob_delete_prefix(x->w->config.blobs, x->stale[i], NULL);
+}
+
+static void conclude(struct work *x, enum vcr_err err, struct vcr_why *why)
+{
+    struct sql_db *db = x->w->config.db;
+    const struct log_field fields[] = { { "vcr.job.id", NULL, x->job.id }, { "vcr.tape.id", NULL, x->job.tape_id }, { 0 } };
+    if (x->lost) { /* cancelled (then this changes nothing), or the server stops */
+        sql_run(db, SQL_WRITE, again, x, NULL);
+        return;
+    }
+    if (err == VCR_OK && x->result && !x->error)
+        err = commit(x, why);
+    if (err == VCR_OK && x->result && !x->error) {
+        err = sql_run(db, SQL_WRITE, done, x, why);
+        if (err != VCR_OK)
+            log_fields(LOG_WARN, "process", fields, "the result was not kept: %s", why->text);
+        else
+            log_fields(LOG_INFO, "process", fields, "the tape is ready");
+        delete_reels(x, err == VCR_OK);
+        return;
+    }
+    if (!x->error && x->job.attempts < QUEUE_ATTEMPTS_MAX) {
+        log_fields(LOG_WARN, "process", fields, "attempt %d broke off%s%s", x->job.attempts, err != VCR_OK ? ": " : "", err != VCR_OK ? why->text : "");
+        sql_run(db, SQL_WRITE, again, x, NULL);
+        return;
+    }
+    if (!x->error)
+        drop(x, err == VCR_E_FULL ? "There was no space left to process this film." : "This film could not be processed: reading it broke off each time.");
+    log_fields(LOG_INFO, "process", fields, "failed: %s", x->error);
+    if (sql_run(db, SQL_WRITE, failed, x, why) != VCR_OK)
+        log_fields(LOG_WARN, "process", fields, "the failure was not kept: %s", why->text);
+}
+
+/* True when there was a job. */
+static bool one_job(struct process_worker *w)
+{
+    struct work x = { .w = w, .report = -1 };
+    struct vcr_why why = { 0 };
+    if (sql_run(w->config.db, SQL_WRITE, claim, &x, &why) != VCR_OK || x.job.id == 0)
+        return false;
+    enum vcr_err err = draw(&x, &why);
+    if (err == VCR_OK && !x.lost)
+        err = start(&x, &why);
+    if (err == VCR_OK && !x.lost) {
+        watch(&x);
+        reap(&x);
+    }
+    conclude(&x, err, &why);
+    for (int i = 0; i < OUTPUTS; i++)
+        if (x.writers[i])
+            blob_abort(&x.writers[i]);
+    vcr_close(&x.report);
+    json_decref(x.result);
+    free(x.error);
+    free(x.job.payload);
+    return !x.lost;
+}
+
+static void *run(void *arg)
+{
+    struct process_worker *w = arg;
+    while (!stopping(w)) {
+        if (one_job(w))
+            continue;
+        struct timespec until;
+        clock_gettime(CLOCK_REALTIME, &until);
+        until.tv_nsec += IDLE_MS * 1000000L;
+        until.tv_sec += until.tv_nsec / 1000000000;
+        until.tv_nsec %= 1000000000;
+        pthread_mutex_lock(&w->lock);
+        if (!w->stop && !w->woken)
+            pthread_cond_timedwait(&w->wake, &w->lock, &until);
+        w->woken = false;
+        pthread_mutex_unlock(&w->lock);
+    }
+    return NULL;
+}
+
+enum vcr_err process_open(struct process_worker **ret, const struct process_config *config, struct vcr_why *why)
+{
+    if (access(config->program, X_OK) != 0)
+        return vcr_fail(why, VCR_E_IO, "%s: %s", config->program, strerror(errno));
+    enum vcr_err err = sql_run(config->db, SQL_WRITE, take_back, NULL, why);
     if (err != VCR_OK)
         return err;
-    struct process *p = vcr_alloc(sizeof(*p));
-    p->app = config->app;
-    p->loop = config->loop;
-    p->ingest_program = vcr_strdup(config->ingest_program);
-    long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    p->slot_count = config->slots ? config->slots : (int)VCR_CLAMP(cores / 2, 1, 16);
-    p->slots = vcr_calloc((size_t)p->slot_count, sizeof(*p->slots));
-    for (int i = 0; i < p->slot_count; i++) {
-        p->slots[i].process = p;
-        p->slots[i].original_fd = -1;
-        snprintf(p->slots[i].worker, sizeof(p->slots[i].worker), "%016llx-%d", (unsigned long long)vcr_random_u64(), i);
+    struct process_worker *w = vcr_alloc(sizeof(*w));
+    uint32_t random;
+    vcr_random(&random, sizeof(random));
+    w->config = *config;
+    w->program = vcr_strdup(config->program);
+    snprintf(w->name, sizeof(w->name), "worker-%d-%08x", (int)getpid(), random);
+    pthread_mutex_init(&w->lock, NULL);
+    pthread_cond_init(&w->wake, NULL);
+    if (pthread_create(&w->thread, NULL, run, w) != 0) {
+        free(w->program);
+        free(w);
+        return vcr_fail(why, VCR_E_NOMEM, "no thread for processing");
     }
-    uv_timer_init(loop_uv(p->loop), &p->timer);
-    p->timer.data = p;
-    p->timer_open = true;
-    uv_timer_start(&p->timer, on_tick, TICK_MS, TICK_MS);
-    *ret = p;
+    *ret = w;
     return VCR_OK;
 }
 
-static bool is_busy(const struct process *p)
+static void signal_worker(struct process_worker *w, bool stop)
 {
-    for (int i = 0; i < p->slot_count; i++)
-        if (p->slots[i].busy || p->slots[i].renewing || p->slots[i].phase != PHASE_IDLE)
-            return true;
-    return false;
+    pthread_mutex_lock(&w->lock);
+    w->stop = w->stop || stop;
+    w->woken = true;
+    pthread_cond_signal(&w->wake);
+    pthread_mutex_unlock(&w->lock);
 }
 
-void process_close(struct process **pp)
+void process_wake(struct process_worker *w) { signal_worker(w, false); }
+
+void process_close(struct process_worker **wp)
 {
-    struct process *p = *pp;
-    if (!p)
+    struct process_worker *w = *wp;
+    if (!w)
         return;
-    p->closing = true;
-    uv_close((uv_handle_t *)&p->timer, NULL);
-    for (int i = 0; i < p->slot_count; i++)
-        if (p->slots[i].child_runs)
-            uv_process_kill(&p->slots[i].child, SIGKILL);
-    while (is_busy(p))
-        uv_run(loop_uv(p->loop), UV_RUN_ONCE); /* steps on pools and children come back through the loop */
-    free(p->slots);
-    free(p->ingest_program);
-    free(p);
-    *pp = NULL;
+    signal_worker(w, true);
+    pthread_join(w->thread, NULL);
+    pthread_cond_destroy(&w->wake);
+    pthread_mutex_destroy(&w->lock);
+    free(w->program);
+    free(w);
+    *wp = NULL;
 }

@@ -1,21 +1,24 @@
-/* app/process.h - the worker: takes `process` and `demo` jobs from the queue and has vcr-ingest do them.
+/* app/process.h - the worker that turns uploads into tapes that play: claims `process` jobs (and `demo` jobs, whose film is drawn first) and runs
+ * vcr-ingest for each.
  *
- * A job's life: claimed (SQL) -> files opened (file pool) -> vcr-ingest runs in its sandbox with every file as a descriptor -> blobs committed (file pool) -> reels, tape and
- * job written in one transaction (SQL). A crash of vcr-ingest is tried again (QUEUE_ATTEMPTS_MAX); a file that cannot be processed ends its job with the sentence that vcr-ingest gave.
- * Threads  everything runs on the loop given (process_open and process_close too, the latter while the loop does not run); SQL and files on their pools.
- * Bounds   `slots` jobs at once; 64 KiB a report line; killed after 60 s without progress; a lease renewed each second. */
+ * It has a thread of its own, since blobs and children block; one job at a time. The child gets descriptors only; what it reports is bounded and checked. One that
+ * says nothing for a minute or whose job was cancelled is killed; one that dies is tried again up to QUEUE_ATTEMPTS_MAX times, then the tape fails with a sentence.
+ * Threads  process_open and process_close from one thread; process_wake from any. */
 #pragma once
-#include "app/app.h"
-#include "base/loop.h"
+#include "base/why.h"
+#include "store/blob.h"
+#include "store/sql.h"
 
-struct process;
+struct process_worker;
 struct process_config {
-    struct app *app;
-    struct loop *loop;
-    const char *ingest_program; /* path of vcr-ingest */
-    int slots;                  /* jobs at once; 0: one for every two cores, at least one */
+    struct sql_db *db;             /* all three stay the caller's and outlive the worker */
+    struct blob_store *blobs;
+    const char *program;           /* path of vcr-ingest */
+    int silence_ms;                /* 0: 60 000 without progress */
 };
-/* Jobs that a killed server left running go back to the queue. */
-enum vcr_err process_open(struct process **ret, const struct process_config *config, struct vcr_why *why);
-/* Kills what runs; its jobs go back to the queue without counting as an attempt. NULL is fine. */
-void process_close(struct process **p);
+/* With SQLite, jobs that a killed server left running go back to the queue first. */
+enum vcr_err process_open(struct process_worker **ret, const struct process_config *config, struct vcr_why *why);
+/* There may be a new job: otherwise it looks twice a second. */
+void process_wake(struct process_worker *w);
+/* Kills a running child; its job goes back to the queue and the attempt does not count. NULL is fine. */
+void process_close(struct process_worker **w);

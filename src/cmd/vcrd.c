@@ -34,7 +34,7 @@ struct server {
     struct rtc *rtc;
     struct sessions *sessions;
     struct app *app;
-    struct process *process;
+    struct process_worker *process;
     struct api *api;
     struct http_server *http;
     uv_signal_t term, interrupt;
@@ -143,7 +143,7 @@ static enum vcr_err open_process(struct server *s, struct vcr_why *why)
 {
     char ingest[PATH_BYTES];
     beside(s, "vcr-ingest", ingest);
-    struct process_config c = { .app = s->app, .loop = s->loop, .ingest_program = ingest };
+    struct process_config c = { .db = s->db, .blobs = s->blobs, .program = ingest };
     return process_open(&s->process, &c, why);
 }
 

@@ -99,7 +99,7 @@ void deck_engage(struct deck *d, enum deck_mode mode, int64_t relock_us, int64_t
     if (at_heads) {
         if (relock_us > 0) {
             s->lock_at_us = t + relock_us;
-            s->servo = DECK_SERVO_LOST;
+            s->servo = DECK_SERVO_SPINNING_UP;
         }
         run(d, t);
         return;

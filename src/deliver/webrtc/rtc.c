@@ -361,6 +361,7 @@ static void do_viewers(struct call *c)
         struct rtc_viewer_stats *out = &c->stats[c->count++];
         *out = (struct rtc_viewer_stats) {
             .connected = v->playing, .rtt_ms = v->rtt_ms, .loss = v->loss, .bitrate_bps = v->bitrate_bps, .first_key_frame_ms = v->first_key_frame_ms,
+            .estimate_bps = (int64_t)VCR_MIN(v->remb_bps, (uint64_t)INT64_MAX),
             .packets_sent = v->packets_sent, .nacked = v->nacked, .resent = v->resent };
         memcpy(out->peer_id, v->peer_id, VCR_UUID_BYTES);
     }

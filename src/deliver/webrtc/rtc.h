@@ -57,6 +57,7 @@ struct rtc_viewer_stats {
     double rtt_ms;              /* -1: not known */
     double loss;                /* 0..1, of the last report */
     int64_t bitrate_bps;        /* sent, over the last second */
+    int64_t estimate_bps;       /* what the viewer says its line carries (REMB), 0: nothing yet */
     double first_key_frame_ms;  /* answer to the last packet of the first key frame sent, -1: none yet */
     uint64_t packets_sent, nacked, resent;
 };

@@ -383,6 +383,26 @@ static void picture_loss_asks_for_few_key_frames(void **state)
     stage_close(&s);
 }
 
+static void the_viewers_own_estimate_is_told(void **state)
+{
+    struct stage s;
+    struct rtc_viewer_stats v = { 0 };
+    stage_open(&s, (struct rtc_config) { 0 });
+    send_frame(&s, true);
+    struct rtc_client *c = join(&s, (struct rtc_client_options) { 0 }, NULL);
+    run(c, is_connected, c);
+    uint8_t b[100] = { 0x8f, RTCP_PSFB, 0, 5, 0, 0, 0, 1, 0, 0, 0, 0, 'R', 'E', 'M', 'B', 1, 0x12, 0x6a, 0xce };
+    wr32be(b + 20, c->video_ssrc);
+    send(c->fd, b, srtp_seal_rtcp(c->out, b, 24), 0);
+    struct wanted w = { &s, s.keys_wanted };
+    rtc_client_pli(c);
+    run(c, is_asked, &w);
+    assert_int_equal(rtc_viewers(s.stream, &v, 1), 1);
+    assert_int_equal(v.estimate_bps, 0x26ace << 4);
+    rtc_client_close(&c);
+    stage_close(&s);
+}
+
 static void resends_keep_to_a_budget(void **state)
 {
     struct stage s;
@@ -675,6 +695,7 @@ int main(void)
         cmocka_unit_test(a_viewer_may_change_its_port),
         cmocka_unit_test(sound_and_picture_share_one_clock),
         cmocka_unit_test(picture_loss_asks_for_few_key_frames),
+        cmocka_unit_test(the_viewers_own_estimate_is_told),
         cmocka_unit_test(resends_keep_to_a_budget),
         cmocka_unit_test(offers_expire_and_are_answered_once),
         cmocka_unit_test(a_bad_answer_is_refused_and_a_good_one_still_works),

@@ -1,0 +1,170 @@
+/* test_process.c - the worker from queued job to ready tape, with the real vcr-ingest and with children that misbehave. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "app/process.h"
+#include "base/clock.h"
+#include "base/util.h"
+#include "store/queue.h"
+
+static char dir[64];
+static struct sql_db *db;
+static struct blob_store *blobs;
+static char tape_status[32], job_status[32], job_error[256], actions[256];
+static int64_t reel_count, duration_us, attempts;
+
+static enum vcr_err add_tape(struct sql_tx *tx, void *arg, struct vcr_why *why)
+{
+    int64_t id;
+    enum vcr_err err = sql_exec(tx, "INSERT INTO tapes(id, title, status, created_at, updated_at) VALUES(7, 'film', 'processing', 1, 1)", SQL_NONE, NULL, why);
+    return err == VCR_OK ? queue_put(tx, 7, "process", "{}", clock_wall_ms(), &id, why) : err;
+}
+
+static enum vcr_err look(struct sql_tx *tx, void *arg, struct vcr_why *why)
+{
+    struct sql_rows *rows = NULL;
+    enum vcr_err err = sql_query(tx, &rows, "SELECT t.status, t.duration_us, j.status, j.error, j.attempts, (SELECT COUNT(*) FROM reels WHERE tape_id = 7) FROM tapes t JOIN jobs j ON j.tape_id = t.id", SQL_NONE, why);
+    if (err == VCR_OK && (err = sql_next(rows, why)) == VCR_OK) {
+        vcr_strcpy(tape_status, sizeof(tape_status), sql_text(rows, 0));
+        duration_us = sql_int(rows, 1);
+        vcr_strcpy(job_status, sizeof(job_status), sql_text(rows, 2));
+        vcr_strcpy(job_error, sizeof(job_error), sql_is_null(rows, 3) ? "" : sql_text(rows, 3));
+        attempts = sql_int(rows, 4);
+        reel_count = sql_int(rows, 5);
+    }
+    sql_rows_close(&rows);
+    actions[0] = 0;
+    if (err == VCR_OK)
+        err = sql_query(tx, &rows, "SELECT action FROM tape_history ORDER BY id", SQL_NONE, why);
+    while (err == VCR_OK && sql_next(rows, why) == VCR_OK)
+        snprintf(actions + strlen(actions), sizeof(actions) - strlen(actions), "%s ", sql_text(rows, 0));
+    sql_rows_close(&rows);
+    return err;
+}
+
+static int setup(void **state)
+{
+    struct vcr_why why = { 0 };
+    vcr_strcpy(dir, sizeof(dir), "/tmp/vcr-process-XXXXXX");
+    if (!mkdtemp(dir) || sql_open(&db, "sqlite:vcr.db", dir, &why) != VCR_OK || blob_open_store(&blobs, "file:blobs", dir, &why) != VCR_OK) {
+        fprintf(stderr, "%s\n", why.text);
+        return -1;
+    }
+    return sql_run(db, SQL_WRITE, add_tape, NULL, &why) == VCR_OK ? 0 : -1;
+}
+static int teardown(void **state)
+{
+    char line[128];
+    sql_close(&db);
+    blob_close_store(&blobs);
+    snprintf(line, sizeof(line), "rm -rf %s", dir);
+    return system(line);
+}
+
+static void put_original(const char *make)
+{
+    char line[512], bytes[65536], sha[65];
+    uint64_t size;
+    struct blob_writer *w = NULL;
+    snprintf(line, sizeof(line), "cd %s && %s", dir, make);
+    FILE *f = popen(line, "r");
+    assert_non_null(f);
+    assert_int_equal(blob_begin(blobs, "tapes/7/original", &w, NULL), VCR_OK);
+    for (size_t n; (n = fread(bytes, 1, sizeof(bytes), f)) > 0;)
+        assert_int_equal(blob_write(w, bytes, n, NULL), VCR_OK);
+    pclose(f);
+    assert_int_equal(blob_commit(&w, sha, &size, NULL), VCR_OK);
+}
+
+/* Runs the worker until the job has ended. */
+static void process(const char *program, int silence_ms)
+{
+    struct process_worker *w = NULL;
+    assert_int_equal(process_open(&w, &(struct process_config){ db, blobs, program, silence_ms }, NULL), VCR_OK);
+    int64_t until_us = clock_mono_us() + 100000000;
+    do {
+        nanosleep(&(struct timespec){ 0, 20000000 }, NULL);
+        assert_int_equal(sql_run(db, SQL_READ, look, NULL, NULL), VCR_OK);
+    } while ((strcmp(job_status, "queued") == 0 || strcmp(job_status, "running") == 0) && clock_mono_us() < until_us);
+    process_close(&w);
+}
+
+static void script(const char *name, const char *text, char *ret_path, size_t size)
+{
+    snprintf(ret_path, size, "%s/%s", dir, name);
+    FILE *f = fopen(ret_path, "w");
+    assert_non_null(f);
+    fprintf(f, "#!/bin/sh\n%s\n", text);
+    fclose(f);
+    char line[200];
+    snprintf(line, sizeof(line), "chmod +x %s", ret_path);
+    assert_int_equal(system(line), 0);
+}
+
+static void a_film_becomes_ready(void **state)
+{
+    uint64_t size;
+    put_original("ffmpeg -v error -f lavfi -i testsrc2=s=320x240:r=25:d=2 -f lavfi -i sine=1000:d=2 -c:v mpeg2video -c:a mp2 -f mpeg -");
+    process(VCR_INGEST, 0);
+    assert_string_equal(job_error, "");
+    assert_string_equal(tape_status, "ready");
+    assert_string_equal(job_status, "done");
+    assert_int_equal(reel_count, 4);
+    assert_in_range(duration_us, 1950000, 2050000);
+    assert_string_equal(actions, "processing_started transcoded ");
+    assert_int_equal(blob_stat(blobs, "tapes/7/thumb.jpg", &size, NULL), VCR_OK);
+    assert_int_equal(blob_stat(blobs, "tapes/7/r1/opus.idx", &size, NULL), VCR_OK);
+}
+
+static void no_film_fails_with_its_sentence_and_leaves_no_bytes(void **state)
+{
+    uint64_t size;
+    put_original("echo hello");
+    process(VCR_INGEST, 0);
+    assert_string_equal(tape_status, "failed");
+    assert_string_equal(job_status, "failed");
+    assert_non_null(strstr(job_error, "not a film"));
+    assert_string_equal(actions, "processing_started failed ");
+    assert_int_equal(blob_stat(blobs, "tapes/7/r1/clean.mp4", &size, NULL), VCR_E_NOT_FOUND);
+    assert_int_equal(blob_stat(blobs, "tapes/7/original", &size, NULL), VCR_OK);
+}
+
+static void a_child_that_dies_is_tried_three_times(void **state)
+{
+    char path[128];
+    put_original("echo hello");
+    script("dies", "kill -9 $$", path, sizeof(path));
+    process(path, 0);
+    assert_string_equal(job_status, "failed");
+    assert_int_equal(attempts, QUEUE_ATTEMPTS_MAX);
+    assert_null(strchr(job_error, '/'));
+}
+
+static void a_silent_or_endless_child_is_ended(void **state)
+{
+    char path[128];
+    put_original("echo hello");
+    script("silent", "exec sleep 1000", path, sizeof(path));
+    process(path, 300);
+    assert_string_equal(job_status, "failed");
+    assert_non_null(strstr(job_error, "no progress"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_film_becomes_ready, setup, teardown),
+        cmocka_unit_test_setup_teardown(no_film_fails_with_its_sentence_and_leaves_no_bytes, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_child_that_dies_is_tried_three_times, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_silent_or_endless_child_is_ended, setup, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
