@@ -29,7 +29,11 @@ void kit_open(struct kit *k, void (*change)(struct app_config *c))
     if (change)
         change(&config);
     assert_int_equal(app_open(&k->app, &config, &why), VCR_OK);
-    assert_int_equal(api_open(&k->api, &(struct api_config){ .app = k->app, .server = &k->http }, &why), VCR_OK);
+    char web[80], command[400];
+    snprintf(web, sizeof(web), "%s/web", k->dir);
+    snprintf(command, sizeof(command), "mkdir -p %s/assets && printf '<p>page' >%s/index.html && printf 'x=1' >%s/assets/main-AB12.js", web, web, web);
+    assert_int_equal(system(command), 0);
+    assert_int_equal(api_open(&k->api, &(struct api_config){ .app = k->app, .web_dir = web, .server = &k->http }, &why), VCR_OK);
     struct http_config http = { .listen = "127.0.0.1:0", .loops = 2 };
     api_http_config(k->api, &http);
     assert_int_equal(http_open(&k->http, &http, &why), VCR_OK);
