@@ -46,7 +46,6 @@ struct facts {
     /* decided */
     bool pal, wide, remux;
 };
-enum vcr_err probe_run(struct facts *f, struct vcr_why *why);
 
 /* ---- the run ---- */
 struct run {
@@ -56,8 +55,8 @@ struct run {
     int64_t zero_us;           /* raw time of the first picture */
     int64_t begun_us, told_us; /* monotonic: for speed and for not telling too often */
     int64_t decode_errors, frames;
-    bool remux_failed;         /* VCR_E_STALE: begin again, encoding */
 };
+enum vcr_err probe_run(struct run *r, struct vcr_why *why);
 void report_progress(struct run *r, const char *stage, double progress, int64_t done_us);
 void report_error(const char *sentence);
 enum vcr_err report_result(struct run *r, const struct reel_format *clean, const struct reel_format *tape, int64_t duration_us, bool audio);

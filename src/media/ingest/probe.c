@@ -12,15 +12,18 @@
 
 enum { PROBE_PICTURES = 150, READ_BYTES = 256 << 10, DECIDED_MIN = 8, GOP_REMUX_US = 1010000 };
 
-static enum vcr_err hash_file(struct facts *f, struct vcr_why *why)
+static enum vcr_err hash_file(struct run *r, struct vcr_why *why)
 {
+    struct facts *f = &r->facts;
     struct AVSHA *sha = av_sha_alloc();
     uint8_t *block = malloc(READ_BYTES), digest[32];
     ssize_t n = -1;
     if (sha && block) {
         av_sha_init(sha, 256);
-        for (off_t at = 0; (n = pread(INGEST_FD_ORIGINAL, block, READ_BYTES, at)) > 0; at += n)
+        for (off_t at = 0; (n = pread(INGEST_FD_ORIGINAL, block, READ_BYTES, at)) > 0; at += n) {
             av_sha_update(sha, block, (size_t)n);
+            report_progress(r, "reading", 0.03, 0);
+        }
         av_sha_final(sha, digest);
         for (size_t i = 0; i < sizeof(digest); i++)
             snprintf(f->sha256 + i * 2, 3, "%02x", digest[i]);
@@ -65,8 +68,10 @@ static void walk_video(struct facts *f, struct walk *w, const AVPacket *p)
     f->video_bytes += p->size;
 }
 
-static enum vcr_err walk(struct facts *f, struct vcr_why *why)
+/* Tells that it lives, since a long film takes longer than vcrd waits for a sign. */
+static enum vcr_err walk(struct run *r, struct vcr_why *why)
 {
+    struct facts *f = &r->facts;
     struct source s;
     struct walk w = { 0 };
     enum vcr_err err = source_open(&s, why);
@@ -77,6 +82,7 @@ static enum vcr_err walk(struct facts *f, struct vcr_why *why)
     while (p && source_read(&s, p, &video, why) == VCR_OK) {
         if (video)
             walk_video(f, &w, p);
+        report_progress(r, "reading", 0.01, 0);
         av_packet_unref(p);
     }
     av_packet_free(&p);
@@ -231,13 +237,13 @@ static enum vcr_err pictures(struct facts *f, struct vcr_why *why)
     return err;
 }
 
-enum vcr_err probe_run(struct facts *f, struct vcr_why *why)
+enum vcr_err probe_run(struct run *r, struct vcr_why *why)
 {
-    memset(f, 0, sizeof(*f));
-    enum vcr_err err = walk(f, why);
+    memset(&r->facts, 0, sizeof(r->facts));
+    enum vcr_err err = walk(r, why);
     if (err == VCR_OK)
-        err = pictures(f, why);
+        err = pictures(&r->facts, why);
     if (err == VCR_OK)
-        err = hash_file(f, why);
+        err = hash_file(r, why);
     return err;
 }

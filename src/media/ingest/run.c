@@ -101,7 +101,7 @@ enum vcr_err ingest_run(struct vcr_why *why)
 {
     struct run r = { .begun_us = clock_mono_us() };
     report_progress(&r, "reading", 0, 0);
-    enum vcr_err err = probe_run(&r.facts, why);
+    enum vcr_err err = probe_run(&r, why);
     if (err == VCR_OK)
         err = open_outputs(&r, why);
     if (err == VCR_OK)
