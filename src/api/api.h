@@ -152,3 +152,5 @@ void api_close(struct api **a);
 void api_http_config(struct api *a, struct http_config *config);
 /* While draining /readyz answers 503. Any thread. */
 void api_set_draining(struct api *a);
+/* Requests begun and not yet over, those whose clients have gone included: at 0 nothing runs that uses the app. Any thread. */
+int api_calls(struct api *a);

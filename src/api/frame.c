@@ -26,6 +26,7 @@ static void call_free(void *own)
         free(texts[i]);
     json_decref(c->body);
     buf_free(&c->out);
+    atomic_fetch_sub(&c->api->calls, 1);
     free(c);
 }
 
@@ -227,6 +228,7 @@ void frame_begin(struct http_req *r, const struct http_route *http_route)
     struct vcr_why why;
     struct api_call *c = vcr_alloc(sizeof(*c));
     c->api = http_user(r);
+    atomic_fetch_add(&c->api->calls, 1);
     c->app = c->api->app;
     c->route = http_route->ctx;
     c->req = r;

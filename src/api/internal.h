@@ -22,6 +22,7 @@ struct api {
     /* atomics */
     _Atomic uint64_t *counts; /* [route_count + 1][API_STATUS_MAX]; the last row: no route matched */
     atomic_bool draining;
+    atomic_int calls; /* begun and not yet freed */
 };
 
 /* frame.c: every API route's http_route.begin. */

@@ -84,3 +84,5 @@ void api_http_config(struct api *a, struct http_config *config)
 }
 
 void api_set_draining(struct api *a) { atomic_store(&a->draining, true); }
+
+int api_calls(struct api *a) { return atomic_load(&a->calls); }

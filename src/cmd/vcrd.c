@@ -11,6 +11,9 @@
 #include "api/api.h"
 #include "app/app.h"
 #include "app/process.h"
+#include "app/sessions.h"
+#include "app/tapes.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/loop.h"
 #include "base/util.h"
@@ -22,7 +25,7 @@
 #include "store/cache.h"
 #include "store/sql.h"
 
-enum { DRAIN_MS = 30000, PATH_BYTES = 4096 };
+enum { DRAIN_MS = 30000, CALLS_MS = 10000, CALLS_EVERY_MS = 10, SWEEP_MS = 3600 * 1000, PATH_BYTES = 4096 };
 
 struct server {
     struct config config;
@@ -38,7 +41,10 @@ struct server {
     struct api *api;
     struct http_server *http;
     uv_signal_t term, interrupt;
-    bool signals_open, draining;
+    uv_timer_t calls, sweep;      /* while draining; of the bin, hourly */
+    uv_work_t sweeping;
+    int64_t drained_ms;
+    bool handles_open, draining, sweep_runs;
 };
 
 /* program_dir + name, for what is started or served from beside vcrd. */
@@ -177,10 +183,47 @@ static enum vcr_err open_http(struct server *s, struct vcr_why *why)
     return http_open(&s->http, &c, why);
 }
 
+/* The bin: what lies in it long enough is purged. It blocks, so it runs on libuv's own pool. */
+static void sweep_work(uv_work_t *w)
+{
+    struct server *s = w->data;
+    struct vcr_why why;
+    if (app_bin_sweep(s->app, clock_wall_ms(), &why) != VCR_OK)
+        log_warn("vcrd", "the bin was not emptied: %s", why.text);
+}
+
+static void sweep_done(uv_work_t *w, int status)
+{
+    struct server *s = w->data;
+    s->sweep_runs = false;
+}
+
+static void on_sweep(uv_timer_t *t)
+{
+    struct server *s = t->data;
+    if (!s->sweep_runs && !s->draining)
+        s->sweep_runs = uv_queue_work(loop_uv(s->loop), &s->sweeping, sweep_work, sweep_done) == 0;
+}
+
+/* No connection is left, but requests whose clients went away may still be on a pool: everything they use stays until they are through. */
+static void on_calls(uv_timer_t *t)
+{
+    struct server *s = t->data;
+    int left = api_calls(s->api);
+    bool late = clock_wall_ms() - s->drained_ms > CALLS_MS;
+    if ((left > 0 || s->sweep_runs) && !late)
+        return;
+    if (late)
+        log_warn("vcrd", "%d requests did not end in time", left);
+    uv_timer_stop(t);
+    loop_stop(s->loop);
+}
+
 static void on_drained(void *arg)
 {
     struct server *s = arg;
-    loop_stop(s->loop);
+    s->drained_ms = clock_wall_ms();
+    uv_timer_start(&s->calls, on_calls, 0, CALLS_EVERY_MS);
 }
 
 static void on_signal(uv_signal_t *handle, int number)
@@ -196,9 +239,13 @@ static void on_signal(uv_signal_t *handle, int number)
     http_drain(s->http, DRAIN_MS, s->loop, on_drained, s);
 }
 
-static enum vcr_err open_signals(struct server *s, struct vcr_why *why)
+static enum vcr_err open_handles(struct server *s, struct vcr_why *why)
 {
-    s->signals_open = true;
+    s->handles_open = true;
+    uv_timer_init(loop_uv(s->loop), &s->calls);
+    uv_timer_init(loop_uv(s->loop), &s->sweep);
+    s->calls.data = s->sweep.data = s->sweeping.data = s;
+    uv_timer_start(&s->sweep, on_sweep, 60000, SWEEP_MS);
     uv_signal_init(loop_uv(s->loop), &s->term);
     uv_signal_init(loop_uv(s->loop), &s->interrupt);
     s->term.data = s->interrupt.data = s;
@@ -209,24 +256,25 @@ static enum vcr_err open_signals(struct server *s, struct vcr_why *why)
 
 static enum vcr_err (*const openers[])(struct server *s, struct vcr_why *why) = {
     check_roles, check_queue, open_data_dir, open_loop, open_sql, open_blobs, open_cache, open_rtc, open_sessions, open_app, open_process,
-    open_api, open_http, open_signals,
+    open_api, open_http, open_handles,
 };
 
-/* In reverse order; what was never opened is skipped. */
+/* What uses something is closed before it; what was never opened is skipped. */
 static void close_all(struct server *s)
 {
-    http_close(&s->http);
     process_close(&s->process);
-    sessions_close(&s->sessions);
-    rtc_close(&s->rtc);
+    sessions_close(&s->sessions); /* keeps the places of the tapes, which is a write */
+    http_close(&s->http);
     api_close(&s->api);
     app_close(&s->app);
+    rtc_close(&s->rtc);
+    sql_close(&s->db);
     cache_close(&s->cache);
     blob_close_store(&s->blobs);
-    sql_close(&s->db);
-    if (s->signals_open) {
-        uv_close((uv_handle_t *)&s->term, NULL);
-        uv_close((uv_handle_t *)&s->interrupt, NULL);
+    if (s->handles_open) {
+        uv_handle_t *handles[] = { (uv_handle_t *)&s->term, (uv_handle_t *)&s->interrupt, (uv_handle_t *)&s->calls, (uv_handle_t *)&s->sweep };
+        for (size_t i = 0; i < ARRAY_LEN(handles); i++)
+            uv_close(handles[i], NULL);
     }
     loop_close(&s->loop);
     config_free(&s->config);
