@@ -41,6 +41,7 @@ struct line_plan {
     int16_t snow_q8;       /* 0 picture .. 256 snow: the demodulator below its threshold */
     int16_t colour_q8;     /* 256 full .. 0 killed */
     int16_t band;          /* which source */
+    int16_t turn_q15, grow_q15; /* of the colour vector: sine of the phase error, and what the length changes by */
 };
 
 struct signal {
@@ -58,7 +59,7 @@ struct signal {
     struct signal_profile profile;
     int16_t luma_fir[3][LUMA_HALF + 1]; /* by tape speed; [0] is half the centre tap; Q16 */
     int16_t chroma_fir[CHROMA_HALF + 1];
-    int32_t luma_noise_gain, chroma_noise_gain, peaking_q15; /* Q16, Q16 */
+    int32_t luma_noise_gain, chroma_noise_gain, peaking_q15, streak_am_q15; /* Q16, Q16 */
     int16_t luma_noise[NOISE_SAMPLES + SIGNAL_WIDTH_MAX];
     int16_t chroma_noise[NOISE_SAMPLES + SIGNAL_WIDTH_MAX];
     /* a call's own */
@@ -66,7 +67,7 @@ struct signal {
     struct dropout dropout[DROPOUTS_MAX];
     int dropouts;
     int roll_rows; /* raster lines that the picture has rolled up */
-    int16_t line[2][LINE_SAMPLES], chroma[2][LINE_SAMPLES], above[2][LINE_SAMPLES];
+    int16_t line[2][LINE_SAMPLES], chroma[2][2][LINE_SAMPLES], above[2][LINE_SAMPLES];
 };
 
 /* tables.c */
@@ -97,7 +98,7 @@ static inline uint64_t mix64(uint64_t z)
     return z ^ (z >> 31);
 }
 /* Layers keep the streams apart. */
-enum signal_layer { LAYER_NOISE = 1, LAYER_CHROMA, LAYER_JITTER, LAYER_DROPOUT, LAYER_DRUM, LAYER_SNOW, LAYER_LOCK, LAYER_STILL, LAYER_HISS, LAYER_CAPSTAN, LAYER_BAR };
+enum signal_layer { LAYER_NOISE = 1, LAYER_CHROMA, LAYER_JITTER, LAYER_DROPOUT, LAYER_DRUM, LAYER_SNOW, LAYER_LOCK, LAYER_STILL, LAYER_HISS, LAYER_CAPSTAN, LAYER_BAR, LAYER_STREAK };
 static inline uint64_t chance(uint64_t seed, enum signal_layer layer, uint64_t a, uint64_t b)
 {
     return mix64(seed ^ mix64((uint64_t)layer << 56 ^ mix64(a) ^ b * 0xD1342543DE82EF95ull));
@@ -111,6 +112,7 @@ void line_noise(int16_t *restrict line, const int16_t *restrict noise, int n, in
 void line_peak(const int16_t *restrict from, int16_t *restrict to, int n, int16_t gain_q15);
 void line_shift(const int16_t *restrict from, int16_t *restrict to, int n, const int16_t k[4]);
 void line_comb(int16_t *restrict line, int16_t *restrict above, int n);
+void line_turn(int16_t *restrict u, int16_t *restrict v, int n, int16_t turn_q15, int16_t grow_q15);
 void line_scale(int16_t *restrict line, int n, int16_t gain_q8);
 void line_snow(int16_t *restrict line, const uint8_t *restrict snow, const int16_t *restrict torn, int n, int16_t amount_q8);
 void line_edges(int16_t *line, int n);

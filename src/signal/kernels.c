@@ -50,7 +50,7 @@ void line_noise(int16_t *restrict line, const int16_t *restrict noise, int n, in
 {
     for (int i = 0; i < n; i++) {
         int16_t v = (int16_t)(line[i] + mulh(noise[i], gain));
-        v = v < -2048 && line[i] >= -2048 ? -2048 : v;
+        v = v < -16000 ? -16000 : v;
         line[i] = v > 16000 ? 16000 : v;
     }
 }
@@ -82,6 +82,16 @@ void line_comb(int16_t *restrict line, int16_t *restrict above, int n)
         int16_t own = line[i];
         line[i] = (int16_t)((3 * own + above[i] + 2) >> 2);
         above[i] = own;
+    }
+}
+
+/* Turns and stretches the colour vector, both by little. */
+void line_turn(int16_t *restrict u, int16_t *restrict v, int n, int16_t turn_q15, int16_t grow_q15)
+{
+    for (int i = 0; i < n; i++) {
+        int16_t a = (int16_t)(2 * u[i]), b = (int16_t)(2 * v[i]);
+        u[i] = (int16_t)(u[i] + mulh(a, grow_q15) - mulh(b, turn_q15));
+        v[i] = (int16_t)(v[i] + mulh(b, grow_q15) + mulh(a, turn_q15));
     }
 }
 

@@ -102,37 +102,52 @@ static void luma_line(struct signal *s, const struct signal_field *f, const stru
     line_narrow(a, to, n, BLACK);
 }
 
-static void chroma_line(struct signal *s, const struct line_plan *p, const uint8_t *from, uint8_t *to, uint64_t key, int l, int plane, bool first)
+/* One line of one colour difference, up to its noise; the buffer that it ends in. */
+static int16_t *chroma_played(struct signal *s, const struct line_plan *p, const uint8_t *from, uint64_t key, int l, int plane)
 {
     int n = s->width / 2;
-    int16_t *a = s->chroma[0] + LINE_PAD, *b = s->chroma[1] + LINE_PAD, *above = s->above[plane - 1];
-    if (!from || !p->colour_q8) {
-        memset(to, GREY, (size_t)n);
-        memset(above, 0, (size_t)n * sizeof(*above));
-        return;
-    }
+    int16_t *a = s->chroma[plane - 1][0] + LINE_PAD, *b = s->chroma[plane - 1][1] + LINE_PAD, *above = s->above[plane - 1];
     line_widen(from, a, n, GREY);
     if (s->profile.chroma_bandwidth_khz > 0) {
         line_edges(a, n);
         line_fir(a, b, n, s->chroma_fir, CHROMA_HALF);
-        int16_t *t = a;
-        a = b, b = t;
-        if (first)
+        a = b;
+        if (l == 0)
             memcpy(above, a, (size_t)n * sizeof(*above));
         line_comb(a, above, n);
     }
     if (p->chroma_noise)
         line_noise(a, s->chroma_noise + (chance(key, LAYER_CHROMA, (uint64_t)plane, (uint64_t)l) & (NOISE_SAMPLES - 1)), n, p->chroma_noise);
-    if (p->colour_q8 < 256)
-        line_scale(a, n, p->colour_q8);
+    return a;
+}
+
+static void chroma_line(struct signal *s, const struct line_plan *p, const uint8_t *const from[2], uint8_t *const to[2], uint64_t key, int l)
+{
+    int n = s->width / 2;
+    if (!from[0] || !p->colour_q8) {
+        for (int i = 0; i < 2; i++) {
+            memset(to[i], GREY, (size_t)n);
+            memset(s->above[i], 0, (size_t)n * sizeof(s->above[i][0]));
+        }
+        return;
+    }
+    int16_t *played[2] = { chroma_played(s, p, from[0], key, l, 1), chroma_played(s, p, from[1], key, l, 2) };
+    if (p->turn_q15 || p->grow_q15)
+        line_turn(played[0], played[1], n, p->turn_q15, p->grow_q15);
     int32_t late_q8 = (int32_t)((int64_t)s->profile.chroma_delay_ns * 27 * s->width * 256 / 720 / 2000) / 2;
     int32_t by = p->shift_q8 / 2 - late_q8;
-    if (by) {
-        line_edges(a, n);
-        displace(s, a, b, n, by);
-        a = b;
+    for (int i = 0; i < 2; i++) {
+        int16_t *a = played[i];
+        if (p->colour_q8 < 256)
+            line_scale(a, n, p->colour_q8);
+        if (by) {
+            int16_t *b = s->chroma[i][a == s->chroma[i][0] + LINE_PAD] + LINE_PAD;
+            line_edges(a, n);
+            displace(s, a, b, n, by);
+            a = b;
+        }
+        line_narrow(a, to[i], n, GREY);
     }
-    line_narrow(a, to, n, GREY);
 }
 
 /* The streak that the demodulator makes of a missing carrier: an overshoot to white, then a ragged tail. */
@@ -194,15 +209,13 @@ static void render_tape(struct signal *s, const struct signal_field *f, const st
         uint8_t *row = out->plane[0] + r * out->stride[0];
         luma_line(s, f, p, source_row(s, from, 0, r), row, key, r / 2);
     }
-    for (int plane = 1; plane < 3; plane++)
-        for (int r = 0; r < s->height / 2; r++) {
-            const struct line_plan *p = &s->plan[r];
-            const struct picture *from = n > 0 ? sources[VCR_MIN(p->band, n - 1)] : NULL;
-            uint8_t *row = out->plane[plane] + r * out->stride[plane];
-            chroma_line(s, p, source_row(s, from, plane, r), row, key, r, plane, r == 0);
-            if (is_blank_row(s, 2 * r))
-                memset(row, GREY, (size_t)s->width / 2);
-        }
+    for (int r = 0; r < s->height / 2; r++) {
+        const struct line_plan *p = &s->plan[r];
+        const struct picture *from = n > 0 ? sources[VCR_MIN(p->band, n - 1)] : NULL;
+        const uint8_t *in[2] = { source_row(s, from, 1, r), source_row(s, from, 2, r) };
+        uint8_t *row[2] = { out->plane[1] + r * out->stride[1], out->plane[2] + r * out->stride[2] };
+        chroma_line(s, p, is_blank_row(s, 2 * r) ? (const uint8_t *[2]) { NULL, NULL } : in, row, key, r);
+    }
     damage(s, out);
 }
 

@@ -115,6 +115,11 @@ static int32_t ns_to_q8(const struct signal *s, int64_t ns)
     return (int32_t)(ns * 27 * s->width * 256 / 720 / 2000);
 }
 
+static int32_t triangular(uint64_t h) /* rms 418 */
+{
+    return (int32_t)(h & 1023) + (int32_t)(h >> 10 & 1023) - 1023;
+}
+
 /* A value between -256 and 256 that wanders smoothly over knots. */
 static int32_t wander_q8(const struct signal *s, uint64_t track, int line, int knot_lines)
 {
@@ -142,8 +147,7 @@ static void plan_time_base(struct signal *s, const struct signal_field *f, uint6
             ns += amplitude * wander_q8(s, jitter_key, l, 40) / 256;
             /* neighbours differ by the rms of two independent values: 0.41 of a triangular one's half width, twice */
             uint64_t h = chance(s->seed, LAYER_JITTER, jitter_key, (uint64_t)l);
-            int32_t own = (int32_t)(h & 1023) + (int32_t)(h >> 10 & 1023) - 1023;
-            ns += p->jitter_line_ns * own * 443 / 1024 / 256;
+            ns += p->jitter_line_ns * triangular(h) * 443 / 1024 / 256;
         }
         s->plan[l].shift_q8 = ns_to_q8(s, ns);
     }
@@ -178,8 +182,8 @@ static void plan_rf(struct signal *s, const struct signal_field *f)
             uint64_t h = chance(s->seed, LAYER_BAR, (uint64_t)f->field_index, (uint64_t)l);
             int ragged = rf + (int)((h & 127) * BAR_RAGGED_Q8 / 64) - BAR_RAGGED_Q8;
             p->snow_q8 = (int16_t)VCR_CLAMP((2 * BAR_BELOW_Q8 - ragged) * 256 / (BAR_BELOW_Q8 + BAR_RAGGED_Q8 / 2), 0, 256);
-            int torn = (int)(h >> 8 & 1023) + (int)(h >> 18 & 1023) - 1023; /* the sync of the line is noise as well */
-            p->shift_q8 += ns_to_q8(s, (int64_t)torn * p->snow_q8 * p->snow_q8 / 16384);
+            /* the sync of the line is noise as well */
+            p->shift_q8 += ns_to_q8(s, (int64_t)triangular(h >> 8) * p->snow_q8 * p->snow_q8 / 16384);
         }
         if (p->band != last_band) { /* the next track starts lines at another time: 0.02 H in SP, half a line in LP */
             static const int32_t step_ns[3] = { 1300, 9000, 1900 };
@@ -203,6 +207,22 @@ static void plan_headswitch(struct signal *s, uint64_t jitter_key)
     }
     if (s->luma_noise_gain)
         s->plan[first].snow_q8 = (int16_t)VCR_MAX(s->plan[first].snow_q8, 110);
+}
+
+/* Streaks: each line's colour carrier comes with a phase and an amplitude of its own. A PAL television takes the mean with the line before, whose error has the other sign. */
+static void plan_streaks(struct signal *s, uint64_t key)
+{
+    const struct signal_profile *p = &s->profile;
+    int32_t before = 0;
+    for (int l = 0; l < s->height / 2; l++) {
+        uint64_t h = chance(s->seed, LAYER_STREAK, key, (uint64_t)l);
+        int32_t phase = (int32_t)((int64_t)triangular(h) * p->streak_pm_mdeg * 32768 / 57296 / 418); /* radians, Q15; sines of small angles */
+        int32_t turn = s->standard == SIGNAL_PAL ? (phase - before) / 2 : phase;
+        int32_t grow = triangular(h >> 20) * s->streak_am_q15 / 418 - (int32_t)((int64_t)phase * phase >> 16);
+        s->plan[l].turn_q15 = (int16_t)VCR_CLAMP(turn, -12000, 12000);
+        s->plan[l].grow_q15 = (int16_t)VCR_CLAMP(grow, -12000, 12000);
+        before = phase;
+    }
 }
 
 /* The servo is not there yet: the picture rolls and tears, the heads cross tracks. */
@@ -265,6 +285,7 @@ void schedule_field(struct signal *s, const struct signal_field *f)
         jitter_key = mix64(jitter_key ^ (uint64_t)f->field_index << 20);
     plan_time_base(s, f, (uint64_t)track, jitter_key);
     plan_rf(s, f);
+    plan_streaks(s, jitter_key);
     plan_headswitch(s, jitter_key);
     plan_unlocked(s, f);
     s->dropouts = 0;

@@ -21,6 +21,7 @@ struct signal_profile {
     int32_t luma_mtf_khz;        /* -3 dB of the played luma, 0: off */
     int32_t chroma_bandwidth_khz, chroma_delay_ns;
     int32_t noise_luma_db10, noise_chroma_db10; /* tenths of dB below 219 codes; 0: off */
+    int32_t streak_am_db10, streak_pm_mdeg; /* colour, from line to line: rms saturation error below 1, rms phase error; 0: off */
     int32_t peaking_db10;
     int32_t jitter_line_ns;      /* rms between neighbouring lines */
     int32_t headswitch_step_ns;  /* displacement below the switch; 0: off */

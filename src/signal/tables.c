@@ -165,6 +165,7 @@ void tables_profile(struct signal *s)
     }
     s->chroma_noise_gain = noise_gain(p->noise_chroma_db10, 1);
     shape_noise(s->chroma_noise, NOISE_SAMPLES + SIGNAL_WIDTH_MAX, s->white, chroma, CHROMA_HALF);
+    s->streak_am_q15 = p->streak_am_db10 > 0 ? (int32_t)lrint(32768 * pow(10, -p->streak_am_db10 / 200.0)) : 0;
     /* x + g (x - mean of the samples two away): 1 + g (1 - cos) at 2 MHz */
     double at_2mhz = 1 - cos(2 * 2 * M_PI * VCR_MIN(2e6 * scale / luma_hz, 0.24));
     s->peaking_q15 = (int32_t)lrint(VCR_CLAMP((pow(10, p->peaking_db10 / 200.0) - 1) / at_2mhz * 32768, 0, 32000));

@@ -225,6 +225,44 @@ static void chroma_comes_late_by_its_delay(void **state)
     }
 }
 
+/* Each line's mean colour against what went in: length and angle. The source slopes a little, so that means are finer than a code. */
+static void colour_streaks_are_the_looks(void **state)
+{
+    const struct raster *t = *state;
+    struct signal_profile p = off;
+    p.streak_am_db10 = 300;
+    p.streak_pm_mdeg = 2000;
+    struct signal *s = open_signal(t, &p);
+    int lines = t->h / 2, n = 0;
+    double radial = 0, tangential = 0, hue = 0;
+    flat(t, 126);
+    for (int r = 0; r < lines; r++)
+        for (int x = 0; x < W / 2; x++) {
+            in_memory[W * t->h + r * (W / 2) + x] = (uint8_t)(90 + x / 45);
+            in_memory[W * t->h * 5 / 4 + r * (W / 2) + x] = (uint8_t)(210 - x * 8 / W);
+        }
+    for (int i = 0; i < 8; i++) {
+        struct signal_field f = play_at(i * 800000);
+        const uint8_t *u = render(s, t, &f) + W * t->h, *v = u + W * t->h / 4;
+        assert_memory_equal(out_memory, in_memory, (size_t)(W * t->h));
+        for (int r = 0; r < lines; r++, n++) {
+            double a[4] = { 0 };
+            for (int x = 0; x < W / 2; x++) {
+                a[0] += in_memory[W * t->h + x] - 128, a[1] += in_memory[W * t->h * 5 / 4 + x] - 128;
+                a[2] += u[r * (W / 2) + x] - 128, a[3] += v[r * (W / 2) + x] - 128;
+            }
+            double longer = hypot(a[2], a[3]) / hypot(a[0], a[1]) - 1, angle = (atan2(a[3], a[2]) - atan2(a[1], a[0])) * 180 / M_PI;
+            radial += longer * longer;
+            tangential += angle * angle;
+            hue += angle;
+        }
+    }
+    double db = -10 * log10(radial / n), degrees = sqrt(tangential / n), expect = t->standard == SIGNAL_PAL ? M_SQRT2 : 2;
+    if (fabs(db - 30) > 0.5 || fabs(degrees - expect) > 0.1 || fabs(hue / n) > 0.15)
+        fail_msg("%.2f dB, %.2f degrees, mean %.2f", db, degrees, hue / n);
+    signal_close(&s);
+}
+
 static void the_head_switch_decays_as_televisions_do(void **state)
 {
     const struct raster *t = *state;
@@ -365,6 +403,7 @@ int main(void)
         EACH(slower_tape_is_softer_and_noisier),
         EACH(jitter_is_the_rms_between_neighbouring_lines),
         EACH(chroma_comes_late_by_its_delay),
+        EACH(colour_streaks_are_the_looks),
         EACH(the_head_switch_decays_as_televisions_do),
         EACH(bars_are_counted_in_the_picture),
         EACH(dropouts_are_where_play_has_them),
