@@ -77,7 +77,7 @@ static void next_step(struct api_call *c, enum vcr_err err, const struct vcr_why
         api_finish(c);
 }
 
-static enum vcr_err identify(struct api_call *c, struct sql_tx *tx, struct vcr_why *why)
+enum vcr_err frame_identify(struct api_call *c, struct sql_tx *tx, struct vcr_why *why)
 {
     const char *token = c->cookie_access;
     if (c->authorization) {
@@ -125,7 +125,7 @@ static enum vcr_err admit(struct api_call *c, struct sql_tx *tx, struct vcr_why 
     enum vcr_err err = VCR_OK;
     char key[32];
     if (c->route->right != API_ANYONE) {
-        err = identify(c, tx, why);
+        err = frame_identify(c, tx, why);
         snprintf(key, sizeof(key), "%" PRId64, c->who.user_id);
         if (err == VCR_OK)
             err = check_rate(c, key, why);

@@ -7,7 +7,8 @@
 #include "session/session.h"
 
 /* The groups of routes, each ended by a row without a path. */
-extern const struct api_route api_auth_routes[], api_tape_routes[], api_media_routes[], api_job_routes[], api_session_routes[], api_system_routes[];
+extern const struct api_route api_auth_routes[], api_tape_routes[], api_media_routes[], api_job_routes[], api_session_routes[], api_hls_routes[],
+    api_system_routes[];
 
 enum { API_STATUS_MAX = 600, API_JSON_DEPTH = 16 };
 struct api_asset;
@@ -27,6 +28,8 @@ struct api {
 
 /* frame.c: every API route's http_route.begin. */
 void frame_begin(struct http_req *r, const struct http_route *route);
+/* Who asks, by header or cookie; for routes of API_ANYONE that need it only sometimes. */
+enum vcr_err frame_identify(struct api_call *c, struct sql_tx *tx, struct vcr_why *why);
 /* page.c */
 enum vcr_err page_load(struct api *a, const char *web_dir, struct vcr_why *why);
 void page_free(struct api *a);
