@@ -13,7 +13,7 @@ function clock(seconds: number): string {
   return `${Math.floor(s / 3600)}:${mm}:${String(s % 60).padStart(2, '0')}`;
 }
 
-const STAGES: Record<string, string> = { queued: 'Waiting', probe: 'Examining', encode: 'Processing', finish: 'Finishing' };
+const STAGES: Record<string, string> = { queued: 'Waiting', reading: 'Examining', encoding: 'Processing', copying: 'Processing' };
 
 function Cassette({ tape, job, inDeck, onInsert, onRetry, onRename, onDelete }: {
   tape: Tape; job: Job | undefined; inDeck: boolean; onInsert: () => void; onRetry: () => void; onRename: (t: string) => void; onDelete: () => void;
