@@ -1,0 +1,108 @@
+// hls.test.mjs - the clean reel as HLS: Chromium's own player and hls.js play and seek it; ffprobe counts what it holds; the rules of access hold.
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { test } from 'node:test';
+import { addTape, browser, Client, clip, hlsScript, Server, until } from './lib.mjs';
+
+const probe = (...args) => JSON.parse(execFileSync('ffprobe', ['-v', 'error', '-of', 'json', ...args], { encoding: 'utf8' }));
+
+test('HLS of the clean reel', async (t) => {
+  const server = await Server.start(t);
+  const client = await Client.register(server);
+  const tape = await addTape(client, clip('movie-hello.mp4'));
+  assert.equal(tape.status, 'ready', tape.error);
+  const { url: tokenUrl } = await client.ok('POST', `/hls/${tape.id}/token`, {});
+  const playlist = new URL(tokenUrl, server.url).href;
+
+  await t.test('the multivariant playlist says what a player needs', async () => {
+    const text = await (await fetch(playlist)).text();
+    assert.match(text, /^#EXTM3U/);
+    assert.match(text, /#EXT-X-INDEPENDENT-SEGMENTS/);
+    assert.match(text, /CODECS="avc1\.[0-9a-f]{6},mp4a\.40\.2"/i);
+    assert.match(text, /RESOLUTION=1280x720/);
+    assert.match(text, /#EXT-X-MEDIA:TYPE=AUDIO/);
+    assert.match(text, /#EXT-X-I-FRAME-STREAM-INF/);
+  });
+
+  await t.test('segments add up to the tape, as byte ranges with a map', async () => {
+    const master = await (await fetch(playlist)).text();
+    const video = new URL(master.split('\n').find((l) => l && !l.startsWith('#')), playlist);
+    const media = await (await fetch(video)).text();
+    const sum = [...media.matchAll(/#EXTINF:([\d.]+)/g)].reduce((s, m) => s + Number(m[1]), 0);
+    assert.ok(Math.abs(sum - tape.duration) < 0.05, `${sum} against ${tape.duration}`);
+    assert.match(media, /#EXT-X-MAP:URI="[^"]+",BYTERANGE="\d+@0"/);
+    assert.match(media, /#EXT-X-BYTERANGE:\d+/);
+    assert.match(media, /#EXT-X-ENDLIST/);
+    const file = new URL(/#EXT-X-MAP:URI="([^"]+)"/.exec(media)[1], video);
+    const part = await fetch(file, { headers: { Range: 'bytes=0-3' } });
+    assert.equal(part.status, 206);
+    assert.match(part.headers.get('cache-control'), /immutable/);
+    assert.ok(part.headers.get('etag'));
+    const total = part.headers.get('content-range').split('/')[1];
+    assert.equal((await fetch(file, { headers: { Range: `bytes=${total}-` } })).status, 416);
+    assert.equal((await fetch(file, { headers: { 'If-None-Match': part.headers.get('etag') } })).status, 304);
+  });
+
+  await t.test('ffmpeg decodes every picture of it', () => {
+    const found = probe('-count_frames', '-select_streams', 'v:0', '-show_entries', 'stream=nb_read_frames,width,height', playlist).streams[0];
+    const source = probe('-count_frames', '-select_streams', 'v:0', '-show_entries', 'stream=nb_read_frames', clip('movie-hello.mp4')).streams[0];
+    assert.equal(Number(found.nb_read_frames), Number(source.nb_read_frames));
+    assert.equal(found.width, 1280);
+  });
+
+  const page = await browser(t, { bypassCSP: true });
+  const watch = async (seekTo) => {
+    await until('playing', () => page.evaluate(() => document.querySelector('#w').currentTime > 0.7));
+    const seen = await page.evaluate(() => {
+      const v = document.querySelector('#w');
+      return { width: v.videoWidth, height: v.videoHeight, duration: v.duration, frames: v.getVideoPlaybackQuality().totalVideoFrames };
+    });
+    assert.deepEqual([seen.width, seen.height], [1280, 720]);
+    assert.ok(Math.abs(seen.duration - tape.duration) < 0.1, `duration ${seen.duration} against ${tape.duration}`);
+    assert.ok(seen.frames > 10);
+    await page.evaluate((s) => { document.querySelector('#w').currentTime = s; }, seekTo);
+    await until('playing after the seek', () => page.evaluate((s) => document.querySelector('#w').currentTime > s + 0.4, seekTo));
+    assert.equal(await page.evaluate(() => document.querySelector('#w').error?.message ?? null), null);
+  };
+  const place = () => page.evaluate(() => {
+    document.body.innerHTML = '<video id="w" muted width="640"></video>';
+  });
+
+  await t.test("Chromium's own player plays and seeks it", async () => {
+    await page.goto(server.url);
+    await place();
+    await page.evaluate((u) => { const v = document.querySelector('#w'); v.src = u; return v.play(); }, playlist);
+    await watch(5);
+  });
+
+  await t.test('hls.js plays and seeks it without a fatal error', async () => {
+    await page.goto(server.url);
+    await place();
+    await page.addScriptTag({ path: hlsScript });
+    await page.evaluate((u) => {
+      const v = document.querySelector('#w');
+      const hls = new window.Hls();
+      window.fatal = [];
+      hls.on(window.Hls.Events.ERROR, (_, e) => e.fatal && window.fatal.push(e.details));
+      hls.loadSource(u);
+      hls.attachMedia(v);
+      return v.play();
+    }, playlist);
+    await watch(4);
+    assert.deepEqual(await page.evaluate(() => window.fatal), []);
+  });
+
+  await t.test('who may not see it, does not', async () => {
+    const path = `/hls/${tape.id}/playlist.m3u8`;
+    assert.equal((await new Client(server.url).call('GET', path)).status, 401);
+    const other = await Client.register(server, 'other@example.org');
+    assert.equal((await other.call('GET', path)).status, 404);
+    assert.equal((await client.call('GET', path)).status, 200);
+    assert.equal((await client.call('GET', path + '?look=sepia')).status, 422);
+    const spoilt = playlist.replace(/token=(..)/, (_, two) => 'token=' + (two === 'AA' ? 'BB' : 'AA'));
+    assert.notEqual(spoilt, playlist);
+    assert.equal((await fetch(spoilt)).status, 403);
+    const blank = await client.ok('POST', '/tapes', { title: 'blank' });
+    assert.equal((await client.call('GET', `/hls/${blank.id}/playlist.m3u8`)).status, 409);
+  });
+});
