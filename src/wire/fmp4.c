@@ -89,7 +89,8 @@ static void write_tkhd(struct buf *b, const struct fmp4_track *t)
     zeros(b, 8);
     p32(b, 1);
     zeros(b, 16);
-    p16(b, 0);
+    p16(b, 0); /* layer */
+    p16(b, 0); /* alternate group */
     p16(b, t->codec == FMP4_H264 ? 0 : 0x100);
     p16(b, 0);
     matrix(b);

@@ -129,6 +129,21 @@ static void decode_times_go_on_over_fragments(void **state)
     reelidx_free(&x);
 }
 
+/* Browsers refuse a box of another size than ISO 14496-12 says; ffmpeg does not mind. */
+static void boxes_have_the_sizes_of_the_standard(void **state)
+{
+    static const struct { const char *type; uint32_t size; } boxes[] = {
+        { "mvhd", 108 }, { "tkhd", 92 }, { "mdhd", 32 }, { "vmhd", 20 }, { "stts", 16 }, { "stsc", 16 }, { "stsz", 20 }, { "stco", 16 }, { "pasp", 16 }, { "trex", 32 },
+    };
+    struct fixture *f = *state;
+    write_video(f);
+    for (size_t i = 0; i < ARRAY_LEN(boxes); i++) {
+        uint8_t *at = memmem(f->file.data, 2000, boxes[i].type, 4);
+        assert_non_null(at);
+        assert_int_equal(rd32be(at - 4), boxes[i].size);
+    }
+}
+
 static void a_flipped_bit_is_noticed_with_its_fragment(void **state)
 {
     struct fixture *f = *state;
@@ -210,6 +225,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(samples_come_back_in_any_order, setup, teardown),
         cmocka_unit_test_setup_teardown(decode_times_go_on_over_fragments, setup, teardown),
+        cmocka_unit_test_setup_teardown(boxes_have_the_sizes_of_the_standard, setup, teardown),
         cmocka_unit_test_setup_teardown(a_flipped_bit_is_noticed_with_its_fragment, setup, teardown),
         cmocka_unit_test_setup_teardown(audio_keeps_its_priming, setup, teardown),
         cmocka_unit_test_setup_teardown(nonsense_is_refused, setup, teardown),
