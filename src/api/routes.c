@@ -22,12 +22,14 @@ static void on_done(struct http_req *r, int status, uint64_t bytes_sent, int64_t
     size_t row = route && route >= a->routes && route < a->routes + a->route_count ? (size_t)(route - a->routes) : a->route_count;
     if (status >= 0 && status < API_STATUS_MAX)
         atomic_fetch_add_explicit(&a->counts[row * API_STATUS_MAX + (size_t)status], 1, memory_order_relaxed);
+    /* A path that holds a token is no line for a log. */
+    const char *path = route && strstr(route->path, ":token") ? route->path : http_req_path(r);
     const struct log_field fields[] = {
-        { "http.request.id", http_req_id(r), 0 }, { "http.request.method", http_method_name(http_req_method(r)), 0 }, { "url.path", http_req_path(r), 0 },
+        { "http.request.id", http_req_id(r), 0 }, { "http.request.method", http_method_name(http_req_method(r)), 0 }, { "url.path", path, 0 },
         { "client.ip", http_req_ip(r), 0 }, { "http.response.status_code", NULL, status }, { "http.response.bytes", NULL, (int64_t)bytes_sent },
         { "event.duration", NULL, took_us * 1000 }, { 0 },
     };
-    log_fields(LOG_DEBUG, "http", fields, "%s %s %d", http_method_name(http_req_method(r)), http_req_path(r), status);
+    log_fields(LOG_DEBUG, "http", fields, "%s %s %d", http_method_name(http_req_method(r)), path, status);
 }
 
 static size_t count_routes(void)

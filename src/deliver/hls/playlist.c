@@ -76,15 +76,30 @@ void hls_write_iframes(struct buf *out, const struct reelidx *x, const char *uri
 }
 
 /* ---- the multivariant playlist ---- */
-/* Times in the index are whole microseconds and the last picture's is a guess: a rate within 0.04 % of a usual one is that one. */
+enum { RATE_STRETCH_US = 500000 };
+/* In thousandths. Times in the index are whole microseconds and the last picture's is a guess: a rate within 0.08 % of a usual one is that one. */
 static uint32_t frame_rate(uint64_t samples, uint64_t us)
 {
     static const uint32_t usual[] = { 23976, 24000, 25000, 29970, 30000, 50000, 59940, 60000 };
-    uint64_t rate = us > 0 ? VCR_MIN((samples * 1000000000 + us / 2) / us, UINT32_MAX) : 0;
-    for (size_t i = 0; i < ARRAY_LEN(usual); i++)
-        if (rate * 10000 >= (uint64_t)usual[i] * 9996 && rate * 10000 <= (uint64_t)usual[i] * 10004)
-            return usual[i];
-    return (uint32_t)rate;
+    uint64_t rate = us > 0 ? VCR_MIN((samples * 1000000000 + us / 2) / us, UINT32_MAX) : 0, nearest = rate, off = rate * 8 / 10000;
+    for (size_t i = 0; i < ARRAY_LEN(usual); i++) {
+        uint64_t d = rate > usual[i] ? rate - usual[i] : usual[i] - rate;
+        if (d <= off) {
+            nearest = usual[i];
+            off = d;
+        }
+    }
+    return (uint32_t)nearest;
+}
+
+/* The highest of any good stretch: a film with gaps, or with pictures that last, still has its own rate elsewhere. */
+static uint32_t highest_frame_rate(const struct reelidx *x, uint64_t total_us)
+{
+    uint32_t highest = 0;
+    for (uint32_t i = 0; i + 1 < x->fragment_count; i++)
+        if (x->fragments[i].duration_us >= RATE_STRETCH_US)
+            highest = VCR_MAX(highest, frame_rate(x->fragments[i].sample_count, x->fragments[i].duration_us));
+    return highest > 0 ? highest : frame_rate(x->sample_count, total_us);
 }
 
 static void describe_keys(struct hls_track *t, const struct reelidx *x, uint64_t total_us)
@@ -113,7 +128,7 @@ void hls_describe(struct hls_track *ret, const struct reelidx *x)
         t.width = (int)VCR_CLAMP(width, 1, UINT16_MAX);
         t.height = x->height;
         t.channels = 0;
-        t.frames_per_1000_s = frame_rate(x->sample_count, us);
+        t.frames_per_1000_s = highest_frame_rate(x, us);
         describe_keys(&t, x, us);
     }
     *ret = t;

@@ -264,7 +264,7 @@ static void shapes_and_rates(void **state)
     static const struct { uint16_t width, height, num, den; int shown; uint32_t samples, us, rate; } rows[] = {
         { 720, 480, 8, 9, 640, 60, 2002000, 29970 }, { 720, 480, 10, 11, 655, 60, 1001000, 59940 }, { 720, 576, 16, 15, 768, 50, 1000000, 50000 },
         { 720, 576, 64, 45, 1024, 25, 1000000, 25000 }, { 1280, 720, 1, 1, 1280, 60, 2002002, 29970 }, { 640, 360, 0, 0, 640, 60, 2502500, 23976 },
-        { 1280, 720, 1, 1, 1280, 60, 4000000, 15000 }, { 1280, 720, 1, 1, 1280, 60, 0, 0 }, { 65535, 2, 65535, 1, 65535, 60, 1, UINT32_MAX },
+        { 1280, 720, 1, 1, 1280, 60, 4000000, 15000 }, { 1280, 720, 1, 1, 1280, 60, 0, 0 },       { 320, 240, 1, 1, 320, 36, 1199200, 30000 }, { 65535, 2, 65535, 1, 65535, 60, 1, UINT32_MAX },
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct reelidx x;
@@ -280,6 +280,18 @@ static void shapes_and_rates(void **state)
     }
 }
 
+static void a_gap_does_not_lower_the_rate(void **state)
+{
+    static const uint32_t us[] = { 2400000, 2400000, 7000000, 40000 };
+    struct reelidx x;
+    struct hls_track t;
+    make_reel(&x, us, ARRAY_LEN(us), 0);
+    x.width = 640, x.height = 480;
+    hls_describe(&t, &x);
+    assert_int_equal(t.frames_per_1000_s, 25000);
+    reelidx_free(&x);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -287,6 +299,7 @@ int main(void)
         cmocka_unit_test(odd_fragments_keep_the_target_right),   cmocka_unit_test(a_blink_of_a_tape_still_has_a_target),
         cmocka_unit_test(key_frames_have_their_own_list),        cmocka_unit_test(the_multivariant_playlist_says_it_all),
         cmocka_unit_test(one_track_alone_will_do),               cmocka_unit_test(shapes_and_rates),
+        cmocka_unit_test(a_gap_does_not_lower_the_rate),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
