@@ -21,7 +21,7 @@ for name in filter(None, tracked):
         if not lines[0].startswith("/*"):
             bad.append(f"{name}:1: the first comment must say what the file is for")
         for number, line in enumerate(lines, 1):
-            if len(line) > 180:
+            if len(line) > 220:
                 bad.append(f"{name}:{number}: {len(line)} characters")
             if re.search(r"\b(TODO|FIXME|XXX)\b", line):
                 bad.append(f"{name}:{number}: unfinished")
