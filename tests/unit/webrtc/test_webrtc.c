@@ -237,7 +237,7 @@ static void nacks_repair_what_the_network_loses(void **state)
         send_frame(&s, false);
         rtc_clients_run(&c, 1, never, NULL, 10);
     }
-    for (int i = 0; i < 50 && !all_seen(&((struct goal) { &seen, 1, 60 })); i++) { /* a lost tail shows only when more comes */
+    for (int i = 0; i < 500 && !all_seen(&((struct goal) { &seen, 1, 60 })); i++) { /* a lost tail shows only when more comes */
         send_frame(&s, false);
         rtc_clients_run(&c, 1, never, NULL, 20);
     }
