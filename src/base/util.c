@@ -2,9 +2,12 @@
 #include "base/util.h"
 
 #include <errno.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/random.h>
 #include <time.h>
 #include <unistd.h>
@@ -231,6 +234,18 @@ void vcr_close(int *fd)
         errno = keep;
         *fd = -1;
     }
+}
+
+bool vcr_end_with_parent(int line)
+{
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0)
+        return false;
+    /* A dying process closes its descriptors before its children are signalled: so either the signal comes, or this sees it. */
+    struct pollfd p = { .fd = line };
+    bool gone = poll(&p, 1, 0) > 0 && p.revents & (POLLHUP | POLLERR);
+    if (gone)
+        errno = ESRCH;
+    return !gone;
 }
 
 bool vcr_write_all(int fd, const void *buf, size_t len)

@@ -61,5 +61,8 @@ bool vcr_parse_u64(const char *s, uint64_t max, uint64_t *ret);
 
 /* fd helpers. close keeps errno, ignores -1 and sets *fd = -1. */
 void vcr_close(int *fd);
+/* For a program that must not outlive the thread that started it: SIGKILL comes when that thread ends. A parent that was gone before this could be asked for
+ * sends no signal; it is noticed by the other end of line (a pipe or socket from it) being closed. False: errno says why not, ESRCH when the parent is gone. */
+bool vcr_end_with_parent(int line);
 /* Writes all, retrying on EINTR and short writes; false with errno set on error. */
 bool vcr_write_all(int fd, const void *buf, size_t len);

@@ -36,7 +36,10 @@ static bool is_clean(const char *s)
 
 void http_set_header(struct http_req *r, const char *name, const char *value)
 {
-    assert(is_clean(name) && !strpbrk(name, ": ") && is_clean(value));
+    bool clean = is_clean(name) && !strpbrk(name, ": ") && is_clean(value);
+    assert(clean);
+    if (!clean) /* also without assertions: better no header than two */
+        return;
     buf_adds(&r->headers, name);
     buf_adds(&r->headers, ": ");
     buf_adds(&r->headers, value);
@@ -88,7 +91,7 @@ void answer_head(struct http_req *r, int status, const char *content_type, int64
     add_header(b, reason_of(status), "");
     add_header(b, "Date: ", loop_date(r->hl));
     add_header(b, "X-Request-Id: ", r->id);
-    if (content_type)
+    if (content_type && is_clean(content_type))
         add_header(b, "Content-Type: ", content_type);
     if (length >= 0) {
         snprintf(line, sizeof(line), "%lld", (long long)length);

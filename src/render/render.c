@@ -64,7 +64,7 @@ enum vcr_err render_open(struct render **ret, int control_fd, int ring_fd, int w
     if (err == VCR_OK)
         err = warm_up(why);
     if (err == VCR_OK)
-        err = seal(why);
+        err = seal(control_fd, why);
     if (err != VCR_OK)
         render_close(&r);
     else

@@ -54,10 +54,10 @@ static bool add_rules(scmp_filter_ctx ctx)
            seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(newfstatat), 1, SCMP_A3(SCMP_CMP_EQ, AT_EMPTY_PATH, 0)) == 0;
 }
 
-enum vcr_err seal(struct vcr_why *why)
+enum vcr_err seal(int line, struct vcr_why *why)
 {
     static const struct rlimit none = { 0, 0 };
-    if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || prctl(PR_SET_DUMPABLE, 0) != 0 || setrlimit(RLIMIT_CORE, &none) != 0)
+    if (!vcr_end_with_parent(line) || prctl(PR_SET_DUMPABLE, 0) != 0 || setrlimit(RLIMIT_CORE, &none) != 0)
         return vcr_fail(why, VCR_E_IO, "sealing: %s", strerror(errno));
     /* With sanitizers a forbidden call fails instead of killing, so that their report is printed. */
     scmp_filter_ctx ctx = seccomp_init(SANITIZED ? SCMP_ACT_ERRNO(EPERM) : SCMP_ACT_KILL_PROCESS);
@@ -101,7 +101,7 @@ static bool refused(const struct act *a)
     int status = 0;
     pid_t child = fork();
     if (child == 0) {
-        if (seal(NULL) != VCR_OK)
+        if (seal(-1, NULL) != VCR_OK)
             _exit(NOT_SEALED);
         _exit(a->go() ? LET_THROUGH : REFUSED);
     }

@@ -1,4 +1,5 @@
 /* media/ingest/report.c - JSON lines for vcrd. */
+#include <errno.h>
 #include <libavutil/pixdesc.h>
 #include <stdio.h>
 #include <string.h>
@@ -16,6 +17,8 @@ static void send_line(struct buf *line)
     size_t at = 0;
     while (buf_ok(line) && at < line->len) {
         ssize_t n = write(INGEST_FD_REPORT, line->data + at, line->len - at);
+        if (n < 0 && errno == EPIPE)
+            _exit(1); /* nobody waits for the reels any more */
         if (n <= 0)
             break;
         at += (size_t)n;

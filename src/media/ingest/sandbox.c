@@ -59,10 +59,10 @@ static int add_rules(scmp_filter_ctx ctx)
         rc = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
     /* fstat as glibc spells it. It could also ask whether a name exists, which tells nobody: nothing can be sent but the report. */
     if (rc == 0)
-        rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(newfstatat), 1, SCMP_A3(SCMP_CMP_EQ, 0x1000 /* AT_EMPTY_PATH */));
+        rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(newfstatat), 1, SCMP_A3(SCMP_CMP_EQ, 0x1000 /* AT_EMPTY_PATH */, 0));
     /* abort() */
     if (rc == 0)
-        rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1, SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid()));
+        rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1, SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid(), 0));
     return rc;
 }
 
@@ -75,7 +75,7 @@ static bool limit(int what, uint64_t value)
 enum vcr_err ingest_seal(struct vcr_why *why)
 {
     mallopt(M_ARENA_MAX, 2);
-    bool ok = prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && prctl(PR_SET_DUMPABLE, 0) == 0 &&
+    bool ok = vcr_end_with_parent(INGEST_FD_REPORT) && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && prctl(PR_SET_DUMPABLE, 0) == 0 &&
               limit(RLIMIT_CPU, CPU_SECONDS) && limit(RLIMIT_FSIZE, FILE_BYTES) && limit(RLIMIT_CORE, 0);
     if (!SANITIZED)
         ok = ok && limit(RLIMIT_DATA, MEMORY_BYTES) && limit(RLIMIT_AS, ADDRESS_BYTES);

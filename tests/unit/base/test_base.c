@@ -1,10 +1,13 @@
 /* tests/unit/test_base.c - errors, text, buffers, clocks, ring, pool and loop, as their users see them. */
+#include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -280,12 +283,42 @@ static void a_full_pool_refuses_and_late_jobs_are_not_run(void **state)
     assert_int_equal(g[4].seen, VCR_E_INTERNAL); /* was refused, never touched */
 }
 
+/* How a child ends that asks to end with its parent, when the other end of its line is open or closed. */
+static int child_of(bool parent_there)
+{
+    int line[2], status = 0;
+    assert_int_equal(pipe(line), 0);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        close(line[0]); /* its copy of our end */
+        if (!parent_there)
+            poll(&(struct pollfd){ .fd = line[1] }, 1, -1); /* until our end is closed */
+        bool ok = vcr_end_with_parent(line[1]);
+        _exit(ok ? 10 : errno == ESRCH ? 11 : 12);
+    }
+    if (!parent_there)
+        close(line[0]);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    if (parent_there)
+        close(line[0]);
+    close(line[1]);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static void a_parent_gone_too_early_is_noticed(void **state)
+{
+    assert_int_equal(child_of(true), 10);
+    assert_int_equal(child_of(false), 11);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(long_reasons_end_between_characters),
         cmocka_unit_test(utf8_is_strict),
         cmocka_unit_test(base64url_round_trips_and_refuses),
+        cmocka_unit_test(a_parent_gone_too_early_is_noticed),
         cmocka_unit_test(uuids_are_ordered_and_checked),
         cmocka_unit_test(a_buffer_never_passes_its_ceiling),
         cmocka_unit_test(times_are_rfc3339),
