@@ -26,7 +26,7 @@ const char *reason_of(int status)
     return "Unknown";
 }
 
-static bool is_clean(const char *s)
+__attribute__((unused)) static bool is_clean(const char *s) /* only asserted */
 {
     for (; *s; s++)
         if ((unsigned char)*s < 0x20 || *s == 0x7F)
