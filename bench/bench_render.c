@@ -1,10 +1,12 @@
-/* bench/bench_render.c - what a session costs in vcr-render: CPU a session-second, in each state, beside the same decoding and encoding alone.
+/* bench/bench_render.c - what sessions cost in vcr-render.
  *
- * Seats are driven in virtual time, as fast as they go; five rounds in which the baseline and the seats alternate, medians. Real time is the tests' business:
- * late frames of N real sessions are printed by `bench_render --live N SECONDS`. */
+ * First in virtual time, as fast as it goes: CPU a session-second in each state beside x264 alone on the same film, and how long the start of a session keeps the one
+ * thread. Then in real time: the program itself on one core, three sessions at 29.97 and then as many as go without late frames. `--live N SECONDS`: that alone.
+ * The tape is two hours long as far as its index tells, so that opening it costs what it costs; a minute of it is there. */
 #include <fcntl.h>
 #include <opus/opus.h>
 #include <poll.h>
+#include <sched.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +14,7 @@
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 #include <x264.h>
@@ -24,8 +27,10 @@
 #include "media/reel.h"
 #include "reel_make.h"
 #include "render/seat.h"
+#include "row.h"
+#include "wire/reelidx.h"
 
-enum { WIDTH = 720, HEIGHT = 480, PICTURES = 600, ROUNDS = 5, BITRATE = 2400000 };
+enum { WIDTH = 720, HEIGHT = 480, PICTURES = 600, BITRATE = 2400000, STORED_TIMES = 6, INDEXED_TIMES = 720 };
 
 struct tape {
     int fds[4];
@@ -152,6 +157,53 @@ static void sound_make(struct tape *t)
     io_close(&index);
 }
 
+/* Makes the ten seconds a minute by repeating their bytes, and two hours by repeating their index; what lies beyond the minute is never played here. */
+static void stretch(int reel_fd, int *index_fd)
+{
+    struct io *reel = NULL, *index = NULL;
+    struct reelidx x;
+    struct buf out;
+    struct vcr_why why;
+    check(io_fd_open(&reel, dup(reel_fd), "bench", &why), &why);
+    check(io_fd_open(&index, *index_fd, "bench", &why), &why);
+    size_t len = io_size(index), film_len = io_size(reel);
+    uint8_t *bytes = malloc(len), *film = malloc(film_len);
+    check(io_pread_all(index, bytes, len, 0, &why), &why);
+    check(reelidx_parse(&x, bytes, len, &why), &why);
+    check(io_pread_all(reel, film, film_len, 0, &why), &why);
+    for (int i = 1; i < STORED_TIMES; i++)
+        check(io_append(reel, film + x.init_size, film_len - x.init_size, &why), &why);
+    struct reelidx y = x;
+    y.fragment_count *= INDEXED_TIMES;
+    y.sample_count *= INDEXED_TIMES;
+    y.duration_us *= INDEXED_TIMES;
+    y.fragments = malloc(y.fragment_count * sizeof(*y.fragments));
+    y.samples = x.samples ? malloc(y.sample_count * sizeof(*y.samples)) : NULL;
+    for (uint32_t i = 0; i < INDEXED_TIMES; i++) {
+        for (uint32_t k = 0; k < x.fragment_count; k++) {
+            struct reelidx_fragment f = x.fragments[k];
+            f.offset += i * (film_len - x.init_size);
+            f.start_us += i * x.duration_us;
+            f.first_sample += i * x.sample_count;
+            y.fragments[i * x.fragment_count + k] = f;
+        }
+        if (x.samples)
+            memcpy(y.samples + i * x.sample_count, x.samples, x.sample_count * sizeof(*x.samples));
+    }
+    buf_init(&out, 64 << 20);
+    reelidx_write(&out, &y);
+    io_close(&index);
+    index = file(index_fd);
+    check(io_append(index, out.data, out.len, &why), &why);
+    io_close(&index);
+    io_close(&reel);
+    buf_free(&out);
+    reelidx_free(&x);
+    reelidx_free(&y);
+    free(bytes);
+    free(film);
+}
+
 static const struct state {
     const char *name;
     enum deck_mode mode;
@@ -159,14 +211,15 @@ static const struct state {
     double rate;
     int64_t from_us;
     bool clean, field_rate;
+    double must_hold; /* sessions a core: architecture.md's budget; 0: none */
 } states[] = {
-    { "PLAY, vhs, 29.97", DECK_PLAY, DECK_PICTURE_TAPE, 1, 0, false, false },
-    { "PLAY, vhs, 59.94", DECK_PLAY, DECK_PICTURE_TAPE, 1, 0, false, true },
-    { "PAUSE, vhs, 29.97", DECK_PAUSE, DECK_PICTURE_TAPE, 0, 3000000, false, false },
-    { "CUE x5, vhs, 29.97", DECK_CUE, DECK_PICTURE_TAPE, 1.6, 0, false, false },
-    { "REVIEW x1, vhs, 29.97", DECK_REVIEW, DECK_PICTURE_TAPE, -1, 9500000, false, false },
-    { "STOP (blue), 29.97", DECK_STOP, DECK_PICTURE_BLUE, 0, 0, false, false },
-    { "PLAY, clean, passed through", DECK_PLAY, DECK_PICTURE_TAPE, 1, 0, true, true },
+    { "PLAY, vhs, 29.97", DECK_PLAY, DECK_PICTURE_TAPE, 1, 0, false, false, 10 },
+    { "PLAY, vhs, 59.94", DECK_PLAY, DECK_PICTURE_TAPE, 1, 0, false, true, 5 },
+    { "PAUSE, vhs, 29.97", DECK_PAUSE, DECK_PICTURE_TAPE, 0, 3000000, false, false, 0 },
+    { "CUE x5, vhs, 29.97", DECK_CUE, DECK_PICTURE_TAPE, 5, 0, false, false, 0 },
+    { "REVIEW x5, vhs, 29.97", DECK_REVIEW, DECK_PICTURE_TAPE, -5, 55000000, false, false, 0 },
+    { "STOP (blue), 29.97", DECK_STOP, DECK_PICTURE_BLUE, 0, 0, false, false, 0 },
+    { "PLAY, clean, passed through", DECK_PLAY, DECK_PICTURE_TAPE, 1, 0, true, true, 300 },
 };
 
 static struct seat *seat_make(const struct tape *t, const struct state *state)
@@ -177,7 +230,7 @@ static struct seat *seat_make(const struct tape *t, const struct state *state)
     struct render_tape tape = { .h = { RENDER_TAPE, 1 }, .has = RENDER_HAS_VIDEO | RENDER_HAS_AUDIO, .field_rate = state->field_rate };
     int fds[6] = { dup(t->fds[0]), dup(t->fds[1]), dup(t->fds[2]), dup(t->fds[3]), -1, -1 };
     struct deck_snapshot snap = { .seq = 1, .mode = (uint8_t)state->mode, .picture = (uint8_t)state->picture, .sound = DECK_SOUND_HIFI,
-                                  .servo = DECK_SERVO_LOCKED, .pos_us = state->from_us, .length_us = 10000000, .rate = (int32_t)(state->rate * 65536),
+                                  .servo = DECK_SERVO_LOCKED, .pos_us = state->from_us, .length_us = 7200000000, .rate = (int32_t)(state->rate * 65536),
                                   .rate_from = (int32_t)(state->rate * 65536), .seed = 3, .tracking = INT16_MIN, .clean = state->clean, .look = "family",
                                   .osd_counter_line = -1 };
     check(seat_open(&seat, &open, 0, &why), &why);
@@ -219,39 +272,125 @@ static double session(const struct tape *t, const struct state *state, double *r
     return cost;
 }
 
-/* The same pictures decoded and encoded, nothing else: CPU seconds a second at 29.97 (every second picture shown) or 59.94. */
-static double baseline(const struct tape *t, bool field_rate)
+enum { BASE_PICTURES = 240 };
+struct base_film {
+    struct frame *frames[BASE_PICTURES]; /* decoded once: the baseline is x264 and nothing else */
+};
+
+static void base_film_open(struct base_film *b, const struct tape *t)
 {
-    struct video_encoder_config config = { .width = WIDTH, .height = HEIGHT, .sar_num = 8, .sar_den = 9, .rate_num = field_rate ? 60000 : 30000,
-                                           .rate_den = 1001, .bitrate_bps = BITRATE, .effort = VIDEO_EFFORT_BRISK };
     struct vcr_why why;
     struct io *reel_io = NULL, *index_io = NULL;
     struct reel *reel = NULL;
     struct video_decoder *d = NULL;
-    struct video_encoder *e = NULL;
     check(io_fd_open(&reel_io, dup(t->fds[0]), "bench", &why), &why);
     check(io_fd_open(&index_io, dup(t->fds[1]), "bench", &why), &why);
     check(reel_open(&reel, reel_io, index_io, &why), &why);
     check(video_decoder_open(&d, &why), &why);
-    check(video_encoder_open(&e, &config, &why), &why);
-    enum { COUNT = 480 };
-    double start = cpu_s();
-    for (uint32_t n = 0; n < COUNT; n++) {
-        struct packet in, p;
-        struct frame *f = NULL;
+    for (uint32_t n = 0; n < BASE_PICTURES; n++) {
+        struct packet in;
         check(reel_read(reel, n, &in, &why), &why);
-        check(video_decode(d, in.data, in.len, &f, &why), &why);
-        if (field_rate || n % 2 == 0)
-            check(video_encode(e, &f->picture, n, false, &p, &why), &why);
-        frame_unref(&f);
+        check(video_decode(d, in.data, in.len, &b->frames[n], &why), &why);
     }
-    double cost = (cpu_s() - start) / (COUNT * 1.001 / 60);
-    video_encoder_close(&e);
     video_decoder_close(&d);
     reel_close(&reel);
     io_close(&reel_io);
     io_close(&index_io);
+}
+
+/* The film's pictures encoded, nothing else: CPU seconds a second at 29.97 (every second picture) or 59.94. */
+static double x264_alone(const struct base_film *b, bool field_rate)
+{
+    struct video_encoder_config config = { .width = WIDTH, .height = HEIGHT, .sar_num = 8, .sar_den = 9, .rate_num = field_rate ? 60000 : 30000,
+                                           .rate_den = 1001, .bitrate_bps = BITRATE, .effort = VIDEO_EFFORT_BRISK };
+    struct vcr_why why;
+    struct video_encoder *e = NULL;
+    struct packet p;
+    check(video_encoder_open(&e, &config, &why), &why);
+    double start = cpu_s();
+    for (int64_t n = 0; n < BASE_PICTURES; n += field_rate ? 1 : 2)
+        check(video_encode(e, &b->frames[n]->picture, n, false, &p, &why), &why);
+    double cost = (cpu_s() - start) / (BASE_PICTURES * 1.001 / 60);
+    video_encoder_close(&e);
     return cost;
+}
+
+static void costs(const struct tape *t)
+{
+    static struct base_film b;
+    base_film_open(&b, t);
+    for (size_t k = 0; k < ARRAY_LEN(states); k++) {
+        double cost[BENCH_ROUNDS], alone[BENCH_ROUNDS], mbit = 0;
+        char name[64], note[32], what[32];
+        for (int i = 0; i < BENCH_ROUNDS; i++) {
+            alone[i] = x264_alone(&b, states[k].field_rate);
+            cost[i] = session(t, &states[k], &mbit);
+        }
+        snprintf(name, sizeof(name), "sessions a core: %s", states[k].name);
+        snprintf(note, sizeof(note), "%.2f Mbit/s", mbit);
+        snprintf(what, sizeof(what), "x264 %d alone", X264_BUILD);
+        bench_row(&(struct bench_row) { name, "", 1 / bench_median(cost), note, what, 1 / bench_median(alone), states[k].must_hold > 0 ? BENCH_AT_LEAST : BENCH_SHOWN,
+                                        states[k].must_hold });
+    }
+    for (int n = 0; n < BASE_PICTURES; n++)
+        frame_unref(&b.frames[n]);
+}
+
+struct start {
+    double tape_ms, step_ms, all_ms; /* seat and tape; the longest of what follows until two pictures are out; all of it */
+};
+
+/* In a process that has played nothing yet, as a new vcr-render is. */
+static struct start cold_start(const struct tape *t)
+{
+    struct vcr_why why;
+    struct out out = { 0 };
+    struct ring *reader = NULL;
+    struct seat_counts counts = { 0 };
+    struct start s = { 0 };
+    int ring_fd;
+    check(ring_create(&reader, &ring_fd, 4 << 20, &why), &why);
+    check(ring_attach(&out.ring, ring_fd, &why), &why);
+    out.wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    int64_t begun = clock_mono_us();
+    struct seat *seat = seat_make(t, &states[0]);
+    s.tape_ms = (double)(clock_mono_us() - begun) / 1000;
+    while (counts.frames < 2) {
+        int64_t step = clock_mono_us();
+        check(seat_run(seat, seat_due_us(seat), &out, &counts, &why), &why);
+        s.step_ms = VCR_MAX(s.step_ms, (double)(clock_mono_us() - step) / 1000);
+    }
+    s.all_ms = (double)(clock_mono_us() - begun) / 1000;
+    return s; /* the process ends: nothing to close */
+}
+
+/* How long the start of a session keeps the one thread from the pictures of the others. */
+static void starts(const struct tape *t)
+{
+    double tape_ms[BENCH_ROUNDS], step_ms[BENCH_ROUNDS], all_ms[BENCH_ROUNDS];
+    for (int i = 0; i < BENCH_ROUNDS; i++) {
+        struct start s = { 0 };
+        int fds[2];
+        if (pipe(fds) != 0)
+            exit(1);
+        fflush(stdout);
+        pid_t pid = fork();
+        if (pid == 0) {
+            s = cold_start(t);
+            _exit(write(fds[1], &s, sizeof(s)) == (ssize_t)sizeof(s) ? 0 : 1);
+        }
+        vcr_close(&fds[1]);
+        if (read(fds[0], &s, sizeof(s)) != (ssize_t)sizeof(s))
+            exit(1);
+        vcr_close(&fds[0]);
+        waitpid(pid, NULL, 0);
+        tape_ms[i] = s.tape_ms;
+        step_ms[i] = s.step_ms;
+        all_ms[i] = s.all_ms;
+    }
+    bench_row(&(struct bench_row) { "a session begins: its seat and a 2 h tape", "ms", bench_median(tape_ms), NULL, NULL, 0, BENCH_BELOW, 10 });
+    bench_row(&(struct bench_row) { "a session begins: longest step to its second picture", "ms", bench_median(step_ms), NULL, NULL, 0, BENCH_BELOW, 16 });
+    bench_row(&(struct bench_row) { "a session begins: all of it", "ms", bench_median(all_ms), NULL, NULL, 0, BENCH_SHOWN, 0 });
 }
 
 static void send_tape(int control, uint32_t seat, const struct tape *t)
@@ -269,70 +408,112 @@ static void send_tape(int control, uint32_t seat, const struct tape *t)
         exit(1);
 }
 
-/* From the start again, before the reel ends. */
+/* PLAY from the start of the tape, now. */
 static void send_deck(int control, uint32_t seat)
 {
     struct render_deck m = { .h = { RENDER_DECK, seat }, .len = sizeof(struct deck_snapshot) };
     struct deck_snapshot snap = { .seq = 1, .mode = DECK_PLAY, .picture = DECK_PICTURE_TAPE, .sound = DECK_SOUND_HIFI, .servo = DECK_SERVO_LOCKED,
-                                  .since_us = clock_mono_us(), .length_us = 10000000, .rate = 65536, .rate_from = 65536, .seed = 3,
+                                  .since_us = clock_mono_us(), .length_us = 7200000000, .rate = 65536, .rate_from = 65536, .seed = 3,
                                   .tracking = INT16_MIN, .look = "family", .osd_counter_line = -1 };
     memcpy(m.snapshot, &snap, sizeof(snap));
     send(control, &m, sizeof(m), MSG_NOSIGNAL);
 }
 
-/* N sessions of PLAY, vhs, 29.97 in the real program. */
-static int live(const struct tape *t, uint32_t sessions, int seconds)
+/* The last core is the program's alone, the others are this bench's. */
+static void pin(bool last)
 {
-    int pair[2], ring_fd, wake = eventfd(0, EFD_NONBLOCK);
+    cpu_set_t set;
+    int cores = (int)sysconf(_SC_NPROCESSORS_ONLN);
+    CPU_ZERO(&set);
+    for (int i = 0; i < cores; i++)
+        if (cores == 1 || (i == cores - 1) == last)
+            CPU_SET(i, &set);
+    sched_setaffinity(0, sizeof(set), &set);
+}
+
+static pid_t program_start(int control, int ring_fd, int wake)
+{
+    pid_t pid = fork();
+    if (pid != 0)
+        return pid;
+    pin(true);
+    int from[3] = { fcntl(control, F_DUPFD, 20), fcntl(ring_fd, F_DUPFD, 20), fcntl(wake, F_DUPFD, 20) };
+    for (int i = 0; i < 3; i++)
+        dup2(from[i], RENDER_FD_CONTROL + i);
+    close_range(RENDER_FD_WAKE + 1, ~0u, 0);
+    execl(VCR_RENDER, VCR_RENDER, (char *)NULL);
+    _exit(127);
+}
+
+struct live {
+    uint32_t late, late_first, frames, busy_max; /* of all seconds; late_first: of the first, in which the sessions begin; busy in per mille, after the first */
+};
+
+/* N sessions of PLAY, vhs, 29.97 in the program, on one core, all begun at once. */
+static struct live live(const struct tape *t, uint32_t sessions, int seconds)
+{
+    int pair[2], ring_fd, wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    struct live sum = { 0 };
     struct ring *ring = NULL;
     struct vcr_why why;
     check(ring_create(&ring, &ring_fd, 16 << 20, &why), &why);
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair) != 0)
-        return 1;
-    if (fork() == 0) {
-        int from[3] = { fcntl(pair[1], F_DUPFD, 20), fcntl(ring_fd, F_DUPFD, 20), fcntl(wake, F_DUPFD, 20) };
-        for (int i = 0; i < 3; i++)
-            dup2(from[i], RENDER_FD_CONTROL + i);
-        close_range(RENDER_FD_WAKE + 1, ~0u, 0);
-        execl(VCR_RENDER, VCR_RENDER, (char *)NULL);
-        _exit(127);
-    }
-    close(pair[1]);
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0)
+        exit(1);
+    pin(false);
+    pid_t pid = program_start(pair[1], ring_fd, wake);
+    vcr_close(&pair[1]);
     for (uint32_t seat = 1; seat <= sessions; seat++) {
         struct render_open open = { .h = { RENDER_OPEN, seat }, .bitrate_bps = BITRATE };
         send(pair[0], &open, sizeof(open), MSG_NOSIGNAL);
         send_tape(pair[0], seat, t);
+        send_deck(pair[0], seat);
     }
-    int64_t wound = 0;
     for (int n = 0; n < seconds;) {
         struct pollfd p[2] = { { .fd = pair[0], .events = POLLIN }, { .fd = wake, .events = POLLIN } };
         struct render_stats m;
         const uint8_t *record;
         size_t len;
         uint64_t count;
-        for (uint32_t seat = 1; clock_mono_us() - wound > 8000000 && seat <= sessions; seat++)
-            send_deck(pair[0], seat);
-        wound = clock_mono_us() - wound > 8000000 ? clock_mono_us() : wound;
         poll(p, 2, 1000);
         if (read(wake, &count, sizeof(count)) > 0)
             while (ring_peek(ring, &record, &len, NULL) == VCR_OK)
                 ring_next(ring);
         ssize_t got = recv(pair[0], &m, sizeof(m), MSG_DONTWAIT);
-        if (got == 0)
-            return 1;
+        if (got == 0) {
+            fprintf(stderr, "bench_render: vcr-render has ended\n");
+            exit(1);
+        }
         if (got != (ssize_t)sizeof(m) || m.h.type != RENDER_STATS)
             continue;
-        printf("second %d: %u sessions, %u frames, %u late, %u per mille busy\n", ++n, m.sessions, m.frames, m.late_frames, m.busy_permille);
+        sum.frames += m.frames;
+        sum.late += m.late_frames;
+        *(n == 0 ? &sum.late_first : &sum.busy_max) = n == 0 ? m.late_frames : VCR_MAX(sum.busy_max, m.busy_permille);
+        printf("%u sessions, second %d: %u frames, %u late, %.1f %% busy\n", m.sessions, ++n, m.frames, m.late_frames, m.busy_permille / 10.0);
     }
-    return 0;
+    vcr_close(&pair[0]);
+    waitpid(pid, NULL, 0);
+    ring_close(&ring);
+    vcr_close(&ring_fd);
+    vcr_close(&wake);
+    return sum;
 }
 
-static int by_value(const void *a, const void *b) { return *(const double *)a < *(const double *)b ? -1 : *(const double *)a > *(const double *)b; }
-
-static double median(double *v)
+static void lives(const struct tape *t)
 {
-    qsort(v, ROUNDS, sizeof(*v), by_value);
-    return v[ROUNDS / 2];
+    enum { SESSIONS = 3, FIRST = 5, LAST = 16 };
+    char note[96];
+    struct live three = live(t, SESSIONS, 8);
+    snprintf(note, sizeof(note), "of %u frames in 8 s, %.1f %% busy, %u late in the first second", three.frames, three.busy_max / 10.0, three.late_first);
+    bench_row(&(struct bench_row) { "3 live sessions at 29.97 on one core: late frames", "", three.late, note, NULL, 0, BENCH_BELOW, 1 });
+    uint32_t held = SESSIONS;
+    struct live last = three, next = { 0 };
+    for (uint32_t n = FIRST; n <= LAST && next.late == 0; n++) {
+        next = live(t, n, 5);
+        if (next.late == 0)
+            held = n, last = next;
+    }
+    snprintf(note, sizeof(note), "%.1f %% busy; one more: %u late in 5 s, %u of them in the first second", last.busy_max / 10.0, next.late, next.late_first);
+    bench_row(&(struct bench_row) { "live sessions at 29.97 a core holds without a late frame", "", held, note, NULL, 0, BENCH_AT_LEAST, 10 });
 }
 
 int main(int argc, char **argv)
@@ -340,19 +521,14 @@ int main(int argc, char **argv)
     struct tape t;
     video_make(&t);
     sound_make(&t);
-    if (argc == 4 && strcmp(argv[1], "--live") == 0)
-        return live(&t, (uint32_t)atoi(argv[2]), atoi(argv[3]));
-    printf("baseline: the same reel decoded (libavcodec) and encoded (x264 build %d at the same settings, %d bit/s), nothing else; %s\n", X264_BUILD, BITRATE,
-           opus_get_version_string());
-    printf("%-30s %12s %12s %8s %10s %8s\n", "session", "CPU s/s", "baseline", "ratio", "a core has", "Mbit/s");
-    for (size_t k = 0; k < ARRAY_LEN(states); k++) {
-        double cost[ROUNDS], alone[ROUNDS], mbit = 0;
-        for (int i = 0; i < ROUNDS; i++) {
-            alone[i] = baseline(&t, states[k].field_rate);
-            cost[i] = session(&t, &states[k], &mbit);
-        }
-        double c = median(cost), b = median(alone);
-        printf("%-30s %12.4f %12.4f %8.2f %10.1f %8.2f\n", states[k].name, c, b, c / b, 1 / c, mbit);
+    stretch(t.fds[0], &t.fds[1]);
+    stretch(t.fds[2], &t.fds[3]);
+    if (argc == 4 && strcmp(argv[1], "--live") == 0) {
+        live(&t, (uint32_t)atoi(argv[2]), atoi(argv[3]));
+        return 0;
     }
+    starts(&t);
+    costs(&t);
+    lives(&t);
     return 0;
 }

@@ -1,6 +1,8 @@
 /* bench_store.c - how many durable writes a second the SQL port commits, one after another and many waiting at once.
  *
- * Usage: bench_store [FOLDER]   (the folder's disk is what is measured; default: the present one) */
+ * Usage: bench_store [FOLDER]   (the folder's disk is what is measured; default: the present one). The baseline is what the disk can do: append and fdatasync of
+ * a page, one after another, in rounds that alternate with the writes. */
+#include <fcntl.h>
 #include <semaphore.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,9 +11,10 @@
 
 #include "base/clock.h"
 #include "base/util.h"
+#include "row.h"
 #include "store/sql.h"
 
-enum { JOBS = 4000, AT_ONCE_MAX = 256 };
+enum { JOBS = 2000, AT_ONCE_MAX = 256, SYNCS = 200, PAGE = 4096 };
 
 static sem_t free_jobs;
 static struct sql_job jobs[AT_ONCE_MAX];
@@ -31,7 +34,7 @@ static void ended(struct sql_job *job)
     sem_post(&free_jobs);
 }
 
-static void measure(struct sql_db *db, int at_once, int count)
+static double measure(struct sql_db *db, int at_once, int count)
 {
     sem_init(&free_jobs, 0, (unsigned)at_once);
     int64_t start = clock_mono_us();
@@ -45,8 +48,25 @@ static void measure(struct sql_db *db, int at_once, int count)
     for (int i = 0; i < at_once; i++)
         sem_wait(&free_jobs);
     double s = (double)(clock_mono_us() - start) / 1e6;
-    printf("%3d at once: %6.0f durable writes/s\n", at_once, count / s);
     sem_destroy(&free_jobs);
+    return count / s;
+}
+
+/* Pages a second appended and synced, one after another. */
+static double synced_pages(const char *dir)
+{
+    static const char page[PAGE];
+    char *name = vcr_asprintf("%s/pages", dir);
+    int fd = open(name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    int64_t start = clock_mono_us();
+    for (int i = 0; i < SYNCS; i++)
+        if (write(fd, page, sizeof(page)) != PAGE || fdatasync(fd) != 0)
+            exit(1);
+    double s = (double)(clock_mono_us() - start) / 1e6;
+    vcr_close(&fd);
+    unlink(name);
+    free(name);
+    return SYNCS / s;
 }
 
 int main(int argc, char **argv)
@@ -59,8 +79,16 @@ int main(int argc, char **argv)
         fprintf(stderr, "%s: %s\n", dir, why.text);
         return 1;
     }
-    for (size_t i = 0; i < ARRAY_LEN(at_once); i++)
-        measure(db, at_once[i], at_once[i] == 1 ? JOBS / 8 : JOBS);
+    for (size_t i = 0; i < ARRAY_LEN(at_once); i++) {
+        double writes[BENCH_ROUNDS], pages[BENCH_ROUNDS];
+        for (int k = 0; k < BENCH_ROUNDS; k++) {
+            pages[k] = synced_pages(dir);
+            writes[k] = measure(db, at_once[i], at_once[i] == 1 ? JOBS / 8 : JOBS);
+        }
+        char name_of[64];
+        snprintf(name_of, sizeof(name_of), "durable writes, %d waiting at once", at_once[i]);
+        bench_row(&(struct bench_row) { name_of, "/s", bench_median(writes), NULL, "a page and fdatasync", bench_median(pages), BENCH_SHOWN, 0 });
+    }
     sql_close(&db);
     static const char *const files[] = { "bench.db", "vcr.lock" };
     for (size_t i = 0; i < ARRAY_LEN(files); i++) {

@@ -1,7 +1,7 @@
 /* bench/bench_webrtc.c - what a WebRTC viewer costs: `bench_webrtc [VIEWERS [SECONDS [joins]]]`.
  *
  * The server is this process, the viewers are a child, so that the processor time told is the server's alone (getrusage; both halves of loopback's network work that run
- * in its system calls included). The stream is synthetic: 29.97 frames a second, 2.4 Mbit/s, a key frame a second, 20 ms of sound at 96 kbit/s. Prints one line of JSON. */
+ * in its system calls included). The stream is synthetic: 29.97 frames a second, 2.4 Mbit/s, a key frame a second, 20 ms of sound at 96 kbit/s. Prints its rows as run.py reads them. */
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/util.h"
 #include "deliver/webrtc/rtc.h"
+#include "row.h"
 #include "rtc_client.h"
 
 enum { VIEWERS_MAX = 200, TEXT_MAX = 8192, KEY_BYTES = 42000, DELTA_BYTES = 8600, SOUND_BYTES = 240, GOP = 30 };
@@ -184,6 +185,21 @@ static void serve(struct serving *s)
     }
 }
 
+static void told(const struct serving *s, double kib_per_viewer, int seconds)
+{
+    const struct result *x = &s->result;
+    double cpu = s->cpu / s->seconds, mbit_s = (double)x->bytes * 8 / 1e6 / seconds;
+    char name[3][96], note[96];
+    snprintf(name[0], sizeof(name[0]), "%d viewers of one session, %.1f Mbit/s each", s->viewers, mbit_s / s->viewers);
+    snprintf(note, sizeof(note), "%.5f a viewer, %.0f packets/s, %llu bad", cpu / s->viewers, (double)x->packets / seconds, (unsigned long long)x->bad);
+    snprintf(name[1], sizeof(name[1]), "memory of a viewer, of %d", s->viewers);
+    snprintf(name[2], sizeof(name[2]), "answer to first whole key frame at the viewer, worst of %d", s->viewers);
+    bench_row(&(struct bench_row) { name[0], "core", cpu, note, NULL, 0, BENCH_BELOW, 0.2 });
+    bench_row(&(struct bench_row) { name[1], "KiB", kib_per_viewer, NULL, NULL, 0, BENCH_BELOW, 100 });
+    snprintf(note, sizeof(note), "p50 %.1f", x->key_ms[s->viewers / 2]);
+    bench_row(&(struct bench_row) { name[2], "ms", x->key_ms[s->viewers - 1], note, NULL, 0, BENCH_BELOW, 150 });
+}
+
 int main(int argc, char **argv)
 {
     struct serving s = { .viewers = argc > 1 ? atoi(argv[1]) : 50, .joins_per_s = argc > 3 ? atoi(argv[3]) : 20 };
@@ -207,11 +223,7 @@ int main(int argc, char **argv)
     long before = rss_kib();
     serve(&s);
     const struct result *x = &s.result;
-    printf("{\"viewers\":%d,\"connected\":%d,\"cpu\":%.4f,\"cpu_per_viewer\":%.5f,\"mbit_s\":%.1f,\"mbit_s_per_viewer\":%.2f,\"packets_s\":%.0f,\"bad\":%llu,"
-           "\"rss_kib_per_viewer\":%.0f,\"answer_to_key_ms_p50\":%.1f,\"answer_to_key_ms_max\":%.1f}\n",
-           s.viewers, x->connected, s.cpu / s.seconds, s.cpu / s.seconds / s.viewers, (double)x->bytes * 8 / 1e6 / seconds,
-           (double)x->bytes * 8 / 1e6 / seconds / s.viewers, (double)x->packets / seconds, (unsigned long long)x->bad,
-           (double)(rss_kib() - before) / s.viewers, x->key_ms[s.viewers / 2], x->key_ms[s.viewers - 1]);
+    told(&s, (double)(rss_kib() - before) / s.viewers, seconds);
     rtc_stream_close(&stream);
     rtc_close(&r);
     waitpid(child, NULL, 0);
