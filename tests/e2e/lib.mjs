@@ -52,6 +52,7 @@ export class Server {
       stdio: ['ignore', 'ignore', 'pipe'],
     });
     this.gone = new Promise((resolve) => this.child.once('exit', (code, signal) => resolve({ code, signal })));
+    this.closed = new Promise((resolve) => this.child.stderr.once('close', resolve));
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => reject(new Error('vcrd is not ready after 20 s:\n' + this.log)), 20000);
       this.child.stderr.on('data', (data) => {
@@ -67,9 +68,18 @@ export class Server {
     });
   }
 
+  /** Sends the signal and waits for the end, also of what vcrd had started: a child that outlives it still holds its log, and fails the test. */
   async kill(signal) {
     if (this.child.exitCode === null && this.child.signalCode === null) this.child.kill(signal);
-    return this.gone;
+    const gone = await this.gone;
+    let timer;
+    const alone = await Promise.race([this.closed.then(() => true), new Promise((resolve) => { timer = setTimeout(resolve, 5000, false); })]);
+    clearTimeout(timer);
+    if (!alone) {
+      this.child.stderr.destroy();
+      throw new Error('a process started by vcrd is still there 5 s after vcrd ended');
+    }
+    return gone;
   }
 
   /** Children of vcrd with that name, as process ids. */
