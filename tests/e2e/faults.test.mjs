@@ -44,12 +44,20 @@ test('kills', async (t) => {
 
   await t.test('kill -9 of the server: accounts, tapes and finished processing are there again, no half file is', async () => {
     const half = await client.ok('POST', '/tapes', { title: 'cut' });
+    let cut = false; // fetch may go on reading its body after the connection has gone, and would keep this process from ending
     const stream = new ReadableStream({
-      pull: (c) => new Promise((done) => setTimeout(() => { try { c.enqueue(new Uint8Array(65536)); } catch { /* cut */ } done(); }, 5)),
+      pull: (c) => new Promise((done) => setTimeout(() => {
+        try {
+          if (cut) c.close();
+          else c.enqueue(new Uint8Array(65536));
+        } catch { /* cancelled */ }
+        done();
+      }, 5)),
     });
     const put = client.call('PUT', `/tapes/${half.id}/media`, stream).catch(() => null);
     await until('uploading', async () => (await client.ok('GET', `/tapes/${half.id}`)).status === 'uploading');
     await server.kill('SIGKILL');
+    cut = true;
     await put;
     await server.run();
     await signIn();
