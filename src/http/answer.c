@@ -26,7 +26,7 @@ const char *reason_of(int status)
     return "Unknown";
 }
 
-__attribute__((unused)) static bool is_clean(const char *s) /* only asserted */
+static bool is_clean(const char *s)
 {
     for (; *s; s++)
         if ((unsigned char)*s < 0x20 || *s == 0x7F)

@@ -7,7 +7,8 @@
 
 #include "base/why.h"
 
-/* line: the socket to the parent, or -1. Dies with its parent from here on, can't be traced, dumps no core. Then the system-call filter. Irrevocable; fails when the parent is gone already. */
+/* line: the socket to the parent, or -1. Dies with its parent from here on, can't be traced, dumps no core. Then the system-call filter. Irrevocable; fails
+ * when the parent is gone already. */
 enum vcr_err seal(int line, struct vcr_why *why);
 /* Tries each forbidden act in a sealed child and prints one line an act; false when one was let through. */
 bool seal_prove(void);
