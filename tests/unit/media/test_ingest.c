@@ -44,19 +44,26 @@ static const char *ask(const char *command, const char *file)
     return line;
 }
 
-/* Runs vcr-ingest; *ret_last is the last line of its report. */
-static int ingest(const char *mode, const char *film, char *ret_last, size_t size)
+/* Runs vcr-ingest; report is where its lines go, as bash takes it. */
+static int ingest_to(const char *report, const char *mode, const char *film)
 {
     char command[1536];
-    int n = snprintf(command, sizeof(command), "cd %s && %s %s 3<>%s 4>report", dir, VCR_INGEST, mode, film);
+    int n = snprintf(command, sizeof(command), "cd %s && %s %s 3<>%s 4> %s", dir, VCR_INGEST, mode, film, report);
     for (int i = 0; i < INGEST_OUTPUTS; i++)
         n += snprintf(command + n, sizeof(command) - (size_t)n, " %d<>%s", INGEST_FD_OUTPUTS + i, outputs[i]);
     /* bash, because sh knows descriptors of one digit only */
     char whole[1700];
     snprintf(whole, sizeof(whole), "exec bash -c '%s 2>/dev/null'", command);
     int rc = system(whole);
-    vcr_strcpy(ret_last, size, ask("tail -n 1", "report"));
     return WEXITSTATUS(rc);
+}
+
+/* The same; *ret_last is the last line of its report. */
+static int ingest(const char *mode, const char *film, char *ret_last, size_t size)
+{
+    int rc = ingest_to("report", mode, film);
+    vcr_strcpy(ret_last, size, ask("tail -n 1", "report"));
+    return rc;
 }
 
 static int setup(void **state)
@@ -122,6 +129,14 @@ static void a_cut_film_gives_what_it_holds(void **state)
     assert_int_equal(ingest("--run", "film", last, sizeof(last)), 0);
     assert_int_equal(shell("grep -q '\"ends_early\":true' %s/report", dir), 0);
     assert_in_range(atoi(ask(FRAMES, "clean.mp4")), 30, 75);
+}
+
+/* vcrd goes after the first line: the film is long enough for more to come. */
+static void without_a_reader_of_its_report_it_ends(void **state)
+{
+    assert_int_equal(shell("cd %s && ffmpeg -v error -f lavfi -i testsrc2=s=640x480:r=25:d=8 -c:v mpeg2video -b:v 4M film.mpg", dir), 0);
+    assert_int_equal(ingest_to(">(head -n 1 >/dev/null)", "--run", "film.mpg"), 1);
+    assert_int_equal(ingest_to("report", "--run", "film.mpg"), 0);
 }
 
 /* Reads an index and writes its playlist beside the reel. */
@@ -204,6 +219,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_film_that_qualifies_keeps_its_packets, setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_no_film_is_told_in_a_sentence, setup, teardown),
         cmocka_unit_test_setup_teardown(a_cut_film_gives_what_it_holds, setup, teardown),
+        cmocka_unit_test_setup_teardown(without_a_reader_of_its_report_it_ends, setup, teardown),
         cmocka_unit_test_setup_teardown(the_playlists_play_every_picture_once, setup, teardown),
         cmocka_unit_test_setup_teardown(the_sealed_process_can_open_nothing, setup, teardown),
     };
