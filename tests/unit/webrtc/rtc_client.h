@@ -14,7 +14,8 @@
 
 enum { CLIENT_WINDOW = 4096 };
 struct rtc_client_options {
-    int loss_per_mille;  /* of what arrives, STUN excepted */
+    int loss_per_mille;  /* of what arrives after the first video packet, STUN excepted */
+    int lost_dtls_datagram; /* the number, from 1, of the one handshake datagram that does not arrive; 0: none */
     bool nack;           /* ask for what is missing */
     bool cm_only;        /* offer AES-CM with SHA-1 alone */
     bool counts_only;    /* after the first key frame count packets without decrypting them */
@@ -41,6 +42,7 @@ struct rtc_client {
     struct client_slot { bool present, marker; uint16_t len; uint32_t ts; uint64_t index; uint8_t *data; } *slots;
     uint64_t next, highest; /* extended sequence numbers: to be taken next, highest seen */
     bool started;
+    int dtls_datagrams;
     uint8_t *au;
     size_t au_len;
     bool au_broken, au_key;

@@ -232,7 +232,7 @@ static void nacks_repair_what_the_network_loses(void **state)
     stage_open(&s, (struct rtc_config) { 0 });
     send_frame(&s, true);
     struct rtc_client *c = join(&s, (struct rtc_client_options) { .loss_per_mille = 50, .nack = true, .frame = on_frame, .arg = &seen }, NULL);
-    run(c, has_key, c);
+    run(c, is_connected, c);
     while (s.frames < 60) {
         send_frame(&s, false);
         rtc_clients_run(&c, 1, never, NULL, 10);
@@ -245,6 +245,30 @@ static void nacks_repair_what_the_network_loses(void **state)
     assert_false(seen.wrong);
     assert_true(c->dropped > 0 && c->rtx > 0);
     rtc_client_close(&c);
+    stage_close(&s);
+}
+
+static bool all_connected(void *arg)
+{
+    struct rtc_client **c = arg;
+    int n = 0;
+    for (; *c; c++)
+        n += !is_connected(*c);
+    return n == 0;
+}
+
+/* Whichever datagram of the server's flights does not arrive, it is sent again. */
+static void a_handshake_survives_a_lost_datagram(void **state)
+{
+    enum { LOST_MAX = 5 };
+    struct stage s;
+    struct rtc_client *c[LOST_MAX + 1] = { 0 };
+    stage_open(&s, (struct rtc_config) { 0 });
+    for (int i = 0; i < LOST_MAX; i++)
+        c[i] = join(&s, (struct rtc_client_options) { .lost_dtls_datagram = i + 1 }, NULL);
+    assert_true(rtc_clients_run(c, LOST_MAX, all_connected, c, TIMEOUT_MS));
+    for (int i = 0; i < LOST_MAX; i++)
+        rtc_client_close(&c[i]);
     stage_close(&s);
 }
 
@@ -690,6 +714,7 @@ int main(void)
         cmocka_unit_test(a_first_viewer_asks_for_a_key_frame_and_waits_for_it),
         cmocka_unit_test(a_long_group_of_pictures_is_not_replayed),
         cmocka_unit_test(nacks_repair_what_the_network_loses),
+        cmocka_unit_test(a_handshake_survives_a_lost_datagram),
         cmocka_unit_test(one_bad_line_harms_no_other_viewer),
         cmocka_unit_test(loss_reports_change_what_that_viewer_gets),
         cmocka_unit_test(a_viewer_may_change_its_port),
