@@ -60,7 +60,7 @@ struct api_route {
     bool then_on_error;    /* then() is called even when the SQL step failed: c->job.err */
 };
 
-enum { API_ERRORS_MAX = 8, API_HEADERS_MAX = 8, API_OUT_MAX = 4 << 20 };
+enum { API_ERRORS_MAX = 8, API_HEADERS_MAX = 12, API_OUT_MAX = 4 << 20 };
 struct api_call {
     /* set by the frame before run, then read-only */
     struct api *api;
@@ -119,10 +119,12 @@ const char *api_str(const struct api_call *c, const char *member);          /* N
 bool api_has(const struct api_call *c, const char *member);
 /* Records that `pointer` ("/title", or a query parameter's name) is wrong and returns VCR_E_INVALID. */
 __attribute__((format(printf, 4, 5))) enum vcr_err api_invalid(struct api_call *c, struct vcr_why *why, const char *pointer, const char *fmt, ...);
-void api_header(struct api_call *c, const char *name, const char *value);   /* both are copied */
+void api_header(struct api_call *c, const char *name, const char *value);   /* both are copied; replaces one of that name, but for cookies */
 /* One more member of a problem body; json is a whole value. */
 void api_problem_extra(struct api_call *c, const char *name, const char *json);
 
+/* One more of that class for key (who or what it is counted by): RATE when that is too many. The answer's RateLimit-* tell of the last asked. */
+enum vcr_err api_rate(struct api_call *c, enum app_rate rate, const char *key, struct vcr_why *why);
 /* Commits what run did, and then answers this problem all the same. Returns VCR_OK. */
 enum vcr_err api_refuse_after_commit(struct api_call *c, const struct vcr_why *why);
 /* If-Match against an ETag whose part before a '.' is the revision: STALE when none holds. */

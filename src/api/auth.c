@@ -156,7 +156,10 @@ static enum vcr_err login_run(struct api_call *c, struct sql_tx *tx, struct vcr_
     struct login_own *o = own(c);
     if (!app_email_normal(api_str(c, "email"), o->email))
         o->email[0] = '\0';
-    enum vcr_err err = app_user_by_email(tx, o->email, &o->user, why);
+    enum vcr_err err = o->email[0] ? api_rate(c, APP_RATE_ACCOUNT, o->email, why) : VCR_OK;
+    if (err != VCR_OK)
+        return err;
+    err = app_user_by_email(tx, o->email, &o->user, why);
     return err == VCR_E_NOT_FOUND ? VCR_OK : err;
 }
 
@@ -212,7 +215,7 @@ static enum vcr_err me_save(struct api_call *c, struct sql_tx *tx, struct vcr_wh
     struct app_user_change change = { api_str(c, "display_name"), settings, o->email[0] ? o->email : NULL, o->hash[0] ? o->hash : NULL };
     enum vcr_err err = app_user_edit(tx, c->who.user_id, &change, why);
     free(settings);
-    if (err == VCR_OK && o->hash[0])
+    if (err == VCR_OK && (o->hash[0] || o->email[0]))
         err = app_login_end_others(tx, c->who.user_id, c->who.family, c->now_ms, why);
     return err == VCR_OK ? me_answer(c, tx, why) : err;
 }
@@ -252,7 +255,9 @@ static enum vcr_err me_patch(struct api_call *c, struct sql_tx *tx, struct vcr_w
     if (err != VCR_OK)
         return err;
     snprintf(etag, sizeof(etag), "\"u%" PRId64 "-%" PRId64 "\"", o->user.id, o->user.revision);
-    return api_if_match(c, etag, why);
+    err = api_if_match(c, etag, why);
+    /* A stolen access token is no way to guess the password faster. */
+    return err == VCR_OK && guarded ? api_rate(c, APP_RATE_ACCOUNT, o->user.email, why) : err;
 }
 
 static const struct api_field credentials[] = {
@@ -270,9 +275,9 @@ static const struct api_field me_fields[] = {
 
 #define BODY 65536
 const struct api_route api_auth_routes[] = {
-    { HTTP_POST, "/api/v1/auth/register", API_ANYONE, APP_RATE_AUTH, API_DB_READ, BODY, new_account, register_run, .then = register_hash },
-    { HTTP_POST, "/api/v1/auth/login", API_ANYONE, APP_RATE_AUTH, API_DB_READ, BODY, credentials, login_run, .then = login_check },
-    { HTTP_POST, "/api/v1/auth/refresh", API_ANYONE, APP_RATE_AUTH, API_DB_WRITE, BODY, refresh_fields, refresh_run, .body_optional = true },
+    { HTTP_POST, "/api/v1/auth/register", API_ANYONE, APP_RATE_REGISTER, API_DB_READ, BODY, new_account, register_run, .then = register_hash },
+    { HTTP_POST, "/api/v1/auth/login", API_ANYONE, APP_RATE_LOGIN, API_DB_READ, BODY, credentials, login_run, .then = login_check },
+    { HTTP_POST, "/api/v1/auth/refresh", API_ANYONE, APP_RATE_WRITE, API_DB_WRITE, BODY, refresh_fields, refresh_run, .body_optional = true },
     { HTTP_POST, "/api/v1/auth/logout", API_ACCOUNT, APP_RATE_WRITE, API_DB_WRITE, .run = logout_run },
     { HTTP_GET, "/api/v1/users/me", API_ACCOUNT, APP_RATE_READ, API_DB_READ, .run = me_answer },
     { HTTP_PATCH, "/api/v1/users/me", API_ACCOUNT, APP_RATE_WRITE, API_DB_READ, BODY, me_fields, me_patch, .then = me_check },

@@ -67,6 +67,13 @@ enum vcr_err api_invalid(struct api_call *c, struct vcr_why *why, const char *po
 
 void api_header(struct api_call *c, const char *name, const char *value)
 {
+    for (int i = 0; i < c->header_count && strcasecmp(name, "Set-Cookie") != 0; i++) {
+        if (strcasecmp(c->headers[i].name, name) != 0)
+            continue;
+        free(c->headers[i].value);
+        c->headers[i].value = vcr_strdup(value);
+        return;
+    }
     if (c->header_count < API_HEADERS_MAX)
         c->headers[c->header_count++] = (struct api_pair){ vcr_strdup(name), vcr_strdup(value) };
 }

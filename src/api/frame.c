@@ -96,21 +96,21 @@ enum vcr_err frame_identify(struct api_call *c, struct sql_tx *tx, struct vcr_wh
     return VCR_OK;
 }
 
-static enum vcr_err check_rate(struct api_call *c, const char *key, struct vcr_why *why)
+enum vcr_err api_rate(struct api_call *c, enum app_rate rate, const char *key, struct vcr_why *why)
 {
     struct app_rate_result r;
     char text[32];
-    app_rate_check(c->app, c->route->rate, key, &r);
+    app_rate_check(c->app, rate, key, &r);
     if (!r.counted)
         return VCR_OK;
     snprintf(text, sizeof(text), "%d", r.limit);
     api_header(c, "RateLimit-Limit", text);
     snprintf(text, sizeof(text), "%d", r.left);
     api_header(c, "RateLimit-Remaining", text);
-    snprintf(text, sizeof(text), "%" PRId64, r.allowed ? (int64_t)60 : (r.retry_ms + 999) / 1000);
+    snprintf(text, sizeof(text), "%" PRId64, r.allowed ? (int64_t)r.period_s : (r.retry_ms + 999) / 1000);
     api_header(c, "RateLimit-Reset", text);
     c->retry_ms = r.retry_ms;
-    return r.allowed ? VCR_OK : vcr_fail(why, VCR_E_RATE, "too many requests; wait a little");
+    return r.allowed ? VCR_OK : vcr_fail(why, VCR_E_RATE, "too many requests; try again in %" PRId64 " s", (r.retry_ms + 999) / 1000);
 }
 
 static const struct { enum app_role least; const char *text; } rights[] = {
@@ -123,12 +123,15 @@ static const struct { enum app_role least; const char *text; } rights[] = {
 static enum vcr_err admit(struct api_call *c, struct sql_tx *tx, struct vcr_why *why)
 {
     enum vcr_err err = VCR_OK;
+    struct vcr_why rate;
     char key[32];
     if (c->route->right != API_ANYONE) {
         err = frame_identify(c, tx, why);
         snprintf(key, sizeof(key), "%" PRId64, c->who.user_id);
         if (err == VCR_OK)
-            err = check_rate(c, key, why);
+            err = api_rate(c, c->route->rate, key, why);
+        else if (err == VCR_E_AUTH && api_rate(c, APP_RATE_READ, c->ip, &rate) != VCR_OK)
+            err = VCR_E_RATE, *why = rate; /* who guesses tokens is held back, too */
         if (err == VCR_OK && c->who.role < rights[c->route->right].least)
             err = vcr_fail(why, VCR_E_DENIED, "%s", rights[c->route->right].text);
     }
@@ -241,7 +244,7 @@ void frame_begin(struct http_req *r, const struct http_route *http_route)
     c->body_length = http_req_length(r);
     copy_facts(c);
     http_req_set_own(r, c, call_free);
-    if (c->route->right == API_ANYONE && check_rate(c, c->ip, &why) != VCR_OK) {
+    if (c->route->right == API_ANYONE && api_rate(c, c->route->rate, c->ip, &why) != VCR_OK) {
         api_fail(c, &why);
     } else if (!c->route->body_max) {
         start(c);

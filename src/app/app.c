@@ -1,6 +1,7 @@
 /* app/app.c - opening what the use cases stand on; roles and rate classes as tables. */
 #include "app/app.h"
 
+#include <arpa/inet.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <string.h>
@@ -103,22 +104,33 @@ enum app_role app_role_by_name(const char *name)
     return APP_ANONYMOUS;
 }
 
-/* A burst is the whole stated number a minute. Log-ins are counted by address, the rest by account. */
-static const struct { const char *name; int per_minute; } rates[APP_RATES] = {
-    [APP_RATE_AUTH] = { "auth", 20 },
-    [APP_RATE_READ] = { "read", 1200 },
-    [APP_RATE_WRITE] = { "write", 300 },
-    [APP_RATE_COMMAND] = { "command", 600 },
+/* A burst is the whole stated number. */
+static const struct { const char *name; struct app_rate_limit limit; } rates[APP_RATES] = {
+    [APP_RATE_LOGIN] = { "login", { 30, 60 } },       [APP_RATE_ACCOUNT] = { "account", { 5, 60 } }, [APP_RATE_REGISTER] = { "register", { 5, 3600 } },
+    [APP_RATE_READ] = { "read", { 600, 60 } },        [APP_RATE_WRITE] = { "write", { 120, 60 } },   [APP_RATE_COMMAND] = { "command", { 20, 1 } },
 };
+
+static void key_text(char full[APP_RATE_KEY_BYTES], const char *name, const char *key)
+{
+    struct in6_addr v6;
+    char prefix[INET6_ADDRSTRLEN];
+    if (strchr(key, ':') && inet_pton(AF_INET6, key, &v6) == 1) {
+        memset(v6.s6_addr + 8, 0, 8);
+        key = inet_ntop(AF_INET6, &v6, prefix, sizeof(prefix));
+    }
+    snprintf(full, APP_RATE_KEY_BYTES, "rate/%s/%s", name, key);
+}
 
 void app_rate_check(const struct app *a, enum app_rate rate, const char *key, struct app_rate_result *ret)
 {
     *ret = (struct app_rate_result){ .allowed = true };
-    if (!a->config.rate_limits || !rates[rate].per_minute)
+    const struct app_rate_limit *limit = a->config.rates[rate].count ? &a->config.rates[rate] : &rates[rate].limit;
+    if (!a->config.rate_limits || !limit->count)
         return;
-    char full[160];
-    snprintf(full, sizeof(full), "rate/%s/%s", rates[rate].name, key);
+    char full[APP_RATE_KEY_BYTES];
+    key_text(full, rates[rate].name, key);
     ret->counted = true;
-    ret->limit = rates[rate].per_minute;
-    ret->allowed = cache_allow(a->config.cache, full, rates[rate].per_minute, rates[rate].per_minute, &ret->left, &ret->retry_ms);
+    ret->limit = limit->count;
+    ret->period_s = limit->period_s;
+    ret->allowed = cache_allow_every(a->config.cache, full, limit->count, limit->period_s * INT64_C(1000000) / limit->count, &ret->left, &ret->retry_ms);
 }

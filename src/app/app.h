@@ -19,7 +19,12 @@
 struct sessions;
 
 enum app_registration { APP_REGISTRATION_OPEN, APP_REGISTRATION_INVITE, APP_REGISTRATION_CLOSED };
-enum { APP_SECRET_BYTES = 32 };
+enum { APP_SECRET_BYTES = 32, APP_RATE_KEY_BYTES = 320 };
+
+/* ---- rate classes ---- */
+/* LOGIN: log-ins from an address; ACCOUNT: passwords tried on an account, by its e-mail address. */
+enum app_rate { APP_RATE_NONE, APP_RATE_LOGIN, APP_RATE_ACCOUNT, APP_RATE_REGISTER, APP_RATE_READ, APP_RATE_WRITE, APP_RATE_COMMAND, APP_RATES };
+struct app_rate_limit { int count, period_s; };
 
 struct app_config {
     /* opened by the caller, closed by it after app_close */
@@ -31,6 +36,7 @@ struct app_config {
     const char *secret_file;        /* NULL: "secret" in data_dir, made at the first start */
     enum app_registration registration;
     bool rate_limits;               /* VCR_RATE_LIMITS */
+    struct app_rate_limit rates[APP_RATES]; /* count 0: the default of that class */
     bool demo;                      /* VCR_DEMO: the first account finds the demo tapes on its shelf */
     bool secure_cookies;            /* served over TLS */
     uint64_t max_upload_bytes;      /* 0: 64 GiB */
@@ -75,12 +81,12 @@ struct app_principal {
     char request_id[80];            /* for the audit */
 };
 
-/* ---- rate classes ---- */
-enum app_rate { APP_RATE_NONE, APP_RATE_AUTH, APP_RATE_READ, APP_RATE_WRITE, APP_RATE_COMMAND, APP_RATES };
+/* ---- what each class has left ---- */
 struct app_rate_result {
     bool allowed, counted;          /* counted: limits are on and this class has one */
     int limit, left;
+    int period_s;                   /* the limit is for this long */
     int64_t retry_ms;
 };
-/* key: the user, else the address. Any thread. */
+/* key: the user, else the address (of IPv6 the /64, which is what one customer has). Any thread. */
 void app_rate_check(const struct app *a, enum app_rate rate, const char *key, struct app_rate_result *ret);

@@ -16,6 +16,10 @@ void cache_close(struct cache **c);
 bool cache_get(struct cache *c, const char *key, void *out, size_t size, size_t *ret_len);
 void cache_set(struct cache *c, const char *key, const void *value, size_t len, int64_t ttl_ms);
 void cache_drop(struct cache *c, const char *key);
-/* GCRA (generic cell rate algorithm): may `key` do one more now, with `burst` at once and `per_minute` on average? On refusal *ret_retry_ms says
+/* GCRA (generic cell rate algorithm): may `key` do one more now, with `burst` at once and one every_us on average? On refusal *ret_retry_ms says
  * when; *ret_left how many may still follow at once. */
-bool cache_allow(struct cache *c, const char *key, int burst, int per_minute, int *ret_left, int64_t *ret_retry_ms);
+bool cache_allow_every(struct cache *c, const char *key, int burst, int64_t every_us, int *ret_left, int64_t *ret_retry_ms);
+static inline bool cache_allow(struct cache *c, const char *key, int burst, int per_minute, int *ret_left, int64_t *ret_retry_ms)
+{
+    return cache_allow_every(c, key, burst, 60000000 / (per_minute > 0 ? per_minute : 1), ret_left, ret_retry_ms);
+}

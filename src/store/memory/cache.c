@@ -160,9 +160,9 @@ void cache_drop(struct cache *c, const char *key)
 
 /* GCRA keeps one time: when all that was allowed would have been earned at the average rate. It may lie at most burst - 1 steps ahead of now
  * before one more is allowed. Its key is apart from those of cache_set by a leading byte that no text has. */
-bool cache_allow(struct cache *c, const char *key, int burst, int per_minute, int *ret_left, int64_t *ret_retry_ms)
+bool cache_allow_every(struct cache *c, const char *key, int burst, int64_t every_us, int *ret_left, int64_t *ret_retry_ms)
 {
-    int64_t now = clock_mono_us(), due = now, step = INT64_C(60000000) / VCR_CLAMP(per_minute, 1, 60000000);
+    int64_t now = clock_mono_us(), due = now, step = VCR_CLAMP(every_us, 1, INT64_C(86400000000));
     int64_t ahead_max = step * (VCR_MAX(burst, 1) - 1);
     char *name = vcr_asprintf("\x01%s", key);
     struct shard *s = lock_shard(c, name);

@@ -13,12 +13,14 @@
 
 #include <cmocka.h>
 
+#include "base/log.h"
 #include "fake_sessions.h"
 
 void kit_open(struct kit *k, void (*change)(struct app_config *c))
 {
     struct vcr_why why = { 0 };
     memset(k, 0, sizeof(*k));
+    log_setup(LOG_TEXT, LOG_WARN, "test"); /* no line for each request */
     vcr_strcpy(k->dir, sizeof(k->dir), "/tmp/vcr-api-XXXXXX");
     assert_non_null(mkdtemp(k->dir));
     assert_int_equal(sql_open(&k->db, "sqlite:vcr.db", k->dir, &why), VCR_OK);
