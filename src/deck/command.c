@@ -183,7 +183,7 @@ static enum vcr_err do_release(struct deck *d, const struct deck_args *a, int64_
 
 static enum vcr_err do_slow(struct deck *d, const struct deck_args *a, int64_t t, struct vcr_why *why)
 {
-    int32_t size = a->speed < 0 ? -a->speed : a->speed;
+    int64_t size = a->speed < 0 ? -(int64_t)a->speed : a->speed;
     if (size < 65536 / 30 || size > 65536)
         return vcr_fail(why, VCR_E_INVALID, "Slow runs at 1/30 to 1 times play speed, forward or backward.");
     if (a->speed > 0 && is_at_end(d, t))

@@ -235,8 +235,11 @@ static void steps_and_slow(void **state)
     assert_int_equal(press_with(&b, DECK_CMD_SLOW, &slow, NULL), VCR_OK);
     pass(&b, 4);
     assert_int_equal(look(&b).position_us, S(99) + 2 * FRAME_US);
-    slow.speed = 65537;
-    assert_int_equal(press_with(&b, DECK_CMD_SLOW, &slow, NULL), VCR_E_INVALID);
+    static const int32_t bad[] = { 65537, -65537, 0, 65536 / 30 - 1, INT32_MAX, INT32_MIN /* whose negation is no int32_t */ };
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+        slow.speed = bad[i];
+        assert_int_equal(press_with(&b, DECK_CMD_SLOW, &slow, NULL), VCR_E_INVALID);
+    }
     press(&b, DECK_CMD_PAUSE);
     assert_mode(&b, DECK_PAUSE);
     press(&b, DECK_CMD_PAUSE);
