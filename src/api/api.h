@@ -57,6 +57,7 @@ struct api_route {
     bool no_head;
     bool own_body;         /* then() reads the body by http_body_stream; body_max and fields are not used */
     bool body_optional;    /* an empty body is taken as {} */
+    bool probe;            /* asked every few seconds by machines: no line in the log for it */
     bool then_on_error;    /* then() is called even when the SQL step failed: c->job.err */
 };
 
@@ -106,6 +107,7 @@ struct api_call {
     api_run run;                   /* of the present step */
     enum vcr_err (*pool_work)(struct api_call *c, struct vcr_why *why);
     bool authenticated;
+    int64_t asker_id;              /* the loop's own: who.user_id once that is known, for the access log */
 };
 
 /* ---- for run() ---- */

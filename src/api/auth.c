@@ -53,6 +53,7 @@ static void answer_login(struct api_call *c, int status)
 {
     struct login_own *o = own(c);
     c->status = status;
+    c->who.user_id = o->user.id;
     jsonw_open(&c->json, NULL);
     user_json(&c->json, "user", &o->user);
     jsonw_str(&c->json, "access_token", o->login.access);

@@ -155,6 +155,8 @@ static void sql_done(struct sql_job *job)
     struct api_call *c = container_of(job, struct api_call, job);
     struct vcr_why why = job->why;
     why.code = job->err;
+    if (c->who.user_id)
+        c->asker_id = c->who.user_id;
     next_step(c, job->err, &why);
 }
 

@@ -155,6 +155,7 @@ static void token_begin(struct api_call *c, const char *token)
     enum vcr_err err = api_param_id(c, "id", &o->tape_id, &why);
     if (err == VCR_OK)
         err = app_hls_token_check(c->app, o->tape_id, token, c->now_ms, &o->user_id, &why);
+    c->asker_id = err == VCR_OK ? o->user_id : 0;
     bool remembered = err == VCR_OK && app_hls_remembered(c->app, o->tape_id, o->user_id, &o->hls);
     if (remembered)
         err = found(c, VCR_OK, &why);

@@ -30,6 +30,8 @@ struct api {
 void frame_begin(struct http_req *r, const struct http_route *route);
 /* Who asks, by header or cookie; for routes of API_ANYONE that need it only sometimes. */
 enum vcr_err frame_identify(struct api_call *c, struct sql_tx *tx, struct vcr_why *why);
+/* access.c: the line of a request that is over. */
+void access_log(struct http_req *r, int status, uint64_t bytes_sent, int64_t took_us);
 /* page.c */
 enum vcr_err page_load(struct api *a, const char *web_dir, struct vcr_why *why);
 void page_free(struct api *a);

@@ -1,9 +1,5 @@
-/* api/routes.c - all routes in one table for the server core, and what the core asks of us: error bodies, counting, the access log. */
-#include <inttypes.h>
-#include <string.h>
-
+/* api/routes.c - all routes in one table for the server core, and what the core asks of us: error bodies, counting. */
 #include "api/internal.h"
-#include "base/log.h"
 
 static const struct api_route *const groups[] = {
     api_system_routes, api_auth_routes, api_tape_routes, api_media_routes, api_job_routes, api_session_routes, api_hls_routes,
@@ -22,14 +18,7 @@ static void on_done(struct http_req *r, int status, uint64_t bytes_sent, int64_t
     size_t row = route && route >= a->routes && route < a->routes + a->route_count ? (size_t)(route - a->routes) : a->route_count;
     if (status >= 0 && status < API_STATUS_MAX)
         atomic_fetch_add_explicit(&a->counts[row * API_STATUS_MAX + (size_t)status], 1, memory_order_relaxed);
-    /* A path that holds a token is no line for a log. */
-    const char *path = route && strstr(route->path, ":token") ? route->path : http_req_path(r);
-    const struct log_field fields[] = {
-        { "http.request.id", http_req_id(r), 0 }, { "http.request.method", http_method_name(http_req_method(r)), 0 }, { "url.path", path, 0 },
-        { "client.ip", http_req_ip(r), 0 }, { "http.response.status_code", NULL, status }, { "http.response.bytes", NULL, (int64_t)bytes_sent },
-        { "event.duration", NULL, took_us * 1000 }, { 0 },
-    };
-    log_fields(LOG_DEBUG, "http", fields, "%s %s %d", http_method_name(http_req_method(r)), path, status);
+    access_log(r, status, bytes_sent, took_us);
 }
 
 static size_t count_routes(void)

@@ -131,8 +131,8 @@ static void contract_then(struct api_call *c)
 const struct api_route api_system_routes[] = {
     { HTTP_GET, "/api/v1/server", API_ANYONE, APP_RATE_NONE, API_DB_READ, .run = server_run },
     { HTTP_GET, "/api/v1/openapi.json", API_ANYONE, APP_RATE_NONE, API_DB_NONE, .then = contract_then },
-    { HTTP_GET, "/healthz", API_ANYONE, APP_RATE_NONE, API_DB_NONE, .then = live_then },
-    { HTTP_GET, "/readyz", API_ANYONE, APP_RATE_NONE, API_DB_READ, .run = ready_run, .then = ready_then, .then_on_error = true },
-    { HTTP_GET, "/metrics", API_ANYONE, APP_RATE_NONE, API_DB_READ, .run = metrics_run },
+    { HTTP_GET, "/healthz", API_ANYONE, APP_RATE_NONE, API_DB_NONE, .then = live_then, .probe = true },
+    { HTTP_GET, "/readyz", API_ANYONE, APP_RATE_NONE, API_DB_READ, .run = ready_run, .then = ready_then, .then_on_error = true, .probe = true },
+    { HTTP_GET, "/metrics", API_ANYONE, APP_RATE_NONE, API_DB_READ, .run = metrics_run, .probe = true },
     { 0 }
 };

@@ -44,6 +44,8 @@ void kit_open(struct kit *k, void (*change)(struct app_config *c))
 void kit_close(struct kit *k)
 {
     char command[128];
+    while (api_calls(k->api) > 0) /* the client has gone, what it began is on a pool yet */
+        usleep(1000);
     http_close(&k->http);
     api_close(&k->api);
     app_close(&k->app);
