@@ -29,6 +29,15 @@ static void fit(const struct facts *f, int *w, int *h)
         *w = VCR_MAX((int)(rw * shape / raster / 2 + 0.5) * 2, 16);
 }
 
+bool graph_fills(const struct facts *f)
+{
+    int w, h, rw, rh;
+    AVRational sar;
+    graph_raster(f, &rw, &rh, &sar);
+    fit(f, &w, &h);
+    return w == rw && h == rh;
+}
+
 static void describe(const struct facts *f, char *out, size_t size)
 {
     int w, h, rw, rh;

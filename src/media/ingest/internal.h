@@ -33,7 +33,7 @@ enum field_order { FIELDS_PROGRESSIVE, FIELDS_TFF, FIELDS_BFF };
 struct facts {
     /* by walking all packets */
     int64_t first_us, end_us, promised_us;
-    int64_t video_packets, video_bytes, longest_gop_us, shortest_us, longest_us;
+    int64_t video_packets, quick_packets, video_bytes, longest_gop_us, shortest_us, longest_us;
     bool reorders, starts_with_key, discards;
     int jumps;
     char sha256[65];
@@ -45,6 +45,7 @@ struct facts {
     bool variable_rate;
     /* decided */
     bool pal, wide, remux;
+    bool field_rate;           /* pictures come faster than 30 a second, or are fields: sent at 59.94 or 50, else at half of that */
 };
 
 /* ---- the run ---- */
@@ -80,6 +81,8 @@ enum vcr_err graph_open(struct graph *g, const struct facts *f, const AVFrame *f
 void graph_close(struct graph *g);
 /* The raster of the tape reel and where the picture lies in it. */
 void graph_raster(const struct facts *f, int *w, int *h, AVRational *sar);
+/* Whether the picture has the raster's shape, so that it fills it without bars. */
+bool graph_fills(const struct facts *f);
 
 /* ---- sound.c ---- */
 struct sound_track;

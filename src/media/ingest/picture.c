@@ -79,7 +79,8 @@ static enum vcr_err open_writer(struct picture_track *p, struct reel_encoder *e,
 {
     if (!extra || !fill_config(&e->format, extra, len))
         return vcr_fail(why, VCR_E_STALE, "The picture's parameter sets cannot be kept.");
-    e->format.pass_through = may_pass(&e->format);
+    /* A session says one shape for the whole tape, which is the raster's: a picture of another one is sent from the tape reel, between its bars. */
+    e->format.pass_through = may_pass(&e->format) && (tape || graph_fills(&p->run->facts));
     return reel_writer_open(&e->writer, &e->format, p->run->outputs[tape ? INGEST_TAPE : INGEST_CLEAN], p->run->outputs[tape ? INGEST_TAPE_INDEX : INGEST_CLEAN_INDEX], why);
 }
 

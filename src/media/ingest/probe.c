@@ -10,7 +10,7 @@
 #include "base/util.h"
 #include "media/ingest/internal.h"
 
-enum { PROBE_PICTURES = 150, READ_BYTES = 256 << 10, DECIDED_MIN = 8, GOP_REMUX_US = 1010000 };
+enum { PROBE_PICTURES = 150, READ_BYTES = 256 << 10, DECIDED_MIN = 8, AGAINST_MIN = 48, FIELDS_MIN_HEIGHT = 400, GOP_REMUX_US = 1010000, QUICK_US = 25000 };
 
 static enum vcr_err hash_file(struct run *r, struct vcr_why *why)
 {
@@ -51,6 +51,7 @@ static void walk_video(struct facts *f, struct walk *w, const AVPacket *p)
         f->reorders = f->reorders || step <= 0;
         f->shortest_us = f->video_packets == 1 ? step : VCR_MIN(f->shortest_us, step);
         f->longest_us = VCR_MAX(f->longest_us, step);
+        f->quick_packets += step > 0 && step < QUICK_US;
     }
     f->discards = f->discards || (p->flags & (AV_PKT_FLAG_DISCARD | AV_PKT_FLAG_CORRUPT)) != 0;
     if (pts != AV_NOPTS_VALUE) {
@@ -151,13 +152,16 @@ static void look_at(struct look *l, struct facts *f, AVFrame *frame)
     av_frame_unref(frame);
 }
 
-/* The lines decide where they speak clearly, then the frames' own flags, then the container. */
-static enum field_order decide_fields(const struct look *l, enum AVFieldOrder container)
+/* The lines decide where they speak clearly, then the frames' own flags, then the container. Titles that roll and other things that move by whole lines look like
+ * fields, too: where nothing in the file speaks of fields it takes two seconds of them, in pictures of a height that was ever interlaced. */
+static enum field_order decide_fields(const struct look *l, enum AVFieldOrder container, int height)
 {
     double seen = l->tff + l->bff + l->progressive;
-    if (seen >= DECIDED_MIN && l->tff >= 0.9 * seen)
+    bool told = l->flagged * 2 > l->pictures || container > AV_FIELD_PROGRESSIVE;
+    bool heard = seen >= (told ? DECIDED_MIN : AGAINST_MIN) && (told || height >= FIELDS_MIN_HEIGHT);
+    if (heard && l->tff >= 0.9 * seen)
         return FIELDS_TFF;
-    if (seen >= DECIDED_MIN && l->bff >= 0.9 * seen)
+    if (heard && l->bff >= 0.9 * seen)
         return FIELDS_BFF;
     if (seen >= DECIDED_MIN && l->progressive >= 0.5 * seen)
         return FIELDS_PROGRESSIVE;
@@ -208,6 +212,8 @@ static void decide_shape(struct facts *f, struct source *s, AVStream *st)
     double fps = av_q2d(f->rate);
     f->pal = (fps > 24.9 && fps < 25.1) || (fps > 49.8 && fps < 50.2);
     f->variable_rate = !f->reorders && f->video_packets > 2 && f->longest_us - f->shortest_us > 4000;
+    /* 30 on average may be a still with bursts of 60 */
+    f->field_rate = f->fields != FIELDS_PROGRESSIVE || fps > 30.5 || (f->variable_rate && f->quick_packets * 10 > f->video_packets);
 }
 
 static enum vcr_err pictures(struct facts *f, struct vcr_why *why)
@@ -224,7 +230,7 @@ static enum vcr_err pictures(struct facts *f, struct vcr_why *why)
         AVStream *st = source_stream(&s, s.video);
         if (l.pictures == 0)
             err = vcr_fail(why, VCR_E_INVALID, "No picture of this file can be decoded: it is damaged or not a film.");
-        f->fields = decide_fields(&l, st->codecpar->field_order);
+        f->fields = decide_fields(&l, st->codecpar->field_order, f->height);
         if (err == VCR_OK)
             decide_shape(f, &s, st);
         f->remux = err == VCR_OK && st->codecpar->codec_id == AV_CODEC_ID_H264 && f->pixel_format == AV_PIX_FMT_YUV420P && f->fields == FIELDS_PROGRESSIVE &&

@@ -125,6 +125,13 @@ static void write_media(struct jsonw *j, struct run *r)
     jsonw_close(j);
 }
 
+/* What only the tape's raster decides: the shape and rate at which a session shows it. */
+static void write_raster(struct jsonw *j, const struct facts *f)
+{
+    jsonw_str(j, "display_aspect", f->wide ? "16:9" : "4:3");
+    jsonw_bool(j, "field_rate", f->field_rate);
+}
+
 static void write_reel(struct jsonw *j, struct run *r, const char *kind, enum ingest_output output, const struct reel_format *f)
 {
     jsonw_open(j, NULL);
@@ -137,6 +144,8 @@ static void write_reel(struct jsonw *j, struct run *r, const char *kind, enum in
         jsonw_int(j, "height", f->height);
         jsonw_int(j, "sar_num", f->sar_num);
         jsonw_int(j, "sar_den", f->sar_den);
+        if (output == INGEST_TAPE)
+            write_raster(j, &r->facts);
     } else {
         jsonw_str(j, "codecs", output == INGEST_OPUS ? "opus" : "mp4a.40.2");
         jsonw_int(j, "sample_rate", 48000);
@@ -159,7 +168,6 @@ enum vcr_err report_result(struct run *r, const struct reel_format *clean, const
     jsonw_open(&j, "result");
     jsonw_int(&j, "duration_us", duration_us);
     jsonw_str(&j, "standard", r->facts.pal ? "pal" : "ntsc");
-    jsonw_str(&j, "display_aspect", r->facts.wide ? "16:9" : "4:3");
     jsonw_bool(&j, "remuxed", r->facts.remux);
     write_media(&j, r);
     jsonw_open_array(&j, "reels");

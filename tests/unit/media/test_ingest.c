@@ -4,77 +4,14 @@
 #include <setjmp.h>
 #include <stdint.h>
 #include <cmocka.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "base/buf.h"
 #include "base/util.h"
 #include "deliver/hls/playlist.h"
-#include "media/ingest/ingest.h"
-
-static char dir[64];
-static const char *const outputs[INGEST_OUTPUTS] = { "clean.mp4", "clean.idx", "audio.mp4", "audio.idx", "opus.mp4", "opus.idx", "tape.mp4", "tape.idx", "thumb.jpg" };
-
-static int shell(const char *fmt, ...)
-{
-    char line[1024];
-    va_list ap;
-    va_start(ap, fmt);
-    vsnprintf(line, sizeof(line), fmt, ap);
-    va_end(ap);
-    return system(line);
-}
-
-/* The first line that a command prints. */
-static const char *ask(const char *command, const char *file)
-{
-    static char line[256];
-    char whole[512];
-    snprintf(whole, sizeof(whole), "cd %s && %s %s", dir, command, file);
-    FILE *f = popen(whole, "r");
-    line[0] = 0;
-    if (f && fgets(line, sizeof(line), f))
-        line[strcspn(line, "\n")] = 0;
-    if (f)
-        pclose(f);
-    return line;
-}
-
-/* Runs vcr-ingest; report is where its lines go, as bash takes it. */
-static int ingest_to(const char *report, const char *mode, const char *film)
-{
-    char command[1536];
-    int n = snprintf(command, sizeof(command), "cd %s && %s %s 3<>%s 4> %s", dir, VCR_INGEST, mode, film, report);
-    for (int i = 0; i < INGEST_OUTPUTS; i++)
-        n += snprintf(command + n, sizeof(command) - (size_t)n, " %d<>%s", INGEST_FD_OUTPUTS + i, outputs[i]);
-    /* bash, because sh knows descriptors of one digit only */
-    char whole[1700];
-    snprintf(whole, sizeof(whole), "exec bash -c '%s 2>/dev/null'", command);
-    int rc = system(whole);
-    return WEXITSTATUS(rc);
-}
-
-/* The same; *ret_last is the last line of its report. */
-static int ingest(const char *mode, const char *film, char *ret_last, size_t size)
-{
-    int rc = ingest_to("report", mode, film);
-    vcr_strcpy(ret_last, size, ask("tail -n 1", "report"));
-    return rc;
-}
-
-static int setup(void **state)
-{
-    vcr_strcpy(dir, sizeof(dir), "/tmp/vcr-ingest-XXXXXX");
-    return mkdtemp(dir) ? 0 : -1;
-}
-static int teardown(void **state) { return shell("rm -rf %s", dir); }
-
-#define FRAMES "ffprobe -v error -count_frames -select_streams v -show_entries stream=nb_read_frames -of default=nk=1:nw=1"
-#define RATE "ffprobe -v error -select_streams v -show_entries stream=r_frame_rate -of default=nk=1:nw=1"
+#include "kit.h"
 
 static void fields_become_pictures(void **state)
 {
@@ -139,18 +76,6 @@ static void without_a_reader_of_its_report_it_ends(void **state)
     assert_int_equal(ingest_to("report", "--run", "film.mpg"), 0);
 }
 
-/* Reads an index and writes its playlist beside the reel. */
-static void playlist(const char *index, struct reelidx *ret)
-{
-    static uint8_t bytes[1 << 20];
-    char path[128];
-    snprintf(path, sizeof(path), "%s/%s", dir, index);
-    FILE *f = fopen(path, "r");
-    assert_non_null(f);
-    size_t n = fread(bytes, 1, sizeof(bytes), f);
-    fclose(f);
-    assert_int_equal(reelidx_parse(ret, bytes, n, NULL), VCR_OK);
-}
 static void keep(const char *name, struct buf *b)
 {
     char path[128];
@@ -181,8 +106,8 @@ static void the_playlists_play_every_picture_once(void **state)
     assert_int_equal(shell("cd %s && ffmpeg -v error -f lavfi -i testsrc2=s=720x576:r=25:d=13 -f lavfi -i sine=1000:d=13 -vf setsar=16/15 -c:v mpeg2video -b:v 4M "
                            "-c:a mp2 -f mpegts film", dir), 0);
     assert_int_equal(ingest("--run", "film", last, sizeof(last)), 0);
-    playlist("clean.idx", &video);
-    playlist("audio.idx", &audio);
+    read_index("clean.idx", &video);
+    read_index("audio.idx", &audio);
     hls_describe(&picture, &video);
     hls_describe(&sound, &audio);
     hls_write_multivariant(&b, &picture, &sound, "");
@@ -215,13 +140,13 @@ static void the_sealed_process_can_open_nothing(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(fields_become_pictures, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_film_that_qualifies_keeps_its_packets, setup, teardown),
-        cmocka_unit_test_setup_teardown(what_is_no_film_is_told_in_a_sentence, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_cut_film_gives_what_it_holds, setup, teardown),
-        cmocka_unit_test_setup_teardown(without_a_reader_of_its_report_it_ends, setup, teardown),
-        cmocka_unit_test_setup_teardown(the_playlists_play_every_picture_once, setup, teardown),
-        cmocka_unit_test_setup_teardown(the_sealed_process_can_open_nothing, setup, teardown),
+        cmocka_unit_test_setup_teardown(fields_become_pictures, kit_open, kit_close),
+        cmocka_unit_test_setup_teardown(a_film_that_qualifies_keeps_its_packets, kit_open, kit_close),
+        cmocka_unit_test_setup_teardown(what_is_no_film_is_told_in_a_sentence, kit_open, kit_close),
+        cmocka_unit_test_setup_teardown(a_cut_film_gives_what_it_holds, kit_open, kit_close),
+        cmocka_unit_test_setup_teardown(without_a_reader_of_its_report_it_ends, kit_open, kit_close),
+        cmocka_unit_test_setup_teardown(the_playlists_play_every_picture_once, kit_open, kit_close),
+        cmocka_unit_test_setup_teardown(the_sealed_process_can_open_nothing, kit_open, kit_close),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
