@@ -78,6 +78,14 @@ static void id_or_null(struct jsonw *j, const char *key, int64_t id)
         jsonw_null(j, key);
 }
 
+static void aspect_json(struct jsonw *j, const struct session_info *info)
+{
+    char text[24] = "4:3";
+    if (info)
+        snprintf(text, sizeof(text), "%d:%d", info->display_aspect_w, info->display_aspect_h);
+    jsonw_str(j, "display_aspect", text);
+}
+
 /* info NULL: it does not run. */
 static void session_json(struct jsonw *j, const struct app_session *s, const struct session_info *info, bool privy)
 {
@@ -94,7 +102,7 @@ static void session_json(struct jsonw *j, const struct app_session *s, const str
     else
         jsonw_null(j, "deck");
     jsonw_raw(j, "look", s->look ? s->look : "\"vhs\"");
-    jsonw_str(j, "display_aspect", "4:3");
+    aspect_json(j, info);
     if (privy) {
         viewers_json(j, info);
         jsonw_raw(j, "settings", s->settings ? s->settings : "{}");

@@ -1,6 +1,7 @@
 /* app/sessions.c - session rows, and opening a tape's reels for a deck. */
 #include "app/sessions.h"
 
+#include <jansson.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -131,6 +132,16 @@ static enum vcr_err open_reel(const struct app *a, struct session_tape *t, size_
     return err == VCR_OK ? blob_open_fd(a->config.blobs, index_key, index, &size, why) : err;
 }
 
+/* The raster that vcr-ingest noted with the tape reel; without a word of it 4:3 at field rate. */
+static void read_raster(const char *info, struct session_tape *t)
+{
+    json_t *j = json_loads(info, 0, NULL);
+    const char *aspect = json_string_value(json_object_get(j, "display_aspect"));
+    t->field_rate = !json_is_false(json_object_get(j, "field_rate"));
+    t->wide = aspect && strcmp(aspect, "16:9") == 0;
+    json_decref(j);
+}
+
 static enum vcr_err open_reels(const struct app *a, struct sql_tx *tx, struct session_tape *t, struct vcr_why *why)
 {
     struct sql_rows *rows = NULL;
@@ -140,8 +151,8 @@ static enum vcr_err open_reels(const struct app *a, struct sql_tx *tx, struct se
         for (size_t i = 0; i < ARRAY_LEN(reel_places) && err == VCR_OK; i++)
             if (strcmp(kind, reel_places[i].kind) == 0)
                 err = open_reel(a, t, i, sql_text(rows, 1), sql_text(rows, 2), why);
-        if (strcmp(kind, "tape_video") == 0 && strstr(info, "\"field_rate\":false"))
-            t->field_rate = false;
+        if (strcmp(kind, "tape_video") == 0)
+            read_raster(info, t);
     }
     sql_rows_close(&rows);
     return err == VCR_E_END ? VCR_OK : err;

@@ -370,8 +370,9 @@ void actor_info(struct session *x, struct session_info *ret)
         ret->tape_length_us = x->tape.deck.length_us;
         ret->write_protected = x->tape.deck.write_protected;
     }
-    ret->display_aspect_w = 4;
-    ret->display_aspect_h = 3;
+    bool wide = x->has_tape && x->tape.wide && ret->deck.clean;
+    ret->display_aspect_w = wide ? 16 : 4;
+    ret->display_aspect_h = wide ? 9 : 3;
     ret->viewer_count = x->viewer_count;
     if (x->stream)
         rtc_viewers(x->stream, ret->viewers, ARRAY_LEN(ret->viewers));

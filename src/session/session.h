@@ -40,6 +40,7 @@ struct session_tape {
     char title[256];
     struct deck_tape deck;
     bool pal, field_rate;
+    bool wide;                /* its picture is 16:9: anamorphic on the tape reel */
     int tape_video_fd, tape_video_index_fd, tape_audio_fd, tape_audio_index_fd, clean_video_fd, clean_video_index_fd;
 };
 void session_tape_close(struct session_tape *t); /* closes what was not handed over */
@@ -60,7 +61,7 @@ struct session_info {
     char tape_title[256];
     int64_t tape_length_us;
     bool write_protected;
-    int display_aspect_w, display_aspect_h; /* 4:3 */
+    int display_aspect_w, display_aspect_h; /* 16:9 while a wide tape is watched clean, else 4:3: through the tape it has bars */
     int viewer_count;
     struct rtc_viewer_stats viewers[16];
 };

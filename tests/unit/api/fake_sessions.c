@@ -7,11 +7,20 @@
 #include "fake_sessions.h"
 
 enum { FAKES = 64 };
-struct fake { char id[VCR_UUID_BYTES]; bool used; struct deck deck; int64_t tape_id, length_us; char title[256]; };
+struct fake { char id[VCR_UUID_BYTES]; bool used; struct deck deck; int64_t tape_id, length_us; char title[256]; bool wide; };
 static struct fake fakes[FAKES];
+static struct session_tape last_tape; /* its descriptors are closed */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 struct sessions *fake_sessions(void) { return (struct sessions *)(void *)fakes; }
+
+struct session_tape fake_last_tape(void)
+{
+    pthread_mutex_lock(&lock);
+    struct session_tape t = last_tape;
+    pthread_mutex_unlock(&lock);
+    return t;
+}
 
 struct call { struct loop_msg msg; session_done done; void *arg; struct session_reply reply; };
 
@@ -38,6 +47,8 @@ static void fill(struct fake *f, struct session_info *info)
     info->tape_id = f->tape_id;
     info->tape_length_us = f->length_us;
     vcr_strcpy(info->tape_title, sizeof(info->tape_title), f->title);
+    info->display_aspect_w = f->wide ? 16 : 4;
+    info->display_aspect_h = f->wide ? 9 : 3;
 }
 
 static struct call *begin(struct loop *l, session_done done, void *arg)
@@ -68,6 +79,8 @@ static void take_tape(struct fake *f, struct session_tape *t)
     f->tape_id = t->tape_id;
     f->length_us = t->deck.length_us;
     vcr_strcpy(f->title, sizeof(f->title), t->title);
+    f->wide = t->wide;
+    last_tape = *t;
 }
 
 void session_start(struct sessions *s, const char *id, const struct session_settings *set, struct session_tape *tape, struct loop *l, session_done done, void *arg)

@@ -251,6 +251,24 @@ static void starts_plays_and_ends(void **state)
     assert_int_equal(ends, 0); /* who ended it knows */
 }
 
+static void a_wide_tape_is_wide_in_the_clean_look_only(void **state)
+{
+    begin((struct sessions_config){ 0 });
+    struct session_tape t = tape_of(17, "reel-A");
+    t.wide = true;
+    assert_int_equal(start("a", &t, plain).info.display_aspect_w, 4);
+    struct deck_args look = { .clean = true };
+    struct session_reply r = command("a", DECK_CMD_LOOK, &look, NULL);
+    assert_int_equal(r.err, VCR_OK);
+    assert_int_equal(r.info.display_aspect_w, 16);
+    assert_int_equal(r.info.display_aspect_h, 9);
+    look = (struct deck_args){ .look = "vhs" };
+    assert_int_equal(command("a", DECK_CMD_LOOK, &look, NULL).info.display_aspect_w, 4);
+    struct session_tape narrow = tape_of(18, "reel-B");
+    struct session_settings clean = { .look = "vhs", .clean = true };
+    assert_int_equal(start("b", &narrow, clean).info.display_aspect_w, 4);
+}
+
 static void a_refused_command_keeps_the_deck(void **state)
 {
     begin((struct sessions_config){ 0 });
@@ -629,6 +647,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(starts_plays_and_ends, finish),
+        cmocka_unit_test_teardown(a_wide_tape_is_wide_in_the_clean_look_only, finish),
         cmocka_unit_test_teardown(a_refused_command_keeps_the_deck, finish),
         cmocka_unit_test_teardown(eject_keeps_the_place_and_gives_the_reels_back, finish),
         cmocka_unit_test_teardown(a_killed_render_process_is_replaced, finish),
