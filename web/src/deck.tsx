@@ -15,6 +15,22 @@ const MODE_SIGNS: Record<string, string> = {
   stop: '■', play: '▶', pause: '❚❚', cue: '▶▶', review: '◀◀', fast_forward: '▶▶', rewind: '◀◀', slow: '❚▶', loading: '⏏', ejecting: '⏏', ejected: '', off: '',
 };
 
+/** The shape of the picture as the session tells it: another one with another tape, and through the tape than without it. */
+function useShape(session: Session | null, deck: Deck | null): number {
+  const [shape, setShape] = useState(4 / 3);
+  useEffect(() => {
+    let over = false;
+    if (session) {
+      call<Session>('GET', `/sessions/${session.id}`).then((s) => {
+        const [w, h] = s.display_aspect.split(':').map(Number);
+        if (!over && w > 0 && h > 0) setShape(w / h);
+      }, () => {});
+    }
+    return () => { over = true; };
+  }, [session?.id, deck?.look, deck?.tape_in?.tape_id]);
+  return shape;
+}
+
 /** Keeps a session's deck state by its event stream; ended sessions call onEnded. */
 export function useDeck(session: Session | null, onEnded: () => void): [Deck | null, (d: Deck) => void] {
   const [deck, setDeck] = useState<Deck | null>(null);
@@ -103,6 +119,7 @@ export function DeckPanel({ session, deck, setDeck, say }: {
   const [stream, setStream] = useState<StreamState>('connecting');
   const [muted, setMuted] = useState(false);
   const clean = deck?.look === 'clean';
+  const shape = useShape(session, deck);
 
   useEffect(() => {
     if (!session || !video.current) return;
@@ -157,7 +174,7 @@ export function DeckPanel({ session, deck, setDeck, say }: {
   return (
     <section class="deckside" aria-label="Deck">
       <div class="tv">
-        <div class="screen" ref={screen}>
+        <div class="screen" ref={screen} style={{ '--shape': shape }}>
           <video ref={video} playsInline aria-label="Picture" />
           {none && <p class="cover">Insert a tape from the shelf.</p>}
           {!none && stream !== 'live' && <p class="cover small" role="status">{stream === 'lost' ? 'Picture lost, reconnecting…' : 'Connecting…'}</p>}
