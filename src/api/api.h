@@ -57,6 +57,7 @@ struct api_route {
     bool no_head;
     bool own_body;         /* then() reads the body by http_body_stream; body_max and fields are not used */
     bool body_optional;    /* an empty body is taken as {} */
+    bool idempotent;       /* takes an Idempotency-Key; db is WRITE, and so is its last step */
     bool probe;            /* asked every few seconds by machines: no line in the log for it */
     bool then_on_error;    /* then() is called even when the SQL step failed: c->job.err */
 };
@@ -98,6 +99,8 @@ struct api_call {
     int64_t retry_ms;
     char *authorization, *cookie_access, *cookie_refresh, *csrf;
     char *if_match, *if_none_match, *file_name;
+    char *idempotency_key;         /* of a route that takes one */
+    bool reserved, replayed;       /* its answer is to be kept; it is the first one's answer */
     char params[HTTP_PARAMS_MAX][HTTP_PARAM_BYTES];
     const char *param_names[HTTP_PARAMS_MAX];
     struct api_pair query[32];
@@ -149,6 +152,8 @@ struct api_config {
     struct app *app;
     const char *web_dir;           /* the built page; NULL: none */
     struct http_server **server;   /* filled after http_open: for connection counts in /metrics; may be NULL */
+    uint64_t disk_low_bytes;       /* /readyz: with less free the server is not ready; 0: 32 MiB */
+    uint64_t disk_short_bytes;     /* and with less than that "nearly full"; 0: 1 GiB */
 };
 enum vcr_err api_open(struct api **ret, const struct api_config *config, struct vcr_why *why);
 void api_close(struct api **a);

@@ -21,7 +21,7 @@ static void call_free(void *own)
     if (c->raw)
         explicit_bzero(c->raw, c->raw_len); /* it may hold a password */
     char *texts[] = { c->problem_extra_name, c->problem_extra_json, c->raw, c->authorization, c->cookie_access, c->cookie_refresh, c->csrf, c->if_match,
-                      c->if_none_match, c->file_name };
+                      c->if_none_match, c->file_name, c->idempotency_key };
     for (size_t i = 0; i < ARRAY_LEN(texts); i++)
         free(texts[i]);
     json_decref(c->body);
@@ -55,6 +55,7 @@ static void copy_facts(struct api_call *c)
     c->if_match = vcr_strdup(http_req_header(r, "If-Match"));
     c->if_none_match = vcr_strdup(http_req_header(r, "If-None-Match"));
     c->file_name = vcr_strdup(http_req_header(r, "X-Filename"));
+    c->idempotency_key = c->route->idempotent ? vcr_strdup(http_req_header(r, "Idempotency-Key")) : NULL;
     c->cookie_access = vcr_strdup(http_req_cookie(r, "vcr_access", cookie, sizeof(cookie)));
     c->cookie_refresh = vcr_strdup(http_req_cookie(r, "vcr_refresh", cookie, sizeof(cookie)));
     for (size_t i = 0; i < ARRAY_LEN(c->query) && http_req_query_at(r, i, &name, &value); i++)
@@ -144,10 +145,17 @@ static enum vcr_err sql_work(struct sql_job *job, struct sql_tx *tx, struct vcr_
 {
     struct api_call *c = container_of(job, struct api_call, job);
     enum vcr_err err = VCR_OK;
-    if (!c->authenticated)
+    if (!c->authenticated) {
         err = admit(c, tx, why);
+        if (err == VCR_OK && c->idempotency_key)
+            err = replay_begin(c, tx, why);
+    }
     c->authenticated = true;
-    return err == VCR_OK && c->run ? c->run(c, tx, why) : err;
+    if (err != VCR_OK || c->replayed || !c->run)
+        return err;
+    err = c->run(c, tx, why);
+    bool last = !c->then || c->refuse;
+    return err == VCR_OK && c->reserved && last ? replay_end(c, tx, why) : err;
 }
 
 static void sql_done(struct sql_job *job)

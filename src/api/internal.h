@@ -1,5 +1,6 @@
 /* api/internal.h - what the files of this folder share. */
 #pragma once
+#include <pthread.h>
 #include <stdatomic.h>
 
 #include "api/api.h"
@@ -12,6 +13,11 @@ extern const struct api_route api_auth_routes[], api_tape_routes[], api_media_ro
 
 enum { API_STATUS_MAX = 600, API_JSON_DEPTH = 16 };
 struct api_asset;
+struct api_ready {
+    int64_t at_us;               /* when it was found; 0: never */
+    bool database, full, blob;   /* full: the database could not write for want of space */
+    uint64_t free_bytes;
+};
 struct api {
     /* set by open, then read-only */
     struct app *app;
@@ -20,6 +26,10 @@ struct api {
     size_t route_count;
     struct api_asset *assets;
     size_t asset_count;
+    uint64_t disk_low_bytes, disk_short_bytes;
+    /* guarded by ready_lock */
+    pthread_mutex_t ready_lock;
+    struct api_ready ready;
     /* atomics */
     _Atomic uint64_t *counts; /* [route_count + 1][API_STATUS_MAX]; the last row: no route matched */
     atomic_bool draining;
@@ -40,11 +50,16 @@ void page_begin(struct http_req *r, const struct http_route *route);
 const void *page_asset(const struct api *a, size_t i);
 /* body.c: c->raw into c->body, checked against the route's fields. */
 enum vcr_err body_parse(struct api_call *c, struct vcr_why *why);
+/* replay.c: in the first step of a request with an Idempotency-Key (sets reserved or replayed), and in its last. */
+enum vcr_err replay_begin(struct api_call *c, struct sql_tx *tx, struct vcr_why *why);
+enum vcr_err replay_end(struct api_call *c, struct sql_tx *tx, struct vcr_why *why);
 /* problem.c */
 int problem_status(enum vcr_err code);
 void problem_write(struct buf *out, const struct api_call *c, const struct vcr_why *why, const char *request_id);
 void problem_plain(struct buf *out, int status, const char *detail, const char *request_id);
 void security_headers(struct http_req *r);
+/* ready.c */
+void ready_then(struct api_call *c);
 /* lists */
 void list_begin(struct api_call *c);
 void list_end(struct api_call *c, const char *next_cursor);

@@ -35,6 +35,9 @@ enum vcr_err api_open(struct api **ret, const struct api_config *config, struct 
     struct api *a = vcr_alloc(sizeof(*a));
     a->app = config->app;
     a->server = config->server;
+    a->disk_low_bytes = config->disk_low_bytes ? config->disk_low_bytes : UINT64_C(32) << 20;
+    a->disk_short_bytes = config->disk_short_bytes ? config->disk_short_bytes : UINT64_C(1) << 30;
+    pthread_mutex_init(&a->ready_lock, NULL);
     enum vcr_err err = page_load(a, config->web_dir, why);
     if (err != VCR_OK) {
         api_close(&a);
@@ -59,6 +62,7 @@ void api_close(struct api **ap)
     page_free(a);
     free(a->routes);
     free((void *)a->counts);
+    pthread_mutex_destroy(&a->ready_lock);
     free(a);
     *ap = NULL;
 }

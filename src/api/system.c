@@ -6,7 +6,6 @@
 #include "api/internal.h"
 #include "app/accounts.h"
 
-enum { DISK_LOW_BYTES = 32 << 20 };
 extern const unsigned char api_openapi_json[];
 extern const size_t api_openapi_json_len;
 
@@ -38,39 +37,6 @@ static void live_then(struct api_call *c)
 {
     buf_adds(&c->out, "{\"status\":\"ok\"}");
     api_finish(c);
-}
-
-static void ready_then(struct api_call *c)
-{
-    uint64_t space = 0;
-    bool known = blob_free_bytes(c->app->config.blobs, &space), database = c->job.err == VCR_OK, disk = known && space >= DISK_LOW_BYTES;
-    bool draining = atomic_load(&c->api->draining), ok = database && disk && !draining;
-    buf_reset(&c->out);
-    jsonw_init(&c->json, &c->out);
-    jsonw_open(&c->json, NULL);
-    jsonw_str(&c->json, "status", ok ? "ok" : "unavailable");
-    jsonw_open(&c->json, "dependencies");
-    jsonw_str(&c->json, "database", database ? "ok" : "down");
-    jsonw_str(&c->json, "cache", "ok");
-    jsonw_str(&c->json, "queue", database ? "ok" : "down");
-    jsonw_str(&c->json, "blob", known ? "ok" : "down");
-    jsonw_str(&c->json, "disk", disk ? "ok" : "down");
-    jsonw_close(&c->json);
-    jsonw_close(&c->json);
-    c->status = ok ? 200 : 503;
-    if (!ok)
-        api_header(c, "Retry-After", "5");
-    api_finish(c);
-}
-
-static enum vcr_err ready_run(struct api_call *c, struct sql_tx *tx, struct vcr_why *why)
-{
-    struct sql_rows *rows = NULL;
-    enum vcr_err err = sql_query(tx, &rows, "SELECT 1", SQL_NONE, why);
-    if (err == VCR_OK)
-        err = sql_next(rows, why);
-    sql_rows_close(&rows);
-    return err;
 }
 
 static void metric(struct buf *b, const char *name, const char *kind, const char *help)
@@ -132,7 +98,7 @@ const struct api_route api_system_routes[] = {
     { HTTP_GET, "/api/v1/server", API_ANYONE, APP_RATE_NONE, API_DB_READ, .run = server_run },
     { HTTP_GET, "/api/v1/openapi.json", API_ANYONE, APP_RATE_NONE, API_DB_NONE, .then = contract_then },
     { HTTP_GET, "/healthz", API_ANYONE, APP_RATE_NONE, API_DB_NONE, .then = live_then, .probe = true },
-    { HTTP_GET, "/readyz", API_ANYONE, APP_RATE_NONE, API_DB_READ, .run = ready_run, .then = ready_then, .then_on_error = true, .probe = true },
+    { HTTP_GET, "/readyz", API_ANYONE, APP_RATE_NONE, API_DB_NONE, .then = ready_then, .then_on_error = true, .probe = true },
     { HTTP_GET, "/metrics", API_ANYONE, APP_RATE_NONE, API_DB_READ, .run = metrics_run, .probe = true },
     { 0 }
 };

@@ -301,7 +301,7 @@ static const struct api_field edit_tape[] = { TAPE_FIELDS(false), { "user_id", A
 #define BODY 65536
 const struct api_route api_tape_routes[] = {
     { HTTP_GET, "/api/v1/tapes", API_ACCOUNT, APP_RATE_READ, API_DB_READ, .run = list_run },
-    { HTTP_POST, "/api/v1/tapes", API_CREATOR, APP_RATE_WRITE, API_DB_WRITE, BODY, new_tape, .run = create_run },
+    { HTTP_POST, "/api/v1/tapes", API_CREATOR, APP_RATE_WRITE, API_DB_WRITE, BODY, new_tape, .run = create_run, .idempotent = true },
     { HTTP_GET, "/api/v1/tapes/:id", API_ACCOUNT, APP_RATE_READ, API_DB_READ, .run = get_run },
     { HTTP_PATCH, "/api/v1/tapes/:id", API_ACCOUNT, APP_RATE_WRITE, API_DB_WRITE, BODY, edit_tape, .run = patch_run },
     { HTTP_DELETE, "/api/v1/tapes/:id", API_ACCOUNT, APP_RATE_WRITE, API_DB_WRITE, .run = delete_run },

@@ -97,5 +97,5 @@ typedef void (*session_event)(void *arg, const struct session_info *info, bool e
 struct session_watch *session_watch(struct sessions *s, const char *id, struct loop *loop, session_event event, void *arg);
 void session_unwatch(struct session_watch *w);
 
-struct sessions_counts { int sessions, viewers, render_processes, render_restarts; uint32_t frames_per_s, late_per_s; };
+struct sessions_counts { int sessions, viewers, render_processes, render_wanted, render_restarts; uint32_t frames_per_s, late_per_s; };
 void sessions_counts(struct sessions *s, struct sessions_counts *ret); /* any thread */

@@ -204,6 +204,7 @@ void sessions_count(struct sessions *s)
         c.frames_per_s += stats.frames;
         c.late_per_s += stats.late_frames;
     }
+    c.render_wanted = s->engine_count;
     pthread_mutex_lock(&s->counts_lock);
     c.render_restarts = s->counts.render_restarts;
     s->counts = c;

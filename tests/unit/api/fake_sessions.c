@@ -12,6 +12,7 @@ static struct fake fakes[FAKES];
 static struct session_tape last_tape; /* its descriptors are closed */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
+bool fake_full;
 struct sessions *fake_sessions(void) { return (struct sessions *)(void *)fakes; }
 
 struct session_tape fake_last_tape(void)
@@ -87,6 +88,13 @@ void session_start(struct sessions *s, const char *id, const struct session_sett
 {
     struct call *c = begin(l, done, arg);
     struct fake *f = fakes;
+    if (fake_full) {
+        if (tape)
+            session_tape_close(tape);
+        c->reply.err = vcr_fail(&c->reply.why, VCR_E_BUSY, "every deck is in use");
+        end(c, l);
+        return;
+    }
     while (f->used)
         f++;
     f->used = true;
@@ -191,4 +199,5 @@ void session_tape_close(struct session_tape *t)
         vcr_close(fds[i]);
 }
 
-void sessions_counts(struct sessions *s, struct sessions_counts *ret) { memset(ret, 0, sizeof(*ret)); }
+struct sessions_counts fake_counts;
+void sessions_counts(struct sessions *s, struct sessions_counts *ret) { *ret = fake_counts; }

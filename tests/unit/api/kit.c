@@ -16,6 +16,8 @@
 #include "base/log.h"
 #include "fake_sessions.h"
 
+struct api_config kit_api;
+
 void kit_open(struct kit *k, void (*change)(struct app_config *c))
 {
     struct vcr_why why = { 0 };
@@ -35,7 +37,11 @@ void kit_open(struct kit *k, void (*change)(struct app_config *c))
     snprintf(web, sizeof(web), "%s/web", k->dir);
     snprintf(command, sizeof(command), "mkdir -p %s/assets && printf '<p>page' >%s/index.html && printf 'x=1' >%s/assets/main-AB12.js", web, web, web);
     assert_int_equal(system(command), 0);
-    assert_int_equal(api_open(&k->api, &(struct api_config){ .app = k->app, .web_dir = web, .server = &k->http }, &why), VCR_OK);
+    struct api_config api = kit_api;
+    api.app = k->app;
+    api.web_dir = web;
+    api.server = &k->http;
+    assert_int_equal(api_open(&k->api, &api, &why), VCR_OK);
     struct http_config http = { .listen = "127.0.0.1:0", .loops = 2 };
     api_http_config(k->api, &http);
     assert_int_equal(http_open(&k->http, &http, &why), VCR_OK);

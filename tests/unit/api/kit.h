@@ -15,6 +15,8 @@ struct kit {
     struct api *api;
     struct http_server *http;
 };
+/* What kit_open starts the API with, besides the app and the page. */
+extern struct api_config kit_api;
 /* change (may be NULL) adjusts the settings before opening. */
 void kit_open(struct kit *k, void (*change)(struct app_config *c));
 void kit_close(struct kit *k);
