@@ -1,4 +1,7 @@
-/* media/reel.c - see reel.h: reading samples through the index. A fragment is read whole, its checksum and its boxes are checked before use. */
+/* media/reel.c - see reel.h: reading samples through the index. A fragment is read whole, its checksum and its boxes are checked before use.
+ *
+ * Of the index only the fragments stay in memory. The samples' records are read where they are needed, a fragment's at a time: two hours have 432000 of them, and
+ * filling fresh memory with them kept the one thread of vcr-render from its pictures for longer than a picture lasts. */
 #include "media/reel.h"
 
 #include <string.h>
@@ -8,14 +11,18 @@
 #include "wire/fmp4.h"
 #include "wire/reelidx.h"
 
-enum { INDEX_BYTES_MAX = 512 << 20, NONE = -1 };
+enum { INDEX_BYTES_MAX = 512 << 20, CHUNK_BYTES = 32 << 10, NONE = -1 };
 
 struct reel {
     /* set by open, then read-only */
-    struct io *file;
+    struct io *file, *index;
     struct reelidx idx;
+    struct reelidx_shape shape;
     struct reel_format format;
     struct buf sets;      /* SPS and PPS with start codes */
+    /* the reader's own: a fragment's sample records */
+    int64_t held_of;      /* its number, NONE */
+    struct buf held;
     /* the reader's own: the fragment last read */
     int64_t loaded;       /* its number, NONE */
     struct buf bytes;
@@ -60,32 +67,81 @@ static void fill_format(struct reel_format *f, const struct reelidx *x)
         f->priming = (int)((-x->fragments[0].start_us * x->timescale + 500000) / 1000000);
 }
 
-static enum vcr_err read_index(struct reel *r, struct io *index, struct vcr_why *why)
+static enum vcr_err bad_index(struct vcr_why *why, const char *what) { return vcr_fail(why, VCR_E_IO, "the reel's index: %s", what); }
+
+/* Goes on with the checksum from `at` to the end and compares it. */
+static enum vcr_err check_index(const struct reel *r, uint32_t crc, uint64_t at, uint64_t size, struct vcr_why *why)
 {
-    uint64_t size = io_size(index);
-    uint8_t *bytes = size > 0 && size <= INDEX_BYTES_MAX ? malloc(size) : NULL;
+    uint8_t chunk[CHUNK_BYTES], stored[REELIDX_CRC_BYTES];
+    uint64_t end = size - sizeof(stored);
+    for (size_t n; at < end; at += n) {
+        n = (size_t)VCR_MIN(end - at, sizeof(chunk));
+        enum vcr_err err = io_pread_all(r->index, chunk, n, at, why);
+        if (err != VCR_OK)
+            return err;
+        crc = reelidx_crc32(crc, chunk, n);
+    }
+    enum vcr_err err = io_pread_all(r->index, stored, sizeof(stored), end, why);
+    return err == VCR_OK && crc != rd32be(stored) ? bad_index(why, "checksum") : err;
+}
+
+static enum vcr_err read_index(struct reel *r, struct vcr_why *why)
+{
+    uint8_t head[REELIDX_HEAD_MAX];
+    uint64_t size = io_size(r->index);
+    size_t head_len = (size_t)VCR_MIN(size, sizeof(head));
+    if (size == 0 || size > INDEX_BYTES_MAX)
+        return vcr_fail(why, VCR_E_IO, "the reel's index has %llu bytes", (unsigned long long)size);
+    enum vcr_err err = io_pread_all(r->index, head, head_len, 0, why);
+    if (err != VCR_OK)
+        return err;
+    if (reelidx_measure(&r->shape, head, head_len, size, why) != VCR_OK)
+        return why ? (why->code = VCR_E_IO) : VCR_E_IO;
+    size_t len = (size_t)r->shape.samples_at;
+    uint8_t *bytes = malloc(len);
     if (!bytes)
-        return vcr_fail(why, size == 0 || size > INDEX_BYTES_MAX ? VCR_E_IO : VCR_E_NOMEM, "the reel's index has %llu bytes", (unsigned long long)size);
-    enum vcr_err err = io_pread_all(index, bytes, size, 0, why);
-    if (err == VCR_OK && reelidx_parse(&r->idx, bytes, size, why) != VCR_OK)
+        return vcr_fail(why, VCR_E_NOMEM, "no memory for the reel's index of %llu bytes", (unsigned long long)size);
+    err = io_pread_all(r->index, bytes, len, 0, why);
+    if (err == VCR_OK)
+        err = check_index(r, reelidx_crc32(0, bytes, len), len, size, why);
+    if (err == VCR_OK && reelidx_parse_fragments(&r->idx, bytes, len, why) != VCR_OK)
         err = why ? (why->code = VCR_E_IO) : VCR_E_IO;
     free(bytes);
     return err;
+}
+
+/* Sample n, of fragment `number`. An index that cannot be read any more tells one picture a fragment; reading the fragment itself will say why. */
+static struct reelidx_sample sample_of(struct reel *r, uint32_t number, uint32_t n)
+{
+    const struct reelidx_fragment *f = &r->idx.fragments[number];
+    size_t len = (size_t)f->sample_count * REELIDX_SAMPLE_BYTES;
+    if (r->held_of != number) {
+        buf_reset(&r->held);
+        r->held_of = NONE;
+        void *room = buf_reserve(&r->held, len);
+        if (!room || io_pread_all(r->index, room, len, r->shape.samples_at + (uint64_t)f->first_sample * REELIDX_SAMPLE_BYTES, NULL) != VCR_OK)
+            return (struct reelidx_sample){ 0, n == f->first_sample };
+        buf_commit(&r->held, len);
+        r->held_of = number;
+    }
+    return reelidx_sample((const uint8_t *)r->held.data + (size_t)(n - f->first_sample) * REELIDX_SAMPLE_BYTES);
 }
 
 enum vcr_err reel_open(struct reel **ret, struct io *file, struct io *index, struct vcr_why *why)
 {
     struct reel *r = vcr_alloc(sizeof(*r));
     r->file = file;
-    r->loaded = NONE;
+    r->index = index;
+    r->loaded = r->held_of = NONE;
+    buf_init(&r->held, INDEX_BYTES_MAX);
     buf_init(&r->sets, 1024);
     buf_init(&r->bytes, REEL_FRAGMENT_MAX_BYTES + (1 << 20));
     buf_init(&r->sample, REEL_FRAGMENT_MAX_BYTES + (1 << 20));
-    enum vcr_err err = read_index(r, index, why);
+    enum vcr_err err = read_index(r, why);
     if (err != VCR_OK)
         goto fail;
     fill_format(&r->format, &r->idx);
-    if (r->idx.sample_count == 0 || (r->format.codec == REEL_H264) != (r->idx.samples != NULL) ||
+    if (r->idx.sample_count == 0 || (r->format.codec == REEL_H264) != r->shape.has_samples ||
         (r->format.codec == REEL_H264 && !read_sets(&r->sets, r->idx.config, r->idx.config_len))) {
         err = vcr_fail(why, VCR_E_IO, "the reel's index does not fit its codec");
         goto fail;
@@ -102,6 +158,7 @@ void reel_close(struct reel **r)
     if (!*r)
         return;
     reelidx_free(&(*r)->idx);
+    buf_free(&(*r)->held);
     buf_free(&(*r)->sets);
     buf_free(&(*r)->bytes);
     buf_free(&(*r)->sample);
@@ -127,20 +184,20 @@ static uint32_t fragment_of(const struct reel *r, uint32_t n)
     return lo;
 }
 
-static int64_t pts_in(const struct reel *r, const struct reelidx_fragment *f, uint32_t n)
+static int64_t pts_in(struct reel *r, const struct reelidx_fragment *f, uint32_t n)
 {
-    if (r->idx.samples)
-        return f->start_us + r->idx.samples[n].pts_delta_us;
+    if (r->shape.has_samples)
+        return f->start_us + sample_of(r, (uint32_t)(f - r->idx.fragments), n).pts_delta_us;
     return f->start_us + (int64_t)(n - f->first_sample) * f->duration_us / f->sample_count;
 }
 
-int64_t reel_sample_pts_us(const struct reel *r, uint32_t n)
+int64_t reel_sample_pts_us(struct reel *r, uint32_t n)
 {
     n = VCR_MIN(n, r->idx.sample_count - 1);
     return pts_in(r, &r->idx.fragments[fragment_of(r, n)], n);
 }
 
-uint32_t reel_sample_at(const struct reel *r, int64_t at_us)
+uint32_t reel_sample_at(struct reel *r, int64_t at_us)
 {
     uint32_t lo = 0, hi = r->idx.fragment_count;
     while (hi - lo > 1) {
@@ -160,13 +217,13 @@ uint32_t reel_sample_at(const struct reel *r, int64_t at_us)
     return best;
 }
 
-uint32_t reel_key_at(const struct reel *r, uint32_t n)
+uint32_t reel_key_at(struct reel *r, uint32_t n)
 {
     n = VCR_MIN(n, r->idx.sample_count - 1);
-    if (!r->idx.samples)
+    if (!r->shape.has_samples)
         return n;
-    uint32_t first = r->idx.fragments[fragment_of(r, n)].first_sample;
-    while (n > first && !r->idx.samples[n].key)
+    uint32_t number = fragment_of(r, n), first = r->idx.fragments[number].first_sample;
+    while (n > first && !sample_of(r, number, n).key)
         n--;
     return n;
 }

@@ -3,7 +3,7 @@
  * A reel is one track: fragments (moof+mdat) of at most 1 s, each starting with a key frame; H.264, AAC or Opus. Beside it stands an index (reel_index, wire/reelidx.h has
  * its bytes): for each fragment offset, size, time, duration, CRC; and for each sample of a video reel its time, so that a place on the tape is found without reading
  * the reel. HLS segments are byte ranges of a reel; vcr-render reads samples.
- * Threads  a writer or reader belongs to one thread.     Owns  neither io; both stay the caller's.
+ * Threads  a writer or reader belongs to one thread.     Owns  neither io; both stay the caller's, and stay open as long as the reader: it goes on reading the index.
  * Errors   VCR_E_IO for damaged files, with the fragment's number. */
 #pragma once
 #include <stdbool.h>
@@ -50,10 +50,10 @@ const struct reel_format *reel_format(const struct reel *r);
 int64_t reel_duration_us(const struct reel *r);
 uint32_t reel_sample_count(const struct reel *r);
 /* The last sample with pts <= at_us (the first one before that). */
-uint32_t reel_sample_at(const struct reel *r, int64_t at_us);
+uint32_t reel_sample_at(struct reel *r, int64_t at_us);
 /* The key sample at or before n. */
-uint32_t reel_key_at(const struct reel *r, uint32_t n);
-int64_t reel_sample_pts_us(const struct reel *r, uint32_t n);
+uint32_t reel_key_at(struct reel *r, uint32_t n);
+int64_t reel_sample_pts_us(struct reel *r, uint32_t n);
 /* Sample n: Annex B with parameter sets before key frames, or a raw audio frame. Borrowed until the next call; pts from the reel's start. Keeps the fragment
  * last read in memory. */
 enum vcr_err reel_read(struct reel *r, uint32_t n, struct packet *ret, struct vcr_why *why);

@@ -6,7 +6,7 @@
 
 #include "base/util.h"
 
-enum { VERSION = 1, FLAG_PASS_THROUGH = 1, HEAD_BYTES = 8, FRAGMENT_BYTES = 40, SAMPLE_BYTES = 4, CRC_BYTES = 4 };
+enum { VERSION = 1, FLAG_PASS_THROUGH = 1, HEAD_BYTES = 8, FRAGMENT_BYTES = 40 };
 enum { FRAGMENTS_MAX = 1 << 22, SAMPLES_MAX = 1 << 26, CODECS = 3 };
 #define SAMPLE_KEY UINT32_C(0x80000000)
 
@@ -193,41 +193,73 @@ static enum vcr_err get_fragments(struct cursor *c, struct reelidx *x, struct vc
     return sample == x->sample_count ? VCR_OK : bad(why, "samples are missing");
 }
 
-enum vcr_err reelidx_parse(struct reelidx *ret, const uint8_t *bytes, size_t len, struct vcr_why *why)
+enum vcr_err reelidx_measure(struct reelidx_shape *ret, const uint8_t *head, size_t len, uint64_t file_bytes, struct vcr_why *why)
 {
     struct reelidx x = { 0 };
-    struct cursor c = { bytes, bytes + len, false };
+    struct cursor c = { head, head + len, false };
     bool has_samples = false;
-    if (len < HEAD_BYTES + CRC_BYTES)
+    if (len < HEAD_BYTES)
         return bad(why, "too short");
-    c.end -= CRC_BYTES;
     enum vcr_err err = get_head(&c, &x, &has_samples, why);
     if (err != VCR_OK)
         return err;
-    uint64_t need = (uint64_t)x.fragment_count * FRAGMENT_BYTES + (has_samples ? (uint64_t)x.sample_count * SAMPLE_BYTES : 0);
-    if (need != (uint64_t)(c.end - c.p))
+    uint64_t samples_at = (uint64_t)(c.p - head) + (uint64_t)x.fragment_count * FRAGMENT_BYTES;
+    if (samples_at + (has_samples ? (uint64_t)x.sample_count * REELIDX_SAMPLE_BYTES : 0) + REELIDX_CRC_BYTES != file_bytes)
         return bad(why, "length does not fit its counts");
-    if (reelidx_crc32(0, bytes, len - CRC_BYTES) != rd32be(c.end))
-        return bad(why, "checksum");
+    *ret = (struct reelidx_shape){ samples_at, has_samples };
+    return VCR_OK;
+}
+
+enum vcr_err reelidx_parse_fragments(struct reelidx *ret, const uint8_t *bytes, size_t samples_at, struct vcr_why *why)
+{
+    struct reelidx x = { 0 };
+    struct cursor c = { bytes, bytes + samples_at, false };
+    bool has_samples;
+    enum vcr_err err = get_head(&c, &x, &has_samples, why);
+    if (err != VCR_OK)
+        return err;
+    if ((uint64_t)x.fragment_count * FRAGMENT_BYTES != (uint64_t)(c.end - c.p))
+        return bad(why, "length does not fit its counts");
     x.fragments = calloc(x.fragment_count + 1, sizeof(*x.fragments));
-    x.samples = has_samples ? calloc((size_t)x.sample_count + 1, sizeof(*x.samples)) : NULL;
-    if (!x.fragments || (has_samples && !x.samples)) {
-        err = vcr_fail(why, VCR_E_NOMEM, "reel index: no memory");
-        goto fail;
-    }
+    if (!x.fragments)
+        return vcr_fail(why, VCR_E_NOMEM, "reel index: no memory");
     err = get_fragments(&c, &x, why);
     if (err != VCR_OK)
-        goto fail;
-    for (uint32_t i = 0; has_samples && i < x.sample_count; i++) {
-        uint32_t v = get32(&c);
-        x.samples[i].pts_delta_us = v & ~SAMPLE_KEY;
-        x.samples[i].key = (v & SAMPLE_KEY) != 0;
+        reelidx_free(&x);
+    else
+        *ret = x;
+    return err;
+}
+
+struct reelidx_sample reelidx_sample(const uint8_t record[REELIDX_SAMPLE_BYTES])
+{
+    uint32_t v = rd32be(record);
+    return (struct reelidx_sample){ v & ~SAMPLE_KEY, (v & SAMPLE_KEY) != 0 };
+}
+
+enum vcr_err reelidx_parse(struct reelidx *ret, const uint8_t *bytes, size_t len, struct vcr_why *why)
+{
+    struct reelidx x;
+    struct reelidx_shape shape;
+    enum vcr_err err = reelidx_measure(&shape, bytes, VCR_MIN(len, REELIDX_HEAD_MAX), len, why);
+    if (err != VCR_OK)
+        return err;
+    if (reelidx_crc32(0, bytes, len - REELIDX_CRC_BYTES) != rd32be(bytes + len - REELIDX_CRC_BYTES))
+        return bad(why, "checksum");
+    err = reelidx_parse_fragments(&x, bytes, (size_t)shape.samples_at, why);
+    if (err != VCR_OK)
+        return err;
+    if (shape.has_samples) {
+        x.samples = calloc((size_t)x.sample_count + 1, sizeof(*x.samples));
+        if (!x.samples) {
+            reelidx_free(&x);
+            return vcr_fail(why, VCR_E_NOMEM, "reel index: no memory");
+        }
+        for (uint32_t i = 0; i < x.sample_count; i++)
+            x.samples[i] = reelidx_sample(bytes + shape.samples_at + (size_t)i * REELIDX_SAMPLE_BYTES);
     }
     *ret = x;
     return VCR_OK;
-fail:
-    reelidx_free(&x);
-    return err;
 }
 
 void reelidx_free(struct reelidx *x)

@@ -43,5 +43,17 @@ void reelidx_write(struct buf *out, const struct reelidx *x);
 /* VCR_E_MALFORMED with the reason; free with reelidx_free. */
 enum vcr_err reelidx_parse(struct reelidx *ret, const uint8_t *bytes, size_t len, struct vcr_why *why);
 void reelidx_free(struct reelidx *x);
+
+/* For readers of long reels, who leave the sample records (most of the bytes) where they are: what stands before them, from the file's first REELIDX_HEAD_MAX bytes
+ * (all of them, when it has fewer) and its size. The checksum is the caller's to compare. */
+enum { REELIDX_HEAD_MAX = 512, REELIDX_SAMPLE_BYTES = 4, REELIDX_CRC_BYTES = 4 };
+struct reelidx_shape {
+    uint64_t samples_at;   /* where header and fragment records end */
+    bool has_samples;
+};
+enum vcr_err reelidx_measure(struct reelidx_shape *ret, const uint8_t *head, size_t len, uint64_t file_bytes, struct vcr_why *why);
+/* Header and fragments of the first samples_at bytes; ret->samples stays NULL. Free with reelidx_free. */
+enum vcr_err reelidx_parse_fragments(struct reelidx *ret, const uint8_t *bytes, size_t samples_at, struct vcr_why *why);
+struct reelidx_sample reelidx_sample(const uint8_t record[REELIDX_SAMPLE_BYTES]);
 /* CRC-32 (IEEE, as in zlib and PNG) of more bytes; crc 0 at the start. */
 uint32_t reelidx_crc32(uint32_t crc, const uint8_t *bytes, size_t len);
