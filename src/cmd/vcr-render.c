@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "render/render.h"
 #include "render/seal.h"
@@ -29,11 +30,12 @@ int main(int argc, char **argv)
     log_setup(LOG_JSON, LOG_INFO, "vcr-render");
     struct render *render = NULL;
     struct vcr_why why = { 0 };
-    enum vcr_err err = render_open(&render, RENDER_FD_CONTROL, RENDER_FD_RING, RENDER_FD_WAKE, &why);
-    if (err == VCR_OK)
-        err = render_run(render, &why);
-    render_close(&render);
-    if (err != VCR_OK)
+    const struct render_config config = { RENDER_FD_CONTROL, RENDER_FD_RING, RENDER_FD_WAKE, .seals = true, .clock_us = clock_mono_us };
+    if (render_open(&render, &config, &why) != VCR_OK) {
         log_error("render", "%s", why.text);
-    return err == VCR_OK ? 0 : 1;
+        return 1;
+    }
+    render_run(render);
+    render_close(&render);
+    return 0;
 }

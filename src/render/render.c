@@ -16,11 +16,12 @@
 #include "render/seal.h"
 #include "render/seat.h"
 
-enum { STATS_US = 1000000, BUSY_TOO_MUCH = 950, STRAINED_S = 2, RELAXED_S = 10 };
+enum { STATS_US = 1000000, BUSY_TOO_MUCH = 950, STRAINED_S = 2, RELAXED_S = 10, PREPARE_WAIT_US = 300000 };
 
 struct render {
     /* set by open, then read-only */
     int control_fd;
+    int64_t (*clock_us)(void);
     /* the one thread's own */
     struct out out;
     struct seat *seats[RENDER_SEAT_MAX]; /* NULL: free */
@@ -55,21 +56,27 @@ static enum vcr_err warm_up(struct vcr_why *why)
     return err;
 }
 
-enum vcr_err render_open(struct render **ret, int control_fd, int ring_fd, int wake_fd, struct vcr_why *why)
+enum vcr_err render_open(struct render **ret, const struct render_config *config, struct vcr_why *why)
 {
+    static const struct render_head ready = { RENDER_READY, 0 };
     struct render *r = vcr_alloc(sizeof(*r));
-    r->control_fd = control_fd;
-    r->out.wake_fd = wake_fd;
-    enum vcr_err err = ring_attach(&r->out.ring, ring_fd, why);
+    r->control_fd = config->control_fd;
+    r->clock_us = config->clock_us;
+    r->out.wake_fd = config->wake_fd;
+    enum vcr_err err = ring_attach(&r->out.ring, config->ring_fd, why);
     if (err == VCR_OK)
         err = warm_up(why);
-    if (err == VCR_OK)
-        err = seal(control_fd, why);
-    if (err != VCR_OK)
+    if (err == VCR_OK && config->seals)
+        err = seal(r->control_fd, why);
+    if (err == VCR_OK && !control_send(r->control_fd, &ready, sizeof(ready)))
+        err = vcr_fail(why, VCR_E_IO, "the control socket takes nothing");
+    if (err != VCR_OK) {
         render_close(&r);
-    else
-        *ret = r;
-    return err;
+        return err;
+    }
+    r->stats_us = r->clock_us();
+    *ret = r;
+    return VCR_OK;
 }
 
 void render_close(struct render **r)
@@ -104,7 +111,7 @@ static void on_open(struct render *r, struct seat **seat, struct control_msg *m)
     if (!seat)
         err = vcr_fail(&why, VCR_E_BUSY, "all %d seats are taken", RENDER_SEAT_MAX);
     else
-        err = seat_open(seat, &m->open, clock_mono_us(), &why);
+        err = seat_open(seat, &m->open, r->clock_us(), &why);
     if (err != VCR_OK)
         control_failed(r->control_fd, m->head.seat, why.text);
     else
@@ -153,7 +160,7 @@ static void on_close(struct render *r, struct seat **seat, struct control_msg *m
         seat_close(seat);
 }
 
-/* False when vcrd has gone. */
+/* Takes what has come, up to the first message that takes milliseconds: pictures that are due go out before the next. False when vcrd has gone. */
 static bool obey(struct render *r)
 {
     static void (*const handlers[])(struct render *, struct seat **, struct control_msg *) = {
@@ -165,7 +172,11 @@ static bool obey(struct render *r)
         case CONTROL_NOTHING: return true;
         case CONTROL_END: return false;
         case CONTROL_BAD: log_warn("render", "a message that is none"); break;
-        case CONTROL_MSG: handlers[m.head.type](r, find(r, m.head.seat), &m); break;
+        case CONTROL_MSG:
+            handlers[m.head.type](r, find(r, m.head.seat), &m);
+            if (m.head.type == RENDER_OPEN || m.head.type == RENDER_TAPE || m.head.type == RENDER_CLOSE)
+                return true;
+            break;
         }
     }
 }
@@ -207,8 +218,8 @@ static void statistics(struct render *r, int64_t now_us)
     r->stats_us = now_us;
 }
 
-/* The seat whose next picture or sound is due first. */
-static struct seat *earliest(struct render *r, int64_t *ret_due_us)
+/* The seat whose next picture or sound is due first. One that prepares comes after those that are due, unless it has waited for too long. */
+static struct seat *earliest(struct render *r, int64_t now_us, int64_t *ret_due_us)
 {
     struct seat *first = NULL;
     *ret_due_us = r->stats_us + STATS_US;
@@ -216,6 +227,8 @@ static struct seat *earliest(struct render *r, int64_t *ret_due_us)
         if (!r->seats[i])
             continue;
         int64_t due = seat_due_us(r->seats[i]);
+        if (seat_preparing(r->seats[i]) && now_us - due < PREPARE_WAIT_US)
+            due = VCR_MAX(due, now_us);
         if (due < *ret_due_us) {
             first = r->seats[i];
             *ret_due_us = due;
@@ -232,25 +245,28 @@ static void wait_until(struct render *r, int64_t due_us, int64_t now_us)
     ppoll(&p, 1, &t, NULL);
 }
 
-enum vcr_err render_run(struct render *r, struct vcr_why *why)
+bool render_step(struct render *r, int64_t *ret_due_us)
 {
-    struct render_head ready = { RENDER_READY, 0 };
-    if (!control_send(r->control_fd, &ready, sizeof(ready)))
-        return vcr_fail(why, VCR_E_IO, "the control socket takes nothing");
-    r->stats_us = clock_mono_us();
-    while (obey(r)) {
-        int64_t due, now = clock_mono_us();
-        statistics(r, now);
-        struct seat *seat = earliest(r, &due);
-        if (!seat || due > now) {
+    if (!obey(r))
+        return false;
+    int64_t now = r->clock_us();
+    statistics(r, now);
+    struct seat *seat = earliest(r, now, ret_due_us);
+    if (!seat || *ret_due_us > now)
+        return true;
+    struct vcr_why failed;
+    if (seat_run(seat, now, &r->out, &r->counts, &failed) != VCR_OK)
+        control_failed(r->control_fd, seat_id(seat), failed.text);
+    out_wake(&r->out);
+    r->busy_us += r->clock_us() - now;
+    return true;
+}
+
+void render_run(struct render *r)
+{
+    for (int64_t due, now; render_step(r, &due);) {
+        now = r->clock_us();
+        if (due > now)
             wait_until(r, due, now);
-            continue;
-        }
-        struct vcr_why failed;
-        if (seat_run(seat, now, &r->out, &r->counts, &failed) != VCR_OK)
-            control_failed(r->control_fd, seat_id(seat), failed.text);
-        out_wake(&r->out);
-        r->busy_us += clock_mono_us() - now;
     }
-    return VCR_OK;
 }

@@ -89,6 +89,10 @@ static enum vcr_err ready_signal(struct screen *s, const struct deck_snapshot *s
     return VCR_OK;
 }
 
+enum vcr_err screen_warm(struct screen *s, const struct deck_snapshot *snap, struct vcr_why *why) { return ready_signal(s, snap, why); }
+
+const struct picture *screen_canvas(const struct screen *s) { return &s->canvas; }
+
 /* In PLAY the tape and the display run at the same rate, so a place near the border of two pictures would flicker between them by rounding:
  * go on by as many pictures as time has passed, as long as that stays true to within a picture. */
 static uint32_t sample_in_play(struct screen *s, struct reel *reel, int64_t tape_us)

@@ -13,6 +13,10 @@
 struct screen;
 enum vcr_err screen_open(struct screen **ret, bool pal, int width, int height, struct vcr_why *why);
 void screen_close(struct screen **s);
+/* What the first picture through the tape would set up: its tables take milliseconds. */
+enum vcr_err screen_warm(struct screen *s, const struct deck_snapshot *snap, struct vcr_why *why);
+/* Of the size that every picture has; what it shows is open. */
+const struct picture *screen_canvas(const struct screen *s);
 struct screen_shot {
     const struct picture *picture; /* borrowed until the next call */
     int64_t tape_us;               /* place shown, -1: none */

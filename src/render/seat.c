@@ -88,6 +88,7 @@ static void set_raster(struct seat *s, bool pal, bool field_rate)
     screen_close(&s->screen);
     video_encoder_close(&s->encoder);
     s->discontinuity = true;
+    s->prepare_next = PREPARE_SCREEN;
 }
 
 enum vcr_err seat_tape(struct seat *s, const struct render_tape *tape, const int fds[6], struct vcr_why *why)
@@ -159,8 +160,20 @@ static enum vcr_err run_sound(struct seat *s, int64_t now_us, struct out *out, s
     return seat_sound_tick(s, due, out, why);
 }
 
+bool seat_preparing(const struct seat *s) { return s->prepare_next != PREPARED; }
+
+static enum vcr_err prepare(struct seat *s, int64_t now_us, struct vcr_why *why)
+{
+    int64_t due = seat_tick_us(s, s->tick);
+    s->origin_us = VCR_MAX(due, now_us);
+    s->tick = 0;
+    return seat_video_prepare(s, s->origin_us, why);
+}
+
 static enum vcr_err run_video(struct seat *s, int64_t now_us, struct out *out, struct seat_counts *counts, struct vcr_why *why)
 {
+    if (seat_preparing(s))
+        return prepare(s, now_us, why);
     while (seat_tick_us(s, s->tick + 1) <= now_us) { /* its time has passed altogether */
         s->tick++;
         counts->late++;

@@ -27,6 +27,9 @@ void seat_bitrate(struct seat *s, int64_t bps);
 /* What overload takes away: 0 nothing, 1 encoder effort, 2 also every second picture. */
 enum { SEAT_SHED_MAX = 2 };
 void seat_shed(struct seat *s, int level);
+/* After opening and with each tape: the next calls of seat_run make ready what its pictures need, a thing at a time. Nobody misses them yet, so other seats go first;
+ * the picture clock begins anew after them. */
+bool seat_preparing(const struct seat *s);
 /* When the next picture or packet of sound is due. */
 int64_t seat_due_us(const struct seat *s);
 /* Does the one that is due. An error: the seat can't go on with this tape (said once; it shows blue from here on). */

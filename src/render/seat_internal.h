@@ -23,6 +23,7 @@ struct seat {
     /* the clocks: tick n of pictures is due at origin_us + n * period; audio likewise, 20 ms */
     int64_t origin_us, tick;
     int64_t sound_origin_us, sound_tick;
+    int prepare_next;                    /* enum prepare: what is still to be made ready before the next picture */
     /* pictures */
     struct screen *screen;               /* NULL: the raster changed, open anew */
     struct video_encoder *encoder;       /* NULL: open before the next live picture */
@@ -39,11 +40,16 @@ struct seat {
     bool sound_discontinuity;
 };
 
+/* What a first picture needs, one thing at a time, so that the pictures of other seats go out between them. */
+enum prepare { PREPARE_SCREEN, PREPARE_ENCODER, PREPARE_FILM, PREPARED };
+
 struct seat_rate { int num, den; };
 /* Pictures a second, without and with what overload takes away. */
 struct seat_rate seat_rate(const struct seat *s);
 int64_t seat_tick_us(const struct seat *s, int64_t tick);
 void seat_send(struct seat *s, struct packet *p, struct out *out);
 
+/* Does the next of enum prepare for a picture at at_us. */
+enum vcr_err seat_video_prepare(struct seat *s, int64_t at_us, struct vcr_why *why);
 enum vcr_err seat_video_tick(struct seat *s, int64_t at_us, struct out *out, struct seat_counts *counts, struct vcr_why *why);
 enum vcr_err seat_sound_tick(struct seat *s, int64_t at_us, struct out *out, struct vcr_why *why);

@@ -45,11 +45,17 @@ static bool pass_samples(struct seat *s, struct reel *reel, const struct view *v
     return true;
 }
 
+/* The reel whose pictures go out unchanged now, or NULL. */
+static struct reel *passable_now(const struct seat *s, const struct view *view)
+{
+    return s->snap.clean && view->settled && view->kind == VIEW_TAPE && !view->has_osd ? passable(s) : NULL;
+}
+
 /* True when this tick was served from a reel. */
 static bool pass(struct seat *s, const struct view *view, int64_t at_us, struct out *out)
 {
     enum { JUMP = 8 };
-    struct reel *reel = s->snap.clean && view->settled && view->kind == VIEW_TAPE && !view->has_osd ? passable(s) : NULL;
+    struct reel *reel = passable_now(s, view);
     bool was = s->passing;
     s->passing = false;
     if (!reel || s->key_wanted || view->tape_us >= reel_duration_us(reel))
@@ -128,6 +134,36 @@ static enum vcr_err live(struct seat *s, const struct view *view, int64_t at_us,
     s->last_pts_us = p.pts_us;
     seat_send(s, &p, out);
     return judge(s, &shot, why);
+}
+
+static enum vcr_err prepare_screen(struct seat *s, const struct view *view, struct vcr_why *why)
+{
+    enum vcr_err err = ready_screen(s, why);
+    return err == VCR_OK && played(s) && !s->snap.clean ? screen_warm(s->screen, &s->snap, why) : err;
+}
+
+static enum vcr_err prepare_encoder(struct seat *s, const struct view *view, struct vcr_why *why)
+{
+    return ready_encoder(s, screen_canvas(s->screen), why);
+}
+
+/* The decoder at the place where the head is, also while the tape stands still: PLAY begins there. A place that cannot be decoded is told when it is played. */
+static enum vcr_err prepare_film(struct seat *s, const struct view *view, struct vcr_why *why)
+{
+    struct frame *frame;
+    if (played(s) && !s->broken && !passable_now(s, view))
+        (void)film_picture(played(s), reel_sample_at(film_reel(played(s)), view->tape_us), FILM_FORWARD, &frame, NULL);
+    return VCR_OK;
+}
+
+enum vcr_err seat_video_prepare(struct seat *s, int64_t at_us, struct vcr_why *why)
+{
+    static enum vcr_err (*const steps[PREPARED])(struct seat *, const struct view *, struct vcr_why *) = {
+        [PREPARE_SCREEN] = prepare_screen, [PREPARE_ENCODER] = prepare_encoder, [PREPARE_FILM] = prepare_film,
+    };
+    struct view view;
+    view_at(&view, &s->snap, at_us);
+    return steps[s->prepare_next++](s, &view, why);
 }
 
 enum vcr_err seat_video_tick(struct seat *s, int64_t at_us, struct out *out, struct seat_counts *counts, struct vcr_why *why)

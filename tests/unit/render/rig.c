@@ -117,30 +117,74 @@ static void become_render(int control, int ring, int wake)
     _exit(127);
 }
 
-void rig_start(struct rig *r)
+static int64_t staged_now_us; /* 0: the real time counts */
+
+int64_t rig_now_us(void) { return staged_now_us ? staged_now_us : clock_mono_us(); }
+
+/* The program's end of the control socket. */
+static int rig_lines(struct rig *r)
 {
     int pair[2];
     memset(r, 0, sizeof(*r));
     assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
     assert_int_equal(ring_create(&r->ring, &r->ring_fd, 4 << 20, NULL), VCR_OK);
     r->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    r->child = fork();
-    if (r->child == 0)
-        become_render(pair[1], r->ring_fd, r->wake);
-    close(pair[1]);
     r->control = pair[0];
+    return pair[1];
+}
+
+static void expect_ready(struct rig *r)
+{
     struct render_head ready = { 0 };
     assert_int_equal(recv(r->control, &ready, sizeof(ready), 0), sizeof(ready));
     assert_int_equal(ready.type, RENDER_READY);
 }
 
-void rig_stop(struct rig *r)
+void rig_start(struct rig *r)
+{
+    int control = rig_lines(r);
+    r->child = fork();
+    if (r->child == 0)
+        become_render(control, r->ring_fd, r->wake);
+    close(control);
+    expect_ready(r);
+}
+
+void rig_stage(struct rig *r)
+{
+    int control = rig_lines(r);
+    staged_now_us = clock_mono_us();
+    const struct render_config config = { control, r->ring_fd, r->wake, .clock_us = rig_now_us };
+    assert_int_equal(render_open(&r->staged, &config, NULL), VCR_OK);
+    r->staged_control = control;
+    expect_ready(r);
+}
+
+static void end_child(struct rig *r)
 {
     int status = -1;
     vcr_close(&r->control);
     assert_int_equal(waitpid(r->child, &status, 0), r->child);
     assert_true(WIFEXITED(status));
     assert_int_equal(WEXITSTATUS(status), 0);
+}
+
+static void end_stage(struct rig *r)
+{
+    int64_t due;
+    vcr_close(&r->control);
+    assert_false(render_step(r->staged, &due));
+    render_close(&r->staged);
+    vcr_close(&r->staged_control);
+    staged_now_us = 0;
+}
+
+void rig_stop(struct rig *r)
+{
+    if (r->staged)
+        end_stage(r);
+    else
+        end_child(r);
     for (int i = 0; i < RIG_SEATS; i++) {
         video_decoder_close(&r->eyes[i]);
         audio_decoder_close(&r->ears[i]);
@@ -199,12 +243,24 @@ static void hear_control(struct rig *r)
     }
 }
 
-/* Ten seconds without a sign of life are a failure. */
+static void step(struct rig *r)
+{
+    int64_t due;
+    assert_true(render_step(r->staged, &due));
+    staged_now_us = VCR_MAX(staged_now_us, due);
+}
+
+/* A minute without a sign of life is a failure. */
 static void wait_sign(struct rig *r)
 {
+    if (r->staged) {
+        step(r);
+        hear_control(r);
+        return;
+    }
     struct pollfd p[2] = { { .fd = r->wake, .events = POLLIN }, { .fd = r->control, .events = POLLIN } };
     uint64_t n;
-    assert_true(poll(p, 2, 10000) > 0);
+    assert_true(poll(p, 2, 60000) > 0);
     hear_control(r);
     assert_true(read(r->wake, &n, sizeof(n)) > 0 || errno == EAGAIN);
 }
@@ -268,7 +324,7 @@ void rig_wait_failed(struct rig *r)
 struct deck_snapshot rig_snap(enum deck_mode mode, double rate, int64_t place_us, uint32_t seq, const char *look)
 {
     struct deck_snapshot s = { .seq = seq, .mode = (uint8_t)mode, .picture = DECK_PICTURE_TAPE, .sound = DECK_SOUND_HIFI, .servo = DECK_SERVO_LOCKED,
-                               .since_us = clock_mono_us(), .pos_us = place_us, .length_us = rig_pts_us(RIG_PICTURES), .rate = (int32_t)(rate * 65536),
+                               .since_us = rig_now_us(), .pos_us = place_us, .length_us = rig_pts_us(RIG_PICTURES), .rate = (int32_t)(rate * 65536),
                                .rate_from = (int32_t)(rate * 65536), .seed = 7, .tracking = INT16_MIN, .osd_counter_line = -1 };
     s.clean = strcmp(look, "clean") == 0;
     vcr_strcpy(s.look, sizeof(s.look), look);

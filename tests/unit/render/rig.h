@@ -1,4 +1,7 @@
-/* tests/unit/render/rig.h - drives the real vcr-render: a control socket, a ring, reels with numbered pictures in memory files, and eyes and ears at the end. */
+/* tests/unit/render/rig.h - drives vcr-render: a control socket, a ring, reels with numbered pictures in memory files, and eyes and ears at the end.
+ *
+ * Either the program itself, in the time of this world, or its code in this process (rig_stage), where time stands still while it works and jumps to what is due next:
+ * there every picture comes, however slow the machine is. */
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
@@ -10,6 +13,7 @@
 #include "media/decode.h"
 #include "media/encode.h"
 #include "media/reel.h"
+#include "render/render.h"
 #include "wire/render_msg.h"
 
 enum { RIG_PICTURES = 360, RIG_GOP = 15, RIG_SEATS = 4 };
@@ -32,7 +36,9 @@ struct rig_shot {
 };
 struct rig {
     int control, wake, ring_fd;
-    pid_t child;
+    pid_t child;              /* rig_start */
+    struct render *staged;    /* rig_stage */
+    int staged_control;
     struct ring *ring;
     struct video_decoder *eyes[RIG_SEATS];
     struct audio_decoder *ears[RIG_SEATS];
@@ -42,6 +48,9 @@ struct rig {
     struct rig_shot shot;
 };
 void rig_start(struct rig *r);
+void rig_stage(struct rig *r);
+/* What time it is in there. */
+int64_t rig_now_us(void);
 /* Closes the control socket and expects a clean end. */
 void rig_stop(struct rig *r);
 void rig_open(struct rig *r, uint32_t seat, bool field_rate);
