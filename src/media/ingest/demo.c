@@ -12,22 +12,9 @@
 
 enum { SECONDS = 24, RATE = 48000, AVIO_BYTES = 64 << 10 };
 
-static const struct film {
-    const char *name;
-    demo_shade shade;
-    demo_sound sound;
-    int width;                 /* 480 lines */
-    bool interlaced;           /* MPEG-2 program stream, upper field first */
-} films[] = {
-    { "bars", demo_bars, demo_tone, 640, false },
-    { "leader", demo_leader, demo_pips, 640, false },
-    { "scene", demo_scene, demo_chords, 640, false },
-    { "interlaced", demo_train, demo_chords, 720, true },
-};
-enum { HEIGHT = 480 };
-
 struct demo {
-    const struct film *film;
+    const struct demo_film *film;
+    struct demo_canvas canvas[2]; /* of a frame, or of its two fields */
     AVFormatContext *out;
     AVIOContext *avio;
     AVCodecContext *video, *audio;
@@ -57,24 +44,6 @@ static int64_t seek_bytes(void *opaque, int64_t offset, int whence)
     return whence == SEEK_SET ? (d->position = offset) : AVERROR(EINVAL);
 }
 
-static uint8_t byte(float v) { return (uint8_t)VCR_CLAMP(v + 0.5f, 0.f, 255.f); }
-
-/* Lines from `first` in steps of `step`, as they are at t. Colour is that of the upper left of four pixels. */
-static void draw(const struct demo *d, AVFrame *f, int first, int step, double t)
-{
-    for (int y = first; y < HEIGHT; y += step) {
-        int chroma = step == 1 ? y / 2 : y / 4 * 2 + first; /* 4:2:0 of fields keeps the parity */
-        for (int x = 0; x < f->width; x++) {
-            struct rgb c = d->film->shade(((float)x + 0.5f) * 4 / (float)f->width, ((float)y + 0.5f) * 3 / HEIGHT, t);
-            f->data[0][y * f->linesize[0] + x] = byte(16 + 65.5f * c.r + 128.6f * c.g + 25.0f * c.b);
-            if (x % 2 == 0 && (step == 1 ? y % 2 == 0 : y / 2 % 2 == 0)) {
-                f->data[1][chroma * f->linesize[1] + x / 2] = byte(128 - 37.8f * c.r - 74.2f * c.g + 112.0f * c.b);
-                f->data[2][chroma * f->linesize[2] + x / 2] = byte(128 + 112.0f * c.r - 93.8f * c.g - 18.2f * c.b);
-            }
-        }
-    }
-}
-
 static AVCodecContext *add_stream(struct demo *d, AVCodecContext *c)
 {
     AVStream *st = avformat_new_stream(d->out, NULL);
@@ -98,7 +67,7 @@ static bool open_streams(struct demo *d)
     if (!v || !a)
         return false;
     v->width = d->film->width;
-    v->height = HEIGHT;
+    v->height = DEMO_HEIGHT;
     v->pix_fmt = AV_PIX_FMT_YUV420P;
     v->time_base = (AVRational){ 1001, 30000 };
     v->framerate = (AVRational){ 30000, 1001 };
@@ -114,8 +83,8 @@ static bool open_streams(struct demo *d)
         v->field_order = AV_FIELD_TT;
         v->thread_count = 1;
     } else {
-        av_opt_set(v->priv_data, "crf", "17", 0);
-        av_opt_set(v->priv_data, "preset", "veryfast", 0);
+        av_opt_set(v->priv_data, "crf", "14", 0);
+        av_opt_set(v->priv_data, "preset", "ultrafast", 0);
     }
     a->sample_fmt = interlaced ? AV_SAMPLE_FMT_S16 : AV_SAMPLE_FMT_FLTP;
     a->sample_rate = RATE;
@@ -139,7 +108,7 @@ static bool open_all(struct demo *d)
     if (!open_streams(d))
         return false;
     AVFrame *p = d->picture, *s = d->sound;
-    p->width = d->video->width, p->height = HEIGHT, p->format = d->video->pix_fmt;
+    p->width = d->video->width, p->height = DEMO_HEIGHT, p->format = d->video->pix_fmt;
     s->nb_samples = d->audio->frame_size, s->format = d->audio->sample_fmt, s->sample_rate = RATE, s->ch_layout = d->audio->ch_layout;
     return av_frame_get_buffer(p, 0) >= 0 && av_frame_get_buffer(s, 0) >= 0 && avformat_write_header(d->out, NULL) >= 0;
 }
@@ -149,6 +118,8 @@ static bool encode(struct demo *d, AVCodecContext *c, int stream, AVFrame *f)
     if (avcodec_send_frame(c, f) < 0)
         return false;
     while (avcodec_receive_packet(c, d->packet) >= 0) {
+        if (stream == 0)
+            d->packet->duration = 1; /* the last one's is nowhere else */
         av_packet_rescale_ts(d->packet, c->time_base, d->out->streams[stream]->time_base);
         d->packet->stream_index = stream;
         if (av_interleaved_write_frame(d->out, d->packet) < 0)
@@ -160,12 +131,18 @@ static bool encode(struct demo *d, AVCodecContext *c, int stream, AVFrame *f)
 static bool add_picture(struct demo *d, int64_t n)
 {
     AVFrame *f = d->picture;
+    int fields = d->film->interlaced ? 2 : 1;
     double t = (double)n * 1001 / 30000;
     if (av_frame_make_writable(f) < 0)
         return false;
-    draw(d, f, 0, d->film->interlaced ? 2 : 1, t);
-    if (d->film->interlaced)
-        draw(d, f, 1, 2, t + 1001.0 / 60000);
+    for (int i = 0; i < fields; i++) {
+        struct demo_canvas *c = &d->canvas[i];
+        for (int k = 0; k < 3; k++) {
+            c->plane[k] = f->data[k] + i * f->linesize[k];
+            c->stride[k] = (ptrdiff_t)f->linesize[k] * fields;
+        }
+        d->film->draw(c, t + i * 1001.0 / 60000);
+    }
     f->pts = n;
     f->interlaced_frame = d->film->interlaced;
     f->top_field_first = d->film->interlaced;
@@ -205,11 +182,11 @@ static bool film(struct demo *d)
 enum vcr_err ingest_demo(const char *name, struct vcr_why *why)
 {
     struct demo d = { .told = { .begun_us = clock_mono_us() } };
-    for (size_t i = 0; i < ARRAY_LEN(films); i++)
-        if (strcmp(films[i].name, name) == 0)
-            d.film = &films[i];
+    d.film = demo_find(name);
     if (!d.film)
         return vcr_fail(why, VCR_E_INVALID, "There is no demo film of that name.");
+    for (int i = 0; i < (d.film->interlaced ? 2 : 1); i++)
+        demo_canvas_open(&d.canvas[i], d.film, d.film->interlaced ? i : -1);
     bool ok = open_all(&d) && film(&d);
     if (d.avio)
         avio_flush(d.avio);
@@ -220,6 +197,8 @@ enum vcr_err ingest_demo(const char *name, struct vcr_why *why)
     if (d.avio)
         av_freep(&d.avio->buffer);
     avio_context_free(&d.avio);
+    for (int i = 0; i < 2; i++)
+        demo_canvas_close(&d.canvas[i]);
     av_packet_free(&d.packet);
     av_frame_free(&d.picture);
     av_frame_free(&d.sound);

@@ -1,23 +1,92 @@
-/* media/ingest/demo_draw.c - see demo_draw.h: colour bars with a tone, a countdown, a landscape, a train that passes. */
+/* media/ingest/demo_draw.c - see demo_draw.h: the list of films, their canvases and sounds; colour bars and the countdown. */
 #include "media/ingest/demo_draw.h"
 
 #include <math.h>
+#include <stdlib.h>
+#include <string.h>
 
-#include "base/util.h"
+#include "media/ingest/demo_paint.h"
 
 enum { LEADER_FROM = 20 };
 #define TURN 6.2831853f
 
-static struct rgb grey(float v) { return (struct rgb){ v, v, v }; }
-static struct rgb mix(struct rgb a, struct rgb b, float k)
+/* ---- canvases ---- */
+void demo_canvas_open(struct demo_canvas *c, const struct demo_film *film, int parity)
 {
-    k = VCR_CLAMP(k, 0.f, 1.f);
-    return (struct rgb){ a.r + (b.r - a.r) * k, a.g + (b.g - a.g) * k, a.b + (b.b - a.b) * k };
+    bool field = parity >= 0;
+    *c = (struct demo_canvas){ .width = film->width, .height = field ? DEMO_HEIGHT / 2 : DEMO_HEIGHT, .art = vcr_alloc(sizeof(*c->art)) };
+    c->across = 4.f / (float)film->width;
+    c->down = (field ? 2 : 1) * 3.f / DEMO_HEIGHT;
+    c->top = ((float)(field ? parity : 0) + 0.5f) * 3 / DEMO_HEIGHT;
+    for (int i = 0; i < 3; i++)
+        c->art->back[i] = vcr_alloc((size_t)c->width * (size_t)c->height / (i ? 4 : 1));
+    film->paint(c);
 }
-/* 1 inside (d < 0), 0 outside, soft over a pixel or so. */
-static float inside(float d) { return VCR_CLAMP(0.5f - d * 120, 0.f, 1.f); }
 
-struct rgb demo_bars(float x, float y, double t)
+void demo_canvas_close(struct demo_canvas *c)
+{
+    if (!c->art)
+        return;
+    for (int i = 0; i < 3; i++)
+        free(c->art->back[i]);
+    free(c->art->other);
+    free(c->art->shown);
+    free(c->art->angle);
+    free(c->art);
+    c->art = NULL;
+}
+
+static uint8_t byte(float v) { return (uint8_t)VCR_CLAMP(v + 0.5f, 0.f, 255.f); }
+struct ink ink_of(struct rgb c)
+{
+    return (struct ink){ { byte(16 + 65.5f * c.r + 128.6f * c.g + 25.0f * c.b), byte(128 - 37.8f * c.r - 74.2f * c.g + 112.0f * c.b),
+                           byte(128 + 112.0f * c.r - 93.8f * c.g - 18.2f * c.b) } };
+}
+
+int column_at(const struct demo_canvas *c, float x) { return VCR_CLAMP((int)ceilf(x / c->across - 0.5f), 0, c->width); }
+int row_at(const struct demo_canvas *c, float y) { return VCR_CLAMP((int)ceilf((y - c->top) / c->down), 0, c->height); }
+
+/* Colour is that of the upper left of four pixels. */
+void paint_back(struct demo_canvas *c, struct rgb (*shade)(float x, float y))
+{
+    for (int row = 0; row < c->height; row++) {
+        for (int col = 0; col < c->width; col++) {
+            struct ink ink = ink_of(shade(place_x(c, col), place_y(c, row)));
+            c->art->back[0][row * c->width + col] = ink.c[0];
+            for (int i = 1; i < 3 && ((col | row) & 1) == 0; i++)
+                c->art->back[i][row / 2 * (c->width / 2) + col / 2] = ink.c[i];
+        }
+    }
+}
+
+static void copy_plane(struct demo_canvas *c, int plane, const uint8_t *from)
+{
+    int width = plane ? c->width / 2 : c->width, height = plane ? c->height / 2 : c->height;
+    for (int row = 0; row < height; row++)
+        memcpy(c->plane[plane] + row * c->stride[plane], from + row * width, (size_t)width);
+}
+
+void show_back(struct demo_canvas *c)
+{
+    for (int i = 0; i < 3; i++)
+        copy_plane(c, i, c->art->back[i]);
+}
+
+void draw_shape(struct demo_canvas *c, float at_x, float at_y, float reach_x, float reach_y, float (*cover)(float x, float y), struct rgb colour)
+{
+    struct ink ink = ink_of(colour);
+    int left = column_at(c, at_x - reach_x), right = column_at(c, at_x + reach_x), bottom = row_at(c, at_y + reach_y);
+    for (int row = row_at(c, at_y - reach_y); row < bottom; row++) {
+        for (int col = left; col < right; col++) {
+            int k = (int)(256 * cover(place_x(c, col) - at_x, place_y(c, row) - at_y));
+            if (k > 0)
+                blend_ink(c, col, row, ink, k);
+        }
+    }
+}
+
+/* ---- colour bars ---- */
+static struct rgb bars(float x, float y)
 {
     static const struct rgb top[7] = { { .75f, .75f, .75f }, { .75f, .75f, 0 }, { 0, .75f, .75f }, { 0, .75f, 0 }, { .75f, 0, .75f }, { .75f, 0, 0 }, { 0, 0, .75f } };
     static const int below[7] = { 6, -1, 4, -1, 2, -1, 0 };
@@ -26,9 +95,8 @@ struct rgb demo_bars(float x, float y, double t)
         return top[bar];
     if (y < 2.25f)
         return below[bar] < 0 ? grey(0.02f) : top[below[bar]];
-    /* A slow white mark in the last row shows that the picture runs. */
     if (y > 2.9f)
-        return grey(inside(fabsf(x - (float)fmod(t / 4, 1) * 4) - 0.06f));
+        return grey(0);
     if (x < 0.71f)
         return (struct rgb){ 0, 0.13f, 0.3f };
     if (x < 1.43f)
@@ -38,101 +106,138 @@ struct rgb demo_bars(float x, float y, double t)
     return grey(x > 2.9f && x < 3.1f ? 0.05f : 0.02f);
 }
 
+static void bars_paint(struct demo_canvas *c) { paint_back(c, bars); }
+static float mark(float x, float y) { return y < -0.05f ? 0 : inside(fabsf(x) - 0.06f); }
+
+/* A slow white mark in the last rows shows that the picture runs. */
+static void bars_draw(struct demo_canvas *c, double t)
+{
+    show_back(c);
+    draw_shape(c, (float)fmod(t / 4, 1) * 4, 2.95f, 0.08f, 0.05f, mark, grey(1));
+}
+
+/* ---- the countdown ---- */
 /* Seven strokes as on a pocket calculator, round at their ends. */
 static float digit(int n, float x, float y)
 {
     static const unsigned char strokes[10] = { 0x77, 0x24, 0x5d, 0x6d, 0x2e, 0x6b, 0x7b, 0x25, 0x7f, 0x6f };
     static const float lines[7][4] = { { -1, -2, 1, -2 }, { -1, -2, -1, 0 }, { 1, -2, 1, 0 }, { -1, 0, 1, 0 }, { -1, 0, -1, 2 }, { 1, 0, 1, 2 }, { -1, 2, 1, 2 } };
-    float best = 9;
+    float best = 81;
     for (int i = 0; i < 7; i++) {
         if (!(strokes[n] >> i & 1))
             continue;
         const float *l = lines[i];
         float dx = l[2] - l[0], dy = l[3] - l[1], k = VCR_CLAMP(((x - l[0]) * dx + (y - l[1]) * dy) / (dx * dx + dy * dy), 0.f, 1.f);
-        best = VCR_MIN(best, hypotf(x - l[0] - k * dx, y - l[1] - k * dy));
+        float ax = x - l[0] - k * dx, ay = y - l[1] - k * dy;
+        best = VCR_MIN(best, ax * ax + ay * ay);
     }
-    return inside((best - 0.3f) * 0.25f);
+    return inside((sqrtf(best) - 0.3f) * 0.25f);
 }
 
-struct rgb demo_leader(float x, float y, double t)
+/* Where the hand has not been yet (0), or has (1). */
+static struct rgb clock_face(float x, float y, int swept)
 {
-    int left = LEADER_FROM - (int)t;
-    float px = x - 2, py = y - 1.5f, radius = hypotf(px, py), swept = (float)fmod(t, 1) * TURN, angle = atan2f(px, -py);
-    if (left <= 0)
-        return grey(0.03f);
-    if (angle < 0)
-        angle += TURN;
-    struct rgb c = mix(grey(0.62f), grey(0.42f), angle < swept ? 1 : 0);
+    float px = x - 2, py = y - 1.5f, radius = hypotf(px, py);
     float ink = VCR_MAX(inside(fabsf(radius - 1.3f) - 0.02f), inside(fabsf(radius - 1.15f) - 0.02f));
     ink = VCR_MAX(ink, VCR_MAX(inside(fabsf(px) - 0.008f), inside(fabsf(py) - 0.008f)));
-    float number = left > 9 ? VCR_MAX(digit(left / 10, (px + 0.45f) * 4, py * 4), digit(left % 10, (px - 0.45f) * 4, py * 4)) : digit(left, px * 3.2f, py * 3.2f);
-    return mix(mix(c, grey(0.95f), ink), grey(0.05f), number);
+    return mix(grey(swept ? 0.42f : 0.62f), grey(0.95f), ink);
 }
+static struct rgb clock_before(float x, float y) { return clock_face(x, y, 0); }
 
-static float hills(float x, float base, float high, float shift)
+static void leader_paint(struct demo_canvas *c)
 {
-    return base - high * (0.6f * sinf(x * 1.1f + shift) + 0.3f * sinf(x * 2.7f + shift * 2) + 0.1f * sinf(x * 6.1f));
+    struct demo_art *a = c->art;
+    size_t size = (size_t)c->width * (size_t)c->height;
+    paint_back(c, clock_before);
+    a->other = vcr_alloc(size);
+    a->shown = vcr_alloc(2 * size);
+    a->angle = vcr_alloc(size * sizeof(*a->angle));
+    a->second = -1;
+    for (int row = 0; row < c->height; row++) {
+        for (int col = 0; col < c->width; col++) {
+            float x = place_x(c, col), y = place_y(c, row), turns = atan2f(x - 2, 1.5f - y) / TURN;
+            a->other[row * c->width + col] = ink_of(clock_face(x, y, 1)).c[0];
+            a->angle[row * c->width + col] = (uint16_t)(VCR_CLAMP(turns < 0 ? turns + 1 : turns, 0.f, 0.99999f) * 65536);
+        }
+    }
 }
 
-static struct rgb sky(float x, float y, double t)
+static float number_at(int n, float x, float y)
 {
-    struct rgb c = mix((struct rgb){ 0.13f, 0.2f, 0.46f }, (struct rgb){ 0.98f, 0.6f, 0.35f }, y / 2);
-    float from_sun = hypotf(x - 2.7f, y - 1.15f - 0.01f * (float)t);
-    c = mix(c, (struct rgb){ 1, 0.85f, 0.5f }, 0.35f / (0.35f + from_sun * from_sun * 4));
-    c = mix(c, (struct rgb){ 1, 0.93f, 0.7f }, inside(from_sun - 0.28f));
-    float drift = x + (float)t * 0.12f, cloud = sinf(drift * 2.1f) + sinf(drift * 3.7f + 1) * 0.6f + sinf(drift * 7.9f) * 0.25f;
-    return mix(c, (struct rgb){ 1, 0.8f, 0.72f }, (cloud - 0.5f - fabsf(y - 0.55f) * 5) * 0.7f);
+    return n > 9 ? VCR_MAX(digit(n / 10, (x + 0.45f) * 4, y * 4), digit(n % 10, (x - 0.45f) * 4, y * 4)) : digit(n, x * 3.2f, y * 3.2f);
 }
 
-struct rgb demo_scene(float x, float y, double t)
+/* Both faces with this second's number on. */
+static void leader_second(struct demo_canvas *c, int second)
 {
-    float pan = x + (float)t * 0.1f;
-    struct rgb c = sky(x, y, t);
-    c = mix(c, (struct rgb){ 0.42f, 0.32f, 0.5f }, inside(hills(pan * 0.8f, 1.75f, 0.28f, 1) - y));
-    c = mix(c, (struct rgb){ 0.2f, 0.34f, 0.3f }, inside(hills(pan * 1.6f, 2.15f, 0.2f, 4) - y));
-    /* The lake: the sky upside down, broken by waves. */
-    if (y > 2.35f)
-        c = mix(sky(x + 0.03f * sinf(y * 60 + (float)t * 3), 4.2f - y * 1.1f, t), (struct rgb){ 0.08f, 0.16f, 0.3f }, 0.35f + 0.1f * sinf(y * 90 - (float)t * 4));
-    /* A sailing boat. */
-    float bx = x - (float)fmod(0.5 + t * 0.16, 5) + 0.5f, by = y - 2.52f - 0.012f * sinf((float)t * 2);
-    c = mix(c, (struct rgb){ 0.36f, 0.16f, 0.1f }, VCR_MIN(inside(fabsf(by - 0.03f) - 0.04f), inside(fabsf(bx) - 0.2f + by)));
-    return mix(c, grey(0.96f), VCR_MIN(inside(by), VCR_MIN(inside(-0.5f - by), inside(fabsf(bx - 0.02f) - 0.3f * (0.5f + by) - 0.0f))));
+    struct demo_art *a = c->art;
+    size_t size = (size_t)c->width * (size_t)c->height;
+    uint8_t ink = ink_of(grey(0.05f)).c[0], *faces[2] = { a->shown, a->shown + size };
+    memcpy(faces[0], a->back[0], size);
+    memcpy(faces[1], a->other, size);
+    a->second = second;
+    int left = column_at(c, 1.1f), right = column_at(c, 2.9f), bottom = row_at(c, 2.3f);
+    for (int row = row_at(c, 0.7f); row < bottom; row++) {
+        for (int col = left; col < right; col++) {
+            int k = (int)(256 * number_at(LEADER_FROM - second, place_x(c, col) - 2, place_y(c, row) - 1.5f));
+            for (int i = 0; i < 2; i++)
+                faces[i][row * c->width + col] = blend(faces[i][row * c->width + col], ink, k);
+        }
+    }
 }
 
-struct rgb demo_train(float x, float y, double t)
+static void leader_draw(struct demo_canvas *c, double t)
 {
-    struct rgb c = demo_scene(x + (float)t * 0.05f, y * 0.9f, t);
-    if (y < 2)
-        return c;
-    /* Fast enough that each field shows it elsewhere. */
-    float along = x + (float)t * 2.2f, car = fmodf(along, 1.6f), low = y - 2.0f;
-    c = mix(c, (struct rgb){ 0.24f, 0.2f, 0.16f }, inside(0.72f - low));
-    c = mix(c, fmodf(along, 0.25f) < 0.12f ? grey(0.16f) : grey(0.3f), VCR_MIN(inside(0.75f - low), inside(low - 0.82f)));
-    float body = VCR_MIN(inside(low - 0.62f), inside(0.1f - low)) * inside(fabsf(car - 0.8f) - 0.76f);
-    c = mix(c, fmodf(along, 4.8f) < 1.6f ? (struct rgb){ 0.72f, 0.14f, 0.12f } : (struct rgb){ 0.12f, 0.3f, 0.5f }, body);
-    float window = VCR_MIN(inside(fabsf(low - 0.27f) - 0.1f), inside(fabsf(fmodf(car, 0.4f) - 0.2f) - 0.13f));
-    c = mix(c, (struct rgb){ 1, 0.93f, 0.66f }, VCR_MIN(window, body));
-    float wheel = hypotf(fmodf(car, 0.5f) - 0.25f, low - 0.65f);
-    return mix(c, grey(0.1f), inside(wheel - 0.09f));
+    struct demo_art *a = c->art;
+    int second = (int)t, swept = (int)(fmod(t, 1) * 65536);
+    for (int i = 1; i < 3; i++)
+        copy_plane(c, i, a->back[i]);
+    if (second < LEADER_FROM && second != a->second)
+        leader_second(c, second);
+    for (int row = 0; row < c->height; row++) {
+        uint8_t *out = c->plane[0] + row * c->stride[0];
+        const uint8_t *before = a->shown + row * c->width, *after = before + c->width * c->height;
+        const uint16_t *angle = a->angle + row * c->width;
+        if (second >= LEADER_FROM)
+            memset(out, 20, (size_t)c->width);
+        for (int col = 0; second < LEADER_FROM && col < c->width; col++)
+            out[col] = angle[col] < swept ? after[col] : before[col];
+    }
 }
 
-float demo_tone(double t) { return 0.18f * (float)sin(t * 1000 * (double)TURN); }
+/* ---- sounds ---- */
+static float tone(double t) { return 0.18f * (float)sin(t * 1000 * (double)TURN); }
 
-float demo_pips(double t)
+static float pips(double t)
 {
     double at = fmod(t, 1);
     return t < LEADER_FROM && at < 0.08 ? 0.3f * (float)(sin(t * 1000 * (double)TURN) * sin(at / 0.08 * (double)TURN / 2)) : 0;
 }
 
-float demo_chords(double t)
+static float chords(double t)
 {
-    static const float chords[4][3] = { { 220.00f, 277.18f, 329.63f }, { 146.83f, 220.00f, 369.99f }, { 164.81f, 246.94f, 415.30f }, { 220.00f, 329.63f, 554.37f } };
-    const float *c = chords[(int)(t / 2) % 4];
-    double at = fmod(t, 2), sum = 0;
+    static const float notes[4][3] = { { 220.00f, 277.18f, 329.63f }, { 146.83f, 220.00f, 369.99f }, { 164.81f, 246.94f, 415.30f }, { 220.00f, 329.63f, 554.37f } };
+    const float *n = notes[(int)(t / 2) % 4];
+    float at = (float)fmod(t, 2), sum = 0;
     for (int i = 0; i < 3; i++) {
-        double from = at - i * 0.12;
+        float from = at - (float)i * 0.12f;
         if (from > 0)
-            sum += (sin(from * c[i] * (double)TURN) + 0.3 * sin(from * c[i] * 2 * (double)TURN)) * VCR_MIN(from * 60, 1.0) * exp(-from * 1.6);
+            sum += (sinf(from * n[i] * TURN) + 0.3f * sinf(from * n[i] * 2 * TURN)) * VCR_MIN(from * 60, 1.0f) * expf(-from * 1.6f);
     }
-    return (float)(0.13 * sum * VCR_MIN((2 - at) * 20, 1.0));
+    return 0.13f * sum * VCR_MIN((2 - at) * 20, 1.0f);
+}
+
+static const struct demo_film films[] = {
+    { "bars", 640, false, bars_paint, bars_draw, tone },
+    { "leader", 640, false, leader_paint, leader_draw, pips },
+    { "scene", 640, false, scene_paint, scene_draw, chords },
+    { "interlaced", 720, true, train_paint, train_draw, chords },
+};
+
+const struct demo_film *demo_find(const char *name)
+{
+    for (size_t i = 0; i < ARRAY_LEN(films); i++)
+        if (strcmp(films[i].name, name) == 0)
+            return &films[i];
+    return NULL;
 }

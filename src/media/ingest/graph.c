@@ -67,7 +67,7 @@ enum vcr_err graph_open(struct graph *g, const struct facts *f, const AVFrame *f
     g->graph = avfilter_graph_alloc();
     if (!g->graph || !ends[0] || !ends[1] || !ends[2])
         return vcr_fail(why, VCR_E_NOMEM, "There was not enough memory for the picture.");
-    g->graph->nb_threads = 1;
+    g->graph->nb_threads = 2; /* of lines of one picture: the result is the same */
     snprintf(args, sizeof(args), "video_size=%dx%d:pix_fmt=%d:time_base=1/1000000:pixel_aspect=%d/%d", first->width, first->height, first->format, f->sar.num, f->sar.den);
     bool ok = avfilter_graph_create_filter(&g->in, avfilter_get_by_name("buffer"), "in", args, NULL, g->graph) >= 0;
     g->clean = sink(g->graph, "clean");

@@ -159,7 +159,8 @@ enum vcr_err source_decoder(struct source *s, int stream, AVCodecContext **ret, 
         c->codec_whitelist = av_strdup(codecs);
         c->pkt_timebase = AV_TIME_BASE_Q;
         c->flags |= AV_CODEC_FLAG_UNALIGNED; /* crop exactly */
-        c->thread_count = 1;
+        c->thread_count = 2;
+        c->thread_type = FF_THREAD_SLICE; /* threads by frames would tell of damage late */
         c->max_pixels = 8192 * 4320;
         if (avcodec_open2(c, codec, NULL) >= 0) {
             *ret = c;
