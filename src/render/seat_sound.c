@@ -19,6 +19,7 @@ static enum vcr_err ready_sound(struct seat *s, struct vcr_why *why)
         signal_audio_set_profile(s->sound, profile ? profile : signal_profile_at(0));
         vcr_strcpy(s->sound_look, sizeof(s->sound_look), s->snap.look);
     }
+    signal_audio_set_tape_speed(s->sound, s->snap.tape_speed);
     return VCR_OK;
 }
 

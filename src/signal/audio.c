@@ -1,13 +1,13 @@
 /* signal/audio.c - the tape's sound: the linear track's band, hiss, buzz, wow and flutter; the Hi-Fi track's small tick at the head switch.
  *
  * Linear sound is one mono track. It passes a delay line whose length follows the capstan's error (the picture has the same one), so it comes
- * DELAY samples (2.7 ms) late. What is random hangs on the place on the tape. */
+ * DELAY samples (4 ms) late. What is random hangs on the place on the tape. */
 #include <math.h>
 #include <string.h>
 
 #include "signal/internal.h"
 
-enum { RATE = 48000, RING = 1024, DELAY = 128, BLOCK = 16, HARMONICS = 6 };
+enum { RATE = 48000, RING = 1024, DELAY = 192, BLOCK = 16, HARMONICS = 6 };
 
 struct biquad {
     double b0, b1, b2, a1, a2, x1, x2, y1, y2;
@@ -19,6 +19,7 @@ struct signal_audio {
     uint64_t seed;
     /* set by set_profile */
     struct signal_profile profile;
+    uint8_t tape_speed;
     double hiss, buzz; /* amplitudes, int16 codes */
     /* carried from call to call */
     struct biquad high, low[2], hiss_low;
@@ -53,8 +54,6 @@ static double a_weighting_power(double f)
 static double hiss_amplitude(int32_t db10, double hz)
 {
     double heard = 0, all = 0;
-    if (db10 <= 0)
-        return 0;
     for (double f = 10; f < RATE / 2; f += 20) {
         double r = f / hz;
         heard += a_weighting_power(f) / (1 + r * r * r * r);
@@ -84,14 +83,25 @@ void signal_audio_close(struct signal_audio **a)
 
 void signal_audio_set_profile(struct signal_audio *a, const struct signal_profile *p)
 {
+    static const double speed_band[3] = { 1, 0.7, 0.5 }; /* 10, 7, 5 kHz, estimated */
+    static const int32_t speed_hiss_db10[3] = { 0, 25, 45 }; /* SP 43..46, LP 42, EP 40 dB, estimated */
     a->profile = *p;
-    double hz = p->linear_high_hz > 0 ? VCR_CLAMP(p->linear_high_hz, 1000, 20000) : 20000;
+    double hz = p->linear_high_hz > 0 ? VCR_CLAMP(p->linear_high_hz * speed_band[a->tape_speed], 1000, 20000) : 20000;
     a->high = pass(70, M_SQRT1_2, false);
     a->low[0] = pass(hz, 0.54119610, true);
     a->low[1] = pass(hz, 1.30656296, true);
     a->hiss_low = pass(hz, M_SQRT1_2, true);
-    a->hiss = hiss_amplitude(p->hiss_db10, hz);
+    a->hiss = p->hiss_db10 > 0 ? hiss_amplitude(VCR_MAX(p->hiss_db10 - speed_hiss_db10[a->tape_speed], 1), hz) : 0;
     a->buzz = p->buzz_db10 > 0 ? 32767 * pow(10, -p->buzz_db10 / 200.0) : 0;
+}
+
+void signal_audio_set_tape_speed(struct signal_audio *a, uint8_t tape_speed)
+{
+    struct signal_profile p = a->profile;
+    if (VCR_MIN(tape_speed, 2) == a->tape_speed)
+        return;
+    a->tape_speed = VCR_MIN(tape_speed, 2);
+    signal_audio_set_profile(a, &p);
 }
 
 void signal_audio_reset(struct signal_audio *a)
@@ -106,9 +116,9 @@ static double turns(uint32_t phase) { return 2 * M_PI * phase / 4294967296.0; }
 /* Delay of the sound at a place, in samples: the integral of the speed error. */
 static double delay_at(const struct signal_audio *a, int64_t tape_us)
 {
-    double d = DELAY;
+    double d = DELAY, peak = capstan_peak_ppm(&a->profile, a->tape_speed) * 1e-6;
     for (int i = 0; i < CAPSTAN_PARTS; i++)
-        d += a->profile.capstan_error_ppm * 1e-6 * capstan_part[i].share * RATE / (2 * M_PI * capstan_part[i].hz) *
+        d += peak * capstan_part[i].share * RATE / (2 * M_PI * capstan_part[i].hz) *
              cos(turns(capstan_phase(a->seed, i, tape_us)));
     return VCR_CLAMP(d, 4, RING - 8);
 }

@@ -87,6 +87,8 @@ struct capstan_part {
     double hz, share; /* share of the peak */
 };
 extern const struct capstan_part capstan_part[CAPSTAN_PARTS];
+/* Its peak at a tape speed: the slower the tape, the more of it is error. */
+int32_t capstan_peak_ppm(const struct signal_profile *p, uint8_t tape_speed);
 uint32_t capstan_phase(uint64_t seed, int part, int64_t tape_us); /* 2^32 is one turn */
 
 /* splitmix64's finaliser: the only source of chance. */

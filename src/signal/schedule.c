@@ -24,6 +24,12 @@ int schedule_switch_row(const struct signal *s)
     return s->height - (s->standard == SIGNAL_PAL ? 8 * s->height / 576 : 7 * s->height / 480);
 }
 
+int32_t capstan_peak_ppm(const struct signal_profile *p, uint8_t tape_speed)
+{
+    static const int32_t speed_q8[3] = { 256, 400, 580 }; /* SP 0.15..0.2, LP 0.25..0.3, EP 0.3..0.5 % WRMS, estimated */
+    return (int32_t)((int64_t)p->capstan_error_ppm * speed_q8[VCR_MIN(tape_speed, 2)] / 256);
+}
+
 uint32_t capstan_phase(uint64_t seed, int part, int64_t tape_us)
 {
     uint64_t milli_turns_a_second = (uint64_t)(capstan_part[part].hz * 1000 + 0.5);
@@ -136,7 +142,7 @@ static void plan_time_base(struct signal *s, const struct signal_field *f, uint6
     int lines = s->height / 2;
     int32_t drift_ns = 0;
     for (int i = 0; i < CAPSTAN_PARTS; i++) /* what is left of the capstan's error after the television's line oscillator followed it */
-        drift_ns += (int32_t)((int64_t)p->capstan_error_ppm * (int)(capstan_part[i].share * 256) / 256 *
+        drift_ns += (int32_t)((int64_t)capstan_peak_ppm(p, f->tape_speed) * (int)(capstan_part[i].share * 256) / 256 *
                               sine_q14(s, capstan_phase(s->seed, i, f->tape_us)) / 16384 / 24);
     int32_t amplitude = p->jitter_line_ns * 5;
     uint32_t drum = (uint32_t)(track & 1) << 31;

@@ -77,6 +77,8 @@ struct signal_audio;
 enum vcr_err signal_audio_open(struct signal_audio **ret, enum signal_standard standard, uint64_t seed, struct vcr_why *why);
 void signal_audio_close(struct signal_audio **a);
 void signal_audio_set_profile(struct signal_audio *a, const struct signal_profile *p);
+/* Of the linear track: 0 SP, 1 LP, 2 EP; band, hiss and flutter follow. Costs nothing while it stays the same. SP after open. */
+void signal_audio_set_tape_speed(struct signal_audio *a, uint8_t tape_speed);
 void signal_audio_reset(struct signal_audio *a);
 enum signal_sound { SIGNAL_SOUND_MUTED, SIGNAL_SOUND_LINEAR, SIGNAL_SOUND_HIFI };
 void signal_audio_render(struct signal_audio *a, enum signal_sound sound, int64_t tape_us, const int16_t *in, int16_t *out, int frames);

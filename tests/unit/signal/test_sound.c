@@ -1,4 +1,4 @@
-/* tests/unit/signal/test_sound.c - the tape's sound measured: wow and flutter as a meter reads it, and levels at the very top. */
+/* tests/unit/signal/test_sound.c - the tape's sound measured: wow and flutter as a meter reads it, what the tape's speed changes, and levels at the very top. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,11 +16,14 @@ enum { RATE = 48000, SECONDS = 24, CHUNK = 960 };
 static int16_t in[RATE * SECONDS * 2], out[RATE * SECONDS * 2], half[RATE * 2];
 static const struct signal_profile off = { .name = "none" };
 
+static uint8_t tape_speed;
+
 static void hear(const struct signal_profile *p, enum signal_standard standard, enum signal_sound sound, int frames)
 {
     struct signal_audio *a = NULL;
     assert_int_equal(signal_audio_open(&a, standard, 7, NULL), VCR_OK);
     signal_audio_set_profile(a, p);
+    signal_audio_set_tape_speed(a, tape_speed);
     for (int i = 0; i < frames; i += CHUNK)
         signal_audio_render(a, sound, (int64_t)i * 125 / 6, in + 2 * i, out + 2 * i, CHUNK);
     signal_audio_close(&a);
@@ -121,8 +124,39 @@ static void full_scale_is_cut_not_wrapped(void **state)
         }
 }
 
+static double level_db(const struct signal_profile *p, double hz)
+{
+    double sum = 0;
+    for (int i = 0; i < RATE; i++)
+        in[2 * i] = in[2 * i + 1] = (int16_t)lrint(hz > 0 ? 20000 * sin(2 * M_PI * hz / RATE * i) : 0);
+    hear(p, SIGNAL_NTSC, SIGNAL_SOUND_LINEAR, RATE);
+    for (int i = RATE / 2; i < RATE; i++)
+        sum += (double)out[2 * i] * out[2 * i];
+    return 10 * log10(sum / (RATE / 2) / (20000.0 * 20000 / 2));
+}
+
+static void slower_tape_is_duller_noisier_and_less_steady(void **state)
+{
+    static const double band[3] = { 10000, 7000, 5000 }, percent[3] = { 0.18, 0.28, 0.41 };
+    double hiss[3];
+    for (tape_speed = 0; tape_speed < 3; tape_speed++) {
+        struct signal_profile p = off;
+        p.linear_high_hz = 10000;
+        double mid = level_db(&p, 1000), high = level_db(&p, band[tape_speed]);
+        assert_true(fabs(mid) < 0.3 && fabs(high + 3) < 0.5);
+        p.hiss_db10 = 440;
+        hiss[tape_speed] = level_db(&p, 0);
+        p.hiss_db10 = 0;
+        p.capstan_error_ppm = signal_profile_by_name("family")->capstan_error_ppm;
+        assert_true(fabs(flutter_percent(&p, SIGNAL_NTSC, SIGNAL_SOUND_LINEAR) / percent[tape_speed] - 1) < 0.1);
+    }
+    tape_speed = 0;
+    assert_true(hiss[1] > hiss[0] + 1 && hiss[2] > hiss[1] + 1 && hiss[2] < hiss[0] + 5);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(wow_and_flutter_are_the_looks), cmocka_unit_test(full_scale_is_cut_not_wrapped) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(wow_and_flutter_are_the_looks), cmocka_unit_test(slower_tape_is_duller_noisier_and_less_steady),
+        cmocka_unit_test(full_scale_is_cut_not_wrapped) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
