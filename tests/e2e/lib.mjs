@@ -30,14 +30,15 @@ export function tempDir(t) {
 }
 
 export class Server {
-  constructor(dir, env) {
+  constructor(dir, env, from) {
     this.dir = dir;
     this.env = env;
+    this.from = from;
   }
 
-  /** Starts vcrd and waits for its ready line. */
-  static async start(t, env = {}, dir = tempDir(t)) {
-    const server = new Server(dir, env);
+  /** Starts the vcrd of the build folder from and waits for its ready line. */
+  static async start(t, env = {}, dir = tempDir(t), from = programs) {
+    const server = new Server(dir, env, from);
     await server.run();
     t.after(() => server.kill('SIGTERM'));
     return server;
@@ -45,7 +46,7 @@ export class Server {
 
   run() {
     this.log = '';
-    this.child = spawn(path.join(programs, 'vcrd'), [], {
+    this.child = spawn(path.join(this.from, 'vcrd'), [], {
       cwd: this.dir,
       env: { ...process.env, VCR_LISTEN: '127.0.0.1:0', VCR_MEDIA_LISTEN: '127.0.0.1:0', VCR_DATA_DIR: path.join(this.dir, 'data'),
         VCR_LOG: 'json', VCR_RATE_LIMITS: 'off', ...this.env },
