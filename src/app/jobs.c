@@ -87,6 +87,9 @@ enum vcr_err app_job_list(struct sql_tx *tx, const struct app_principal *who, in
     return err == VCR_E_END ? VCR_OK : err;
 }
 
+/* Kinds whose end decides what the tape is. */
+static bool makes_tape(const struct job *j) { return strcmp(j->kind, "process") == 0 || strcmp(j->kind, "demo") == 0; }
+
 static enum vcr_err set_tape_status(struct sql_tx *tx, int64_t tape_id, const char *status, int64_t now_ms, struct vcr_why *why)
 {
     struct app_change c = { APP_T_STATUS, SQL_T(status) };
@@ -103,7 +106,7 @@ enum vcr_err app_job_cancel(struct sql_tx *tx, const struct app_principal *who, 
         return vcr_refuse(why, VCR_E_CONFLICT, "/job-over", "this job is %s already", job.status);
     err = sql_exec(tx, "UPDATE jobs SET status = 'cancelled', error = 'cancelled', worker = NULL, lease_until = NULL, updated_at = $2, finished_at = $2 WHERE id = $1",
                    SQL_ARGS(SQL_I(id), SQL_I(now_ms)), NULL, why);
-    return err == VCR_OK && strcmp(job.kind, "process") == 0 ? set_tape_status(tx, job.tape_id, "failed", now_ms, why) : err;
+    return err == VCR_OK && makes_tape(&job) ? set_tape_status(tx, job.tape_id, "failed", now_ms, why) : err;
 }
 
 enum vcr_err app_job_retry(struct sql_tx *tx, const struct app_principal *who, int64_t id, int64_t now_ms, struct vcr_why *why)
@@ -117,5 +120,5 @@ enum vcr_err app_job_retry(struct sql_tx *tx, const struct app_principal *who, i
     err = sql_exec(tx,
                    "UPDATE jobs SET status = 'queued', error = NULL, attempts = 0, worker = NULL, lease_until = NULL, updated_at = $2, finished_at = NULL WHERE id = $1",
                    SQL_ARGS(SQL_I(id), SQL_I(now_ms)), NULL, why);
-    return err == VCR_OK && strcmp(job.kind, "process") == 0 ? set_tape_status(tx, job.tape_id, "processing", now_ms, why) : err;
+    return err == VCR_OK && makes_tape(&job) ? set_tape_status(tx, job.tape_id, "processing", now_ms, why) : err;
 }

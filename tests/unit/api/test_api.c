@@ -432,6 +432,25 @@ static void the_first_account_finds_the_demo_tapes(void **state)
     }
 }
 
+static void a_cancelled_demo_tape_has_failed_and_may_be_tried_again(void **state)
+{
+    static const struct { const char *verb, *status; } steps[] = { { "cancel", "failed" }, { "retry", "processing" } };
+    char path[80];
+    sign_up(&kit, "first@x.org", user);
+    struct answer a = ask(&kit, user, "GET", "/api/v1/jobs", NULL);
+    json_t *last = json_array_get(json_object_get(a.json, "items"), 3);
+    long long job = json_integer_value(json_object_get(last, "id")), tape = json_integer_value(json_object_get(last, "tape_id"));
+    answer_free(&a);
+    for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
+        snprintf(path, sizeof(path), "/api/v1/jobs/%lld/%s", job, steps[i].verb);
+        expect(user, "POST", path, NULL, 200, NULL);
+        snprintf(path, sizeof(path), "/api/v1/tapes/%lld", tape);
+        a = ask(&kit, user, "GET", path, NULL);
+        assert_string_equal(text_at(&a, "status"), steps[i].status);
+        answer_free(&a);
+    }
+}
+
 static void small_limit(struct app_config *c)
 {
     c->max_upload_bytes = 1000;
@@ -613,6 +632,7 @@ int main(void)
         CASE(a_cut_upload_leaves_nothing, open_people),
         CASE(a_slow_disk_holds_the_client_back, open_slow),
         CASE(the_first_account_finds_the_demo_tapes, open_demo),
+        CASE(a_cancelled_demo_tape_has_failed_and_may_be_tried_again, open_demo),
         CASE(limits_hold, open_strict),
         CASE(a_session_is_commanded, open_people),
         CASE(an_empty_deck_refuses_with_its_state, open_people),
