@@ -162,14 +162,15 @@ export async function addTape(client, file, title = path.basename(file)) {
   }, 120000);
 }
 
-export async function browser(t, options = {}) {
+/** args of the options are added to the common ones. */
+export async function browser(t, { args = [], ...options } = {}) {
   const profile = mkdtempSync(path.join(os.tmpdir(), 'vcr-chromium-'));
   const context = await chromium.launchPersistentContext(profile, {
     executablePath: '/usr/bin/chromium',
     headless: true,
     viewport: { width: 1440, height: 1000 },
     args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update',
-      '--disable-sync', '--autoplay-policy=no-user-gesture-required'],
+      '--disable-sync', '--autoplay-policy=no-user-gesture-required', ...args],
     ...options,
   });
   t.after(async () => {
@@ -184,9 +185,9 @@ export async function browser(t, options = {}) {
   return page;
 }
 
-export async function screenshot(page, name) {
+export async function screenshot(page, name, options = {}) {
   mkdirSync(shots, { recursive: true });
-  await page.screenshot({ path: path.join(shots, name + '.png') });
+  await page.screenshot({ path: path.join(shots, name + '.png'), ...options });
 }
 
 /** Numbers of the page's picture: decoded frames and freezes (WebRTC), sound energy, size, and the mean colour of a 32x24 raster of it. */

@@ -1,9 +1,10 @@
-// api.ts - the HTTP API as this page uses it: cookies with a CSRF token, problem bodies as errors, one refresh when the access token ran out.
+// api.ts - the HTTP API as this page uses it: cookies with a CSRF token, problem bodies as errors, the access token renewed without anybody noticing.
 
 export interface User { id: number; email: string; role: string; display_name: string }
 export interface Tape {
   id: number; title: string; description: string; recorded_at: string | null; status: string; duration: number | null;
   position: number; write_protected: boolean; format: string; standard: string | null; length_minutes: number | null;
+  media: { video: { display_aspect: string } | null } | null;
 }
 export interface Job { id: number; tape_id: number; status: string; progress: number; stage: string; error: string | null }
 export interface Deck {
@@ -13,55 +14,93 @@ export interface Deck {
   flags: Record<string, boolean>; pending: string | null; stop_reason: string | null; command_seq: number;
 }
 export interface Session { id: string; tape_id: number | null; status: string; deck: Deck; display_aspect: string }
-export interface ServerInfo { version: string; first_run: boolean; registration: string }
+export interface ServerInfo { version: string; first_run: boolean; registration: string; limits: { max_upload_bytes: number; quota_bytes: number | null } }
+
+export const PASSWORD_MIN = 8; // the server's own
 
 export class Problem extends Error {
   constructor(readonly status: number, readonly type: string, detail: string, readonly deck: Deck | null) { super(detail); }
+  /** The server is not there, or not able: worth another try later. */
+  get away() { return this.status === 0 || this.status >= 500; }
 }
 
 const CSRF_KEY = 'vcr.csrf';
-let csrf = localStorage.getItem(CSRF_KEY) ?? '';
-let refreshing: Promise<boolean> | null = null;
+const FRESH_KEY = 'vcr.refreshed';
+const RENEW_MS = 10 * 60_000; // access tokens live for a quarter of an hour
+const JUST_NOW_MS = 5000;
+let refreshing: Promise<Renewal> | null = null;
 let onSignedOut: () => void = () => {};
+type Renewal = 'renewed' | 'refused' | 'away';
 
 export const whenSignedOut = (f: () => void) => { onSignedOut = f; };
 
+// Tabs share the cookies, so they share the token that belongs to them, too.
+export const csrfToken = () => localStorage.getItem(CSRF_KEY) ?? '';
 function keepCsrf(token: string) {
-  csrf = token;
   localStorage.setItem(CSRF_KEY, token);
+  localStorage.setItem(FRESH_KEY, String(Date.now()));
 }
 
-export const csrfToken = () => csrf;
-
-async function refresh(): Promise<boolean> {
-  refreshing ??= fetch('/api/v1/auth/refresh', { method: 'POST', headers: { 'X-CSRF-Token': csrf } }).then(async (r) => {
-    if (!r.ok) return false;
+async function renewNow(): Promise<Renewal> {
+  // A refresh token works once. Another tab may have used it while this one waited for the lock: its new cookies are ours as well.
+  if (Date.now() - Number(localStorage.getItem(FRESH_KEY) ?? 0) < JUST_NOW_MS) return 'renewed';
+  try {
+    const r = await fetch('/api/v1/auth/refresh', { method: 'POST', headers: { 'X-CSRF-Token': csrfToken() } });
+    if (!r.ok) return r.status >= 500 || r.status === 429 ? 'away' : 'refused';
     keepCsrf((await r.json()).csrf_token);
-    return true;
-  }).catch(() => false).finally(() => { refreshing = null; });
+    return 'renewed';
+  } catch {
+    return 'away';
+  }
+}
+
+export function refresh(): Promise<Renewal> {
+  refreshing ??= (navigator.locks ? navigator.locks.request('vcr.refresh', renewNow) : renewNow()).finally(() => { refreshing = null; }) as Promise<Renewal>;
   return refreshing;
 }
 
+// Pictures, films and event streams cannot renew by themselves: their requests must find a token that still lives.
+setInterval(() => {
+  if (Date.now() - Number(localStorage.getItem(FRESH_KEY) ?? 0) > RENEW_MS && csrfToken()) void refresh();
+}, 30_000);
+
+const sentence = (text: string) => {
+  const t = text.trim();
+  return t.charAt(0).toUpperCase() + t.slice(1) + (/[.!?…]$/.test(t) ? '' : '.');
+};
+
+// What is wrong with a field is said of it ("must be a string"): then the field's name goes before it.
+const ofField = (e: { pointer?: unknown; detail?: unknown } | undefined) =>
+  typeof e?.detail === 'string' && /^(must|is|has|may|cannot|names)\b/.test(e.detail) && typeof e.pointer === 'string'
+    ? `${e.pointer.replace(/^.*\//, '').replace(/_/g, ' ')} ${e.detail}` : e?.detail;
+
 export async function problemOf(response: Response): Promise<Problem> {
-  const body = await response.json().catch(() => ({}));
-  const field = body.errors?.[0]?.detail;
-  return new Problem(response.status, String(body.type ?? ''), field ?? body.detail ?? body.title ?? `The server answered ${response.status}.`, body.deck ?? null);
+  const body = await response.json().catch(() => null) ?? {};
+  const text = [ofField(body.errors?.[0]), body.detail, body.title].find((t) => typeof t === 'string' && t.trim() !== '');
+  return new Problem(response.status, String(body.type ?? ''), sentence(text ?? `The server answered ${response.status}`), body.deck ?? null);
 }
+
+/** Whatever was thrown, as a sentence. */
+export const textOf = (e: unknown) => e instanceof Error && e.message ? sentence(e.message) : 'Something went wrong.';
+
+const offline = () => new Problem(0, '/offline', 'The server cannot be reached.', null);
 
 export async function call<T>(method: string, path: string, body?: unknown, again = true): Promise<T> {
   const headers: Record<string, string> = {};
-  if (method !== 'GET') headers['X-CSRF-Token'] = csrf;
+  if (method !== 'GET') headers['X-CSRF-Token'] = csrfToken();
   if (body !== undefined) headers['Content-Type'] = 'application/json';
   let response: Response;
   try {
     response = await fetch('/api/v1' + path, { method, headers, body: body === undefined ? undefined : JSON.stringify(body) });
   } catch {
-    throw new Problem(0, '/offline', 'The server cannot be reached.', null);
+    throw offline();
   }
   if (response.status === 401 && again && !path.startsWith('/auth/')) {
-    if (await refresh()) return call(method, path, body, false);
-    onSignedOut();
+    const renewal = await refresh();
+    if (renewal === 'renewed') return call(method, path, body, false);
+    if (renewal === 'away') throw offline();
   }
+  if (response.status === 401 && !path.startsWith('/auth/')) onSignedOut();
   if (!response.ok) throw await problemOf(response);
   return response.status === 204 ? (undefined as T) : response.json();
 }
@@ -72,8 +111,13 @@ export async function signIn(kind: 'login' | 'register', email: string, password
   return body.user;
 }
 
+export async function signOut() {
+  await call<void>('POST', '/auth/logout');
+  localStorage.removeItem(CSRF_KEY);
+  localStorage.removeItem(FRESH_KEY);
+}
+
 export const me = () => call<User>('GET', '/users/me');
-export const signOut = () => call<void>('POST', '/auth/logout');
 export const serverInfo = () => call<ServerInfo>('GET', '/server');
 
 export async function allTapes(): Promise<Tape[]> {
@@ -92,19 +136,26 @@ export const latestJob = async (tapeId: number): Promise<Job | undefined> =>
   (await call<{ items: Job[] }>('GET', `/jobs?tape_id=${tapeId}`)).items.sort((a, b) => b.id - a.id)[0];
 
 // Sends a file as the tape's original. fetch has no upload progress, so this is XMLHttpRequest.
-export function putMedia(tapeId: number, file: File, onProgress: (fraction: number) => void, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const request = new XMLHttpRequest();
-    request.open('PUT', `/api/v1/tapes/${tapeId}/media`);
-    request.setRequestHeader('X-CSRF-Token', csrf);
-    request.setRequestHeader('X-Filename', encodeURIComponent(file.name));
-    request.setRequestHeader('Content-Type', file.type || 'application/octet-stream');
-    request.upload.onprogress = (e) => e.lengthComputable && onProgress(e.loaded / e.total);
-    request.onerror = () => reject(new Problem(0, '/offline', 'The connection broke during the upload.', null));
-    request.onabort = () => reject(new Problem(0, '/cancelled', 'The upload was cancelled.', null));
-    request.onload = async () => request.status < 300 ? resolve()
-      : reject(await problemOf(new Response(request.responseText, { status: request.status })));
-    signal.addEventListener('abort', () => request.abort());
-    request.send(file);
-  });
+export async function putMedia(tapeId: number, file: File, onProgress: (sent: number) => void, signal: AbortSignal, again = true): Promise<void> {
+  try {
+    await new Promise<void>((resolve, reject) => {
+      const request = new XMLHttpRequest();
+      request.open('PUT', `/api/v1/tapes/${tapeId}/media`);
+      request.setRequestHeader('X-CSRF-Token', csrfToken());
+      request.setRequestHeader('X-Filename', encodeURIComponent(file.name));
+      request.setRequestHeader('Content-Type', file.type || 'application/octet-stream');
+      request.upload.onprogress = (e) => onProgress(e.loaded);
+      request.onerror = () => reject(new Problem(0, '/offline', 'The connection broke during the upload.', null));
+      request.onabort = () => reject(new Problem(0, '/cancelled', 'The upload was cancelled.', null));
+      request.onload = async () => request.status < 300 ? resolve()
+        : reject(await problemOf(new Response(request.responseText, { status: request.status })));
+      signal.addEventListener('abort', () => request.abort());
+      request.send(file);
+    });
+  } catch (e) {
+    if (!(e instanceof Problem) || e.status !== 401) throw e;
+    if (again && await refresh() === 'renewed') return putMedia(tapeId, file, onProgress, signal, false);
+    onSignedOut();
+    throw e;
+  }
 }

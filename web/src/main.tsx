@@ -1,17 +1,21 @@
 // main.tsx - the page: who is signed in, which session the deck belongs to, and one place for messages.
 import { render } from 'preact';
 import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
-import { call, Deck, me, Problem, Session, signOut, Tape, User, whenSignedOut } from './api';
-import { DeckPanel, useDeck } from './deck';
+import { call, Deck, me, Problem, Session, signOut, Tape, textOf, User, whenSignedOut } from './api';
+import { DeckPanel } from './deck';
+import { useDeck } from './link';
 import { Shelf } from './shelf';
 import { SignIn } from './signin';
 
 const SESSION_KEY = 'vcr.session';
-const MESSAGE_MS = 6000;
+const MESSAGE_MS = 7000;
 const EJECT_WAIT_MS = 6000;
+const AGAIN_MS = 2000;
+const RUNNING = ['play', 'cue', 'review', 'slow'];
 
-function Home({ user }: { user: User }) {
-  const [session, setSession] = useState<Session | null>(null);
+const startSession = (tapeId: number, more: object = {}) => call<Session>('POST', '/sessions', { type: 'emulation', tape_id: tapeId, ...more });
+
+function useMessage(): [string, (text: string) => void] {
   const [message, setMessage] = useState('');
   const timer = useRef(0);
   const say = useCallback((text: string) => {
@@ -19,13 +23,32 @@ function Home({ user }: { user: User }) {
     clearTimeout(timer.current);
     timer.current = window.setTimeout(() => setMessage(''), MESSAGE_MS);
   }, []);
+  return [message, say];
+}
+
+function Home({ user }: { user: User }) {
+  const [session, setSession] = useState<Session | null>(null);
+  const [message, say] = useMessage();
+  const now = useRef<Deck | null>(null);
   const keep = (s: Session | null) => {
     setSession(s);
     if (s) sessionStorage.setItem(SESSION_KEY, s.id);
     else sessionStorage.removeItem(SESSION_KEY);
   };
-  const [deck, setDeck] = useDeck(session, () => { keep(null); say('The session has ended. Insert a tape to start again.'); });
-  const now = useRef<Deck | null>(null);
+
+  // A server that was away has lost its decks, but not the places of the tapes: the tape goes in again and, if it ran, on.
+  const ended = async (away: boolean) => {
+    const before = now.current;
+    try {
+      if (!away || !before?.tape_in) throw new Error('The session has ended. Insert a tape to start again.');
+      keep(await startSession(before.tape_in.tape_id, { look: before.look, settings: { autoplay: RUNNING.includes(before.mode) } }));
+      say('The server was restarted. The tape is in the deck again.');
+    } catch (e) {
+      keep(null);
+      say(textOf(e));
+    }
+  };
+  const { deck, setDeck, away } = useDeck(session, (wasAway) => void ended(wasAway));
   now.current = deck;
 
   useEffect(() => {
@@ -36,24 +59,22 @@ function Home({ user }: { user: User }) {
 
   // One deck a page: another tape means eject, then insert.
   const insert = async (tape: Tape) => {
+    const command = async (body: object) => setDeck((await call<{ deck: Deck }>('POST', `/sessions/${session!.id}/command`, body)).deck);
     try {
       if (!session) {
-        keep(await call<Session>('POST', '/sessions', { type: 'emulation', tape_id: tape.id }));
+        keep(await startSession(tape.id));
         return;
       }
       if (now.current?.tape_in) {
-        setDeck((await call<{ deck: Deck }>('POST', `/sessions/${session.id}/command`, { command: 'eject' })).deck);
+        await command({ command: 'eject' });
         const end = performance.now() + EJECT_WAIT_MS;
         while (now.current?.mode !== 'ejected' && performance.now() < end) await new Promise((done) => setTimeout(done, 50));
       }
-      setDeck((await call<{ deck: Deck }>('POST', `/sessions/${session.id}/command`, { command: 'insert', tape_id: tape.id })).deck);
+      await command({ command: 'insert', tape_id: tape.id });
     } catch (e) {
-      if (e instanceof Problem && e.type.endsWith('/session-ended')) {
-        keep(null);
-        say('The session had ended. Insert the tape again.');
-      } else {
-        say((e as Error).message);
-      }
+      const over = e instanceof Problem && (e.type.endsWith('/session-ended') || e.status === 404);
+      if (over) keep(null);
+      say(over ? 'The session had ended. Insert the tape again.' : textOf(e));
     }
   };
 
@@ -66,8 +87,8 @@ function Home({ user }: { user: User }) {
       </header>
       <main class="home">
         <h1 class="visually-hidden">vcr-online</h1>
-        <DeckPanel session={session} deck={deck} setDeck={setDeck} say={say} />
-        <Shelf inDeck={deck?.tape_in?.tape_id ?? null} onInsert={(t) => void insert(t)} say={say} />
+        <DeckPanel session={session} deck={deck} away={away} setDeck={setDeck} say={say} />
+        <Shelf inDeck={deck?.tape_in?.tape_id ?? null} onInsert={insert} say={say} />
       </main>
       <p class={`message${message ? ' shown' : ''}`} role="status">{message}</p>
     </>
@@ -76,11 +97,20 @@ function Home({ user }: { user: User }) {
 
 function App() {
   const [user, setUser] = useState<User | null | undefined>(undefined);
+  const [news, setNews] = useState('');
   useEffect(() => {
     whenSignedOut(() => setUser(null));
-    me().then(setUser, () => setUser(null));
+    const ask = () => me().then(setUser, (e) => {
+      if (!(e instanceof Problem) || !e.away) {
+        setUser(null);
+        return;
+      }
+      setNews('The server does not answer. Trying again…');
+      setTimeout(ask, AGAIN_MS);
+    });
+    void ask();
   }, []);
-  if (user === undefined) return <p class="facts">…</p>;
+  if (user === undefined) return <p class="wait" role="status">{news}</p>;
   return user ? <Home user={user} /> : <SignIn onUser={setUser} />;
 }
 

@@ -1,6 +1,8 @@
 // signin.tsx - the first screen: the first account of an empty server, sign-in, or a new account.
 import { useEffect, useState } from 'preact/hooks';
-import { ServerInfo, serverInfo, signIn, User } from './api';
+import { PASSWORD_MIN, Problem, ServerInfo, serverInfo, signIn, textOf, User } from './api';
+
+const AGAIN_MS = 2000;
 
 export function SignIn({ onUser }: { onUser: (u: User) => void }) {
   const [server, setServer] = useState<ServerInfo | null>(null);
@@ -9,7 +11,13 @@ export function SignIn({ onUser }: { onUser: (u: User) => void }) {
   const [busy, setBusy] = useState(false);
 
   useEffect(() => {
-    serverInfo().then((s) => { setServer(s); setCreating(s.first_run); }, (e) => setError(e.message));
+    let timer = 0;
+    const ask = () => serverInfo().then((s) => { setServer(s); setCreating(s.first_run); setError(''); }, (e) => {
+      setError(textOf(e));
+      if (e instanceof Problem && e.away) timer = window.setTimeout(ask, AGAIN_MS);
+    });
+    void ask();
+    return () => clearTimeout(timer);
   }, []);
 
   const submit = async (event: SubmitEvent) => {
@@ -20,7 +28,7 @@ export function SignIn({ onUser }: { onUser: (u: User) => void }) {
     try {
       onUser(await signIn(creating ? 'register' : 'login', String(form.get('email')), String(form.get('password'))));
     } catch (e) {
-      setError((e as Error).message);
+      setError(textOf(e));
       setBusy(false);
     }
   };
@@ -34,9 +42,10 @@ export function SignIn({ onUser }: { onUser: (u: User) => void }) {
         {first && <p>This server is new. The first account is its administrator, and finds the demo tapes on its shelf.</p>}
         <label>E-mail<input name="email" type="email" autocomplete="username" required maxLength={255} /></label>
         <label>Password
-          <input name="password" type="password" autocomplete={creating ? 'new-password' : 'current-password'} required minLength={creating ? 10 : 1} maxLength={200} />
+          <input name="password" type="password" autocomplete={creating ? 'new-password' : 'current-password'} required
+            minLength={creating ? PASSWORD_MIN : 1} maxLength={1024} aria-describedby={creating ? 'password-hint' : undefined} />
         </label>
-        {creating && <p class="hint">At least 10 characters.</p>}
+        {creating && <p class="hint" id="password-hint">At least {PASSWORD_MIN} characters.</p>}
         {error && <p class="error" role="alert">{error}</p>}
         <button class="primary" disabled={busy || !server}>{creating ? 'Create account' : 'Sign in'}</button>
         {server && !first && server.registration === 'open' && (

@@ -1,0 +1,34 @@
+// hold.ts - rewind and fast forward under a finger or a key, as on a machine: with the tape at the heads the search begins with the press; a long press ends
+// with it, a short one leaves the search running until PLAY. From stop the key winds.
+export type Send = (command: string, args?: Record<string, unknown>) => Promise<void>;
+
+const HOLD_MS = 350;
+const SEARCH = { rewind: 'review', fast_forward: 'cue' } as const;
+const AT_HEADS = ['play', 'pause', 'slow', 'cue', 'review'];
+export type Wind = keyof typeof SEARCH;
+export const searchOf = (command: Wind) => SEARCH[command];
+
+export class Hold {
+  private search: string | null = null;
+  private since = 0;
+
+  constructor(private readonly mode: () => string | undefined, private readonly send: Send) {}
+
+  down(command: Wind) {
+    this.up(true);
+    if (AT_HEADS.includes(this.mode() ?? '')) {
+      this.search = SEARCH[command];
+      this.since = performance.now();
+      void this.send(this.search, { hold: true });
+    } else {
+      void this.send(command);
+    }
+  }
+
+  /** Let go. Cancelled: the touch became a scroll, the pointer left the key or the window lost the focus. */
+  up(cancelled = false) {
+    const search = this.search;
+    this.search = null;
+    if (search) void (cancelled || performance.now() - this.since >= HOLD_MS ? this.send('release') : this.send(search));
+  }
+}
