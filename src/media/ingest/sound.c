@@ -9,7 +9,8 @@
 #include "base/util.h"
 #include "media/ingest/internal.h"
 
-enum { RATE = 48000, SLACK_SAMPLES = 720 /* 15 ms: smaller differences are the container's rounding */, GAP_MAX_SAMPLES = RATE * 3600, CHUNK = 4096 };
+enum { RATE = 48000, SLACK_SAMPLES = 720 /* 15 ms: smaller differences are the container's rounding */, GAP_MAX_SAMPLES = RATE * 3600, CHUNK = 4096,
+       HELD_SAMPLES = RATE /* wait to be encoded, as where the picture ends is known only in the end */ };
 
 struct sound_encoder {
     AVCodecContext *encoder;
@@ -31,6 +32,7 @@ struct sound_track {
     float *pcm;              /* interleaved, what was just resampled */
     int pcm_cap;
     int64_t at;              /* samples given to the encoders */
+    int64_t end;             /* samples that the picture lasts as far as the walk could tell, and a little more */
     bool synced;
     struct sound_encoder out[2]; /* AAC, Opus */
 };
@@ -94,6 +96,7 @@ enum vcr_err sound_open(struct sound_track **ret, struct run *r, struct vcr_why 
     struct sound_track *s = vcr_alloc(sizeof(*s));
     s->run = r;
     s->frame = av_frame_alloc();
+    s->end = av_rescale(r->facts.end_us - r->facts.first_us, RATE, 1000000) + HELD_SAMPLES;
     *ret = s;
     enum vcr_err err = source_decoder(&r->source, r->source.audio, &s->decoder, why);
     for (int k = 0; err == VCR_OK && k < 2; k++)
@@ -116,30 +119,43 @@ static enum vcr_err drain(struct sound_encoder *e, struct vcr_why *why)
     return VCR_OK;
 }
 
-/* Encodes whole frames of what waits; at the end what is left is filled up with silence. */
-static enum vcr_err encode(struct sound_encoder *e, bool end, struct vcr_why *why)
+static enum vcr_err encode_frame(struct sound_encoder *e, int count, struct vcr_why *why)
 {
     int n = e->encoder->frame_size;
-    while (av_audio_fifo_size(e->fifo) >= n || (end && av_audio_fifo_size(e->fifo) > 0)) {
-        AVFrame *f = e->frame;
-        av_frame_unref(f);
-        f->nb_samples = n;
-        f->format = e->encoder->sample_fmt;
-        f->sample_rate = RATE;
-        f->ch_layout = e->encoder->ch_layout;
-        f->pts = e->given;
-        if (av_frame_get_buffer(f, 0) < 0)
-            return vcr_fail(why, VCR_E_NOMEM, "There was not enough memory for the sound.");
-        av_samples_set_silence(f->extended_data, 0, n, 2, e->encoder->sample_fmt);
-        av_audio_fifo_read(e->fifo, (void **)f->extended_data, n);
-        e->given += n;
-        if (avcodec_send_frame(e->encoder, f) < 0)
-            return vcr_fail(why, VCR_E_INTERNAL, "The encoder refused sound.");
-        enum vcr_err err = drain(e, why);
-        if (err != VCR_OK)
-            return err;
-    }
-    return VCR_OK;
+    AVFrame *f = e->frame;
+    av_frame_unref(f);
+    f->nb_samples = n;
+    f->format = e->encoder->sample_fmt;
+    f->sample_rate = RATE;
+    f->ch_layout = e->encoder->ch_layout;
+    f->pts = e->given;
+    if (av_frame_get_buffer(f, 0) < 0)
+        return vcr_fail(why, VCR_E_NOMEM, "There was not enough memory for the sound.");
+    av_samples_set_silence(f->extended_data, 0, n, 2, e->encoder->sample_fmt);
+    av_audio_fifo_read(e->fifo, (void **)f->extended_data, count);
+    e->given += n;
+    if (avcodec_send_frame(e->encoder, f) < 0)
+        return vcr_fail(why, VCR_E_INTERNAL, "The encoder refused sound.");
+    return drain(e, why);
+}
+
+/* Encodes whole frames of what waits, but for what is held. */
+static enum vcr_err encode(struct sound_encoder *e, struct vcr_why *why)
+{
+    int n = e->encoder->frame_size;
+    enum vcr_err err = VCR_OK;
+    while (err == VCR_OK && av_audio_fifo_size(e->fifo) >= n + HELD_SAMPLES)
+        err = encode_frame(e, n, why);
+    return err;
+}
+
+/* The rest of it up to `end` samples from the start; the last frame is filled up with silence. */
+static enum vcr_err encode_rest(struct sound_encoder *e, int64_t end, struct vcr_why *why)
+{
+    enum vcr_err err = VCR_OK;
+    while (err == VCR_OK && av_audio_fifo_size(e->fifo) > 0 && e->given < end)
+        err = encode_frame(e, (int)VCR_MIN(VCR_MIN(end - e->given, e->encoder->frame_size), av_audio_fifo_size(e->fifo)), why);
+    return err;
 }
 
 /* Stereo pairs go to both encoders. */
@@ -154,7 +170,7 @@ static enum vcr_err give(struct sound_track *s, const float *pcm, int64_t count,
         if (av_audio_fifo_write(s->out[0].fifo, planar, n) < n || av_audio_fifo_write(s->out[1].fifo, packed, n) < n)
             return vcr_fail(why, VCR_E_NOMEM, "There was not enough memory for the sound.");
         for (int k = 0; k < 2; k++) {
-            enum vcr_err err = encode(&s->out[k], false, why);
+            enum vcr_err err = encode(&s->out[k], why);
             if (err != VCR_OK)
                 return err;
         }
@@ -221,12 +237,12 @@ static enum vcr_err sound_frame(struct sound_track *s, struct vcr_why *why)
     if (f->best_effort_timestamp != AV_NOPTS_VALUE) {
         int64_t want = av_rescale(f->best_effort_timestamp - s->run->facts.first_us, RATE, 1000000) - held, off = want - s->at;
         if (off > (s->synced ? SLACK_SAMPLES : 0))
-            err = silence(s, off, why);
+            err = silence(s, VCR_MIN(off, s->end - s->at), why);
         else if (off < -(s->synced ? SLACK_SAMPLES : 0))
             skip = (int)VCR_MIN(-off, n);
         s->synced = true;
     }
-    return err == VCR_OK ? give(s, s->pcm + 2 * (size_t)skip, n - skip, why) : err;
+    return err == VCR_OK ? give(s, s->pcm + 2 * (size_t)skip, VCR_MIN(n - skip, s->end - s->at), why) : err;
 }
 
 enum vcr_err sound_packet(struct sound_track *s, const AVPacket *packet, struct vcr_why *why)
@@ -246,7 +262,7 @@ enum vcr_err sound_finish(struct sound_track *s, int64_t end_us, struct vcr_why 
     for (int k = 0; err == VCR_OK && k < 2; k++) {
         int64_t us = 0;
         struct sound_encoder *e = &s->out[k];
-        err = encode(e, true, why);
+        err = encode_rest(e, end, why);
         if (err == VCR_OK && avcodec_send_frame(e->encoder, NULL) >= 0)
             err = drain(e, why);
         if (err == VCR_OK)
