@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -246,6 +247,15 @@ bool vcr_end_with_parent(int line)
     if (gone)
         errno = ESRCH;
     return !gone;
+}
+
+uint64_t vcr_descriptors_max(void)
+{
+    struct rlimit l;
+    if (getrlimit(RLIMIT_NOFILE, &l) != 0)
+        return 1024;
+    struct rlimit raised = { l.rlim_max, l.rlim_max };
+    return setrlimit(RLIMIT_NOFILE, &raised) == 0 ? raised.rlim_cur : l.rlim_cur;
 }
 
 bool vcr_write_all(int fd, const void *buf, size_t len)

@@ -61,6 +61,8 @@ bool vcr_parse_u64(const char *s, uint64_t max, uint64_t *ret);
 
 /* fd helpers. close keeps errno, ignores -1 and sets *fd = -1. */
 void vcr_close(int *fd);
+/* Raises this process's limit of open descriptors as far as it may, and says how many that are. */
+uint64_t vcr_descriptors_max(void);
 /* For a program that must not outlive the thread that started it: SIGKILL comes when that thread ends. A parent that was gone before this could be asked for
  * sends no signal; it is noticed by the other end of line (a pipe or socket from it) being closed. False: errno says why not, ESRCH when the parent is gone. */
 bool vcr_end_with_parent(int line);

@@ -25,7 +25,7 @@
 #include "store/cache.h"
 #include "store/sql.h"
 
-enum { DRAIN_MS = 30000, CALLS_MS = 10000, CALLS_EVERY_MS = 10, SWEEP_MS = 3600 * 1000, PATH_BYTES = 4096 };
+enum { DRAIN_MS = 30000, CALLS_MS = 10000, CALLS_EVERY_MS = 10, SWEEP_MS = 3600 * 1000, PATH_BYTES = 4096, CONNECTIONS_MAX = 20000, DESCRIPTORS_KEPT = 256 };
 
 struct server {
     struct config config;
@@ -174,9 +174,18 @@ static enum vcr_err open_api(struct server *s, struct vcr_why *why)
     return api_open(&s->api, &c, why);
 }
 
+/* A crowd of connections, each of which may read a file, leaves enough descriptors for the database, uploads and new processes. */
+static int connections_for(uint64_t descriptors)
+{
+    uint64_t spare = descriptors > 2 * DESCRIPTORS_KEPT ? descriptors - DESCRIPTORS_KEPT : descriptors / 2;
+    return (int)VCR_CLAMP(spare / 2, UINT64_C(1), (uint64_t)CONNECTIONS_MAX);
+}
+
 static enum vcr_err open_http(struct server *s, struct vcr_why *why)
 {
-    struct http_config c = { .listen = s->config.listen };
+    struct http_config c = { .listen = s->config.listen, .connections_max = connections_for(vcr_descriptors_max()) };
+    if (c.connections_max < CONNECTIONS_MAX)
+        log_info("vcrd", "at most %d connections, for want of file descriptors (ulimit -n)", c.connections_max);
     api_http_config(s->api, &c);
     if (!s->config.rate_limits)
         c.connections_per_ip = -1;

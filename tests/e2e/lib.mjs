@@ -30,15 +30,13 @@ export function tempDir(t) {
 }
 
 export class Server {
-  constructor(dir, env, from) {
-    this.dir = dir;
-    this.env = env;
-    this.from = from;
+  constructor(dir, env, from, under) {
+    Object.assign(this, { dir, env, from, under });
   }
 
-  /** Starts the vcrd of the build folder from and waits for its ready line. */
-  static async start(t, env = {}, dir = tempDir(t), from = programs) {
-    const server = new Server(dir, env, from);
+  /** Starts the vcrd of the build folder from, under a command such as prlimit, and waits for its ready line. */
+  static async start(t, env = {}, dir = tempDir(t), from = programs, under = []) {
+    const server = new Server(dir, env, from, under);
     await server.run();
     t.after(() => server.kill('SIGTERM'));
     return server;
@@ -46,7 +44,8 @@ export class Server {
 
   run() {
     this.log = '';
-    this.child = spawn(path.join(this.from, 'vcrd'), [], {
+    const [program, ...words] = [...this.under, path.join(this.from, 'vcrd')];
+    this.child = spawn(program, words, {
       cwd: this.dir,
       env: { ...process.env, VCR_LISTEN: '127.0.0.1:0', VCR_MEDIA_LISTEN: '127.0.0.1:0', VCR_DATA_DIR: path.join(this.dir, 'data'),
         VCR_LOG: 'json', VCR_RATE_LIMITS: 'off', ...this.env },
