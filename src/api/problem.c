@@ -67,7 +67,8 @@ void problem_plain(struct buf *out, int status, const char *detail, const char *
 {
     static const struct { int status; const char *slug; } slugs[] = {
         { 400, "/malformed" }, { 404, "/not-found" }, { 405, "/method-not-allowed" }, { 408, "/timeout" }, { 413, "/too-large" },
-        { 414, "/uri-too-long" }, { 417, "/expectation" }, { 431, "/header-too-large" }, { 501, "/not-implemented" }, { 503, "/busy" }, { 505, "/http-version" },
+        { 414, "/uri-too-long" }, { 416, "/range" }, { 417, "/expectation" }, { 431, "/header-too-large" }, { 501, "/not-implemented" },
+        { 503, "/busy" }, { 505, "/http-version" },
     };
     struct jsonw j;
     const char *slug = "/error";

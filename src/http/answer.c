@@ -122,14 +122,9 @@ void http_send(struct http_req *r, int status, const char *content_type, const v
     conn_pump(r->conn);
 }
 
-void answer_error(struct http_req *r, int status, const char *detail, bool keep)
+void answer_refusal(struct http_req *r, int status, const char *detail)
 {
     const struct http_config *config = &r->hl->server->config;
-    bool handler_waits = r->mode == BODY_STREAM && !r->body_over;
-    if (!keep)
-        r->conn->close_after = true;
-    answer_settle_body(r);
-    r->answered = true;
     const char *content_type = "text/plain";
     struct buf body;
     buf_init(&body, 65536);
@@ -141,6 +136,16 @@ void answer_error(struct http_req *r, int status, const char *detail, bool keep)
     }
     send_whole(r, status, content_type, body.data, body.len);
     buf_free(&body);
+}
+
+void answer_error(struct http_req *r, int status, const char *detail, bool keep)
+{
+    bool handler_waits = r->mode == BODY_STREAM && !r->body_over;
+    if (!keep)
+        r->conn->close_after = true;
+    answer_settle_body(r);
+    r->answered = true;
+    answer_refusal(r, status, detail);
     if (handler_waits)
         r->sink.end(r, false); /* and answers, which then only lets the request go */
     else

@@ -97,6 +97,15 @@ void http_send_file(struct http_req *r, const struct http_file *f)
     char text[80];
     struct conn *c = r->conn;
     struct plan plan = make_plan(r, f);
+    if (plan.status == 416) { /* not for the file's Cache-Control: the refusal is no part of the file */
+        vcr_close(&fd);
+        snprintf(text, sizeof(text), "bytes */%llu", (unsigned long long)f->len);
+        http_set_header(r, "Content-Range", text);
+        http_set_header(r, "Cache-Control", "no-store");
+        answer_refusal(r, 416, "the range lies beyond the end of the file");
+        conn_pump(c);
+        return;
+    }
     if (f->etag)
         http_set_header(r, "ETag", f->etag);
     http_set_header(r, "Cache-Control", f->cache_control ? f->cache_control : "no-store");
@@ -105,9 +114,6 @@ void http_send_file(struct http_req *r, const struct http_file *f)
     if (plan.status == 206) {
         snprintf(text, sizeof(text), "bytes %llu-%llu/%llu", (unsigned long long)plan.first, (unsigned long long)(plan.first + plan.count - 1),
                  (unsigned long long)f->len);
-        http_set_header(r, "Content-Range", text);
-    } else if (plan.status == 416) {
-        snprintf(text, sizeof(text), "bytes */%llu", (unsigned long long)f->len);
         http_set_header(r, "Content-Range", text);
     }
     bool has_content = plan.status == 200 || plan.status == 206;

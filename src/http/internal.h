@@ -226,6 +226,8 @@ void answer_head(struct http_req *r, int status, const char *content_type, int64
 void answer_settle_body(struct http_req *r);
 /* The core's own answer, in the place of the handler's. keep: the connection may go on. */
 void answer_error(struct http_req *r, int status, const char *detail, bool keep);
+/* The server's own error body as the answer that was taken. */
+void answer_refusal(struct http_req *r, int status, const char *detail);
 
 /* sse.c */
 void sse_ping(struct http_req *r);
