@@ -97,6 +97,24 @@ static enum vcr_err check_number(struct api_call *c, const struct api_field *f, 
     return VCR_OK;
 }
 
+void body_pointer(char *out, size_t size, const char *prefix, const char *name)
+{
+    size_t n = (size_t)snprintf(out, size, "%s/", prefix);
+    for (; *name; name++) {
+        bool escaped = *name == '~' || *name == '/';
+        if (n + 3 > size)
+            break;
+        out[n++] = escaped ? '~' : *name;
+        if (escaped)
+            out[n++] = *name == '~' ? '0' : '1';
+    }
+    while (*name && n > 0 && ((unsigned char)out[n - 1] & 0xC0) == 0x80)
+        n--; /* a cut name ends with a whole character */
+    if (*name && n > 0 && ((unsigned char)out[n - 1] & 0xC0) == 0xC0)
+        n--;
+    out[n] = '\0';
+}
+
 static enum vcr_err check_strings(struct api_call *c, const struct api_field *f, const json_t *v, const char *pointer, struct vcr_why *why)
 {
     size_t i;
@@ -154,7 +172,7 @@ enum vcr_err body_parse(struct api_call *c, struct vcr_why *why)
     json_object_foreach(c->body, name, value) {
         char pointer[80];
         const struct api_field *f = field_named(c->route->fields, name);
-        snprintf(pointer, sizeof(pointer), "/%s", name);
+        body_pointer(pointer, sizeof(pointer), "", name);
         enum vcr_err one = f ? check_member(c, f, value, pointer, why) : api_invalid(c, why, pointer, "is not known here");
         err = one != VCR_OK ? one : err;
     }

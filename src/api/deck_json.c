@@ -84,8 +84,9 @@ enum vcr_err look_read(struct api_call *c, const json_t *value, const char *poin
 {
     const char *name = json_is_object(value) ? json_string_value(json_object_get(value, "profile")) : json_string_value(value);
     const json_t *settings = json_object_get(value, "settings");
+    size_t known = (size_t)(json_object_get(value, "profile") != NULL) + (settings != NULL);
     bool plain = json_is_string(value), clean = plain && strcmp(name, "clean") == 0;
-    if (!name || (plain && !clean && strcmp(name, "vhs") != 0) || (settings && !json_is_object(settings)))
+    if (!name || (plain && !clean && strcmp(name, "vhs") != 0) || (settings && !json_is_object(settings)) || json_object_size(value) > known)
         return api_invalid(c, why, pointer, "must be \"clean\", \"vhs\" or {\"profile\", \"settings\"}");
     size_t n = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_-");
     if (n == 0 || name[n] || n >= DECK_LOOK_BYTES)

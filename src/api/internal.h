@@ -50,6 +50,8 @@ void page_begin(struct http_req *r, const struct http_route *route);
 const void *page_asset(const struct api *a, size_t i);
 /* body.c: c->raw into c->body, checked against the route's fields. */
 enum vcr_err body_parse(struct api_call *c, struct vcr_why *why);
+/* A JSON Pointer to a member: prefix, '/', and the name with its '~' and '/' escaped; a long name is cut. */
+void body_pointer(char *out, size_t size, const char *prefix, const char *name);
 /* replay.c: in the first step of a request with an Idempotency-Key (sets reserved or replayed), and in its last. */
 enum vcr_err replay_begin(struct api_call *c, struct sql_tx *tx, struct vcr_why *why);
 enum vcr_err replay_end(struct api_call *c, struct sql_tx *tx, struct vcr_why *why);

@@ -163,7 +163,7 @@ static enum vcr_err read_settings(struct api_call *c, struct session_settings *s
     s->grace_us = 30 * INT64_C(1000000);
     json_object_foreach((json_t *)set, name, v) {
         char pointer[64];
-        snprintf(pointer, sizeof(pointer), "/settings/%.40s", name);
+        body_pointer(pointer, sizeof(pointer), "/settings", name);
         bool *flag = strcmp(name, "auto_rewind") == 0 ? &s->deck.auto_rewind : strcmp(name, "autoplay") == 0 ? &s->deck.autoplay : NULL;
         if (flag && json_is_boolean(v)) {
             *flag = json_is_true(v);
