@@ -17,6 +17,7 @@
 
 enum { QUEUE_MAX = 1024, RING_BYTES = 8 << 20, READ_BURST = 4096, START_SILENCE_FACTOR = 4 };
 static const int64_t silence_default_us = 5000000;
+static const int64_t pts_max_us = INT64_C(1000000) * 3600 * 24 * 366 * 100; /* the clock of a machine that ran for a century; RTP multiplies it */
 
 /* A message that waits for room in the socket, with its own copies of the descriptors. */
 struct waiting {
@@ -216,6 +217,8 @@ static bool packet_out(struct run *r, const uint8_t *record, size_t len)
         return false;
     memcpy(&head, record, sizeof(head)); /* once: the process may write while we read */
     if (head.len != len - sizeof(head) || head.seat >= RENDER_SEAT_MAX || head.track > PACKET_AUDIO || head.len == 0)
+        return false;
+    if (head.pts_us < 0 || head.pts_us > pts_max_us)
         return false;
     struct packet p = {
         .track = head.track,

@@ -1,5 +1,5 @@
 /* tests/unit/session/fake_render.c - stands in for vcr-render: answers every change of a deck with one packet that says in words what it knows, and has the
- * faults that a real one may have. The look named in a snapshot asks for one: "garbage", "ring", "silent", "crash" happen once (a file in FAKE_RENDER_DIR
+ * faults that a real one may have. The look named in a snapshot asks for one: "garbage", "ring", "time", "silent", "crash" happen once (a file in FAKE_RENDER_DIR
  * remembers), "fail" whenever it is told. */
 #include <fcntl.h>
 #include <poll.h>
@@ -40,6 +40,13 @@ static void wake(void)
         _exit(3);
 }
 
+static void send_packet_of_the_end_of_time(uint32_t seat)
+{
+    struct render_packet head = { .seat = seat, .len = 1, .pts_us = INT64_MAX };
+    ring_write(ring, &head, sizeof(head), "x", 1, NULL);
+    wake();
+}
+
 static void say(uint32_t seat, uint8_t flags)
 {
     char text[128];
@@ -78,6 +85,8 @@ static void misbehave(uint32_t seat, const char *fault)
         send_message("\xff\xff\xff\xffnonsense", 12);
     else if (strcmp(fault, "ring") == 0 && first_time(fault))
         scribble_over_the_ring();
+    else if (strcmp(fault, "time") == 0 && first_time(fault))
+        send_packet_of_the_end_of_time(seat);
     else if (strcmp(fault, "silent") == 0 && first_time(fault))
         for (;;)
             pause();

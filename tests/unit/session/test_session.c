@@ -341,7 +341,7 @@ static void a_killed_render_process_is_replaced(void **state)
 
 static void a_misbehaving_render_process_is_replaced(void **state)
 {
-    static const char *const faults[] = { "garbage", "ring", "silent", "crash" };
+    static const char *const faults[] = { "garbage", "ring", "time", "silent", "crash" };
     begin((struct sessions_config){ .silence_us = 500000 });
     struct session_tape t = tape_of(1, "reel-A");
     assert_int_equal(start("a", &t, plain).err, VCR_OK);
