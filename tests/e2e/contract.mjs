@@ -168,3 +168,12 @@ export function* nonsense(schema, good, required) {
   yield ['deep objects', '{"a":'.repeat(500) + '1' + '}'.repeat(500), 400];
   yield ['no UTF-8', Buffer.from([0x7b, 0x22, 0x61, 0x22, 0x3a, 0x22, 0xff, 0x22, 0x7d]), 400];
 }
+
+/** [what, body, pointer]: values on the very edge of what the schema takes. */
+export function* edges(schema, good) {
+  for (const [name, member] of Object.entries(schema.properties)) {
+    const values = [member.maxLength && 'x'.repeat(member.maxLength), member.minLength && 'x'.repeat(member.minLength), member.minimum, member.maximum,
+      member.maxItems && Array(member.maxItems).fill('x'), member.items?.maxLength && ['x'.repeat(member.items.maxLength)]];
+    for (const value of values.filter((v) => v !== undefined)) yield [`${name}: ${JSON.stringify(value).slice(0, 20)}`, { ...good, [name]: value }, `/${name}`];
+  }
+}
