@@ -74,7 +74,8 @@ static enum vcr_err make_list(struct api_call *c, struct hls_own *o, struct vcr_
     return VCR_OK;
 }
 
-static enum vcr_err open_reel(struct api_call *c, struct hls_own *o, struct vcr_why *why)
+/* Which blob is asked for. */
+static enum vcr_err choose_reel(struct api_call *c, struct hls_own *o, const char **ret_key, struct vcr_why *why)
 {
     const struct app_hls_reel *r = o->what->audio ? &o->hls.audio : &o->hls.video;
     const char *version = api_query(c, "v");
@@ -84,7 +85,15 @@ static enum vcr_err open_reel(struct api_call *c, struct hls_own *o, struct vcr_
         return vcr_fail(why, VCR_E_NOT_FOUND, "this recording was replaced; load its playlist again");
     snprintf(o->etag, sizeof(o->etag), "\"%s\"", r->version);
     o->versioned = version != NULL;
-    return app_hls_open(c->app, r->blob_key, &o->fd, &o->size, why);
+    *ret_key = r->blob_key;
+    return VCR_OK;
+}
+
+static enum vcr_err open_reel(struct api_call *c, struct hls_own *o, struct vcr_why *why)
+{
+    const char *key;
+    enum vcr_err err = choose_reel(c, o, &key, why);
+    return err == VCR_OK ? app_hls_open(c->app, key, &o->fd, &o->size, why) : err;
 }
 
 static enum vcr_err answer(struct api_call *c, struct vcr_why *why)
@@ -137,8 +146,13 @@ static enum vcr_err account_run(struct api_call *c, struct sql_tx *tx, struct vc
 static void token_answer(struct api_call *c)
 {
     struct hls_own *o = c->own;
+    const char *key;
+    struct vcr_why ignored; /* the pool's step comes to the same and tells it */
     c->then = o->what->is_list ? NULL : send_reel;
-    api_pool(c, c->app->files, answer);
+    if (!o->what->is_list && choose_reel(c, o, &key, &ignored) == VCR_OK && app_hls_opened(c->app, key, &o->fd, &o->size))
+        send_reel(c);
+    else
+        api_pool(c, c->app->files, answer);
 }
 
 static enum vcr_err token_find(struct api_call *c, struct sql_tx *tx, struct vcr_why *why)

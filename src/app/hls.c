@@ -148,9 +148,11 @@ enum vcr_err app_hls_find_for(const struct app *a, struct sql_tx *tx, int64_t ta
 
 enum vcr_err app_hls_open(const struct app *a, const char *key, int *ret_fd, uint64_t *ret_size, struct vcr_why *why)
 {
-    enum vcr_err err = blob_open_fd(a->config.blobs, key, ret_fd, ret_size, why);
+    enum vcr_err err = blob_keep_fd(a->config.blobs, key, ret_fd, ret_size, why);
     return err == VCR_E_NOT_FOUND ? vcr_fail(why, err, "this recording was replaced just now; load its playlist again") : err;
 }
+
+bool app_hls_opened(const struct app *a, const char *key, int *ret_fd, uint64_t *ret_size) { return blob_kept_fd(a->config.blobs, key, ret_fd, ret_size); }
 
 /* ---- playlists ---- */
 static enum vcr_err read_index(const struct app *a, const struct app_hls_reel *r, struct reelidx *ret, struct vcr_why *why)

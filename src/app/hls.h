@@ -28,8 +28,10 @@ bool app_hls_remembered(const struct app *a, int64_t tape_id, int64_t user_id, s
 /* As app_hls_find for the maker of a token (DENIED when that account has ended), and remembers it. */
 enum vcr_err app_hls_find_for(const struct app *a, struct sql_tx *tx, int64_t tape_id, int64_t user_id, struct app_hls *ret, struct vcr_why *why);
 
-/* One of a reel's blobs. NOT_FOUND when the tape was processed anew since it was found. Blocks. */
+/* One of a reel's blobs, for pread and sendfile. NOT_FOUND when the tape was processed anew since it was found. Blocks. */
 enum vcr_err app_hls_open(const struct app *a, const char *key, int *ret_fd, uint64_t *ret_size, struct vcr_why *why);
+/* The same when it was opened a moment ago, else false. Does not block. */
+bool app_hls_opened(const struct app *a, const char *key, int *ret_fd, uint64_t *ret_size);
 enum app_hls_list { APP_HLS_MULTIVARIANT, APP_HLS_VIDEO, APP_HLS_AUDIO, APP_HLS_IFRAMES };
 /* prefix: before the addresses in the multivariant playlist. NOT_FOUND: the tape has no such track. */
 enum vcr_err app_hls_playlist(const struct app *a, const struct app_hls *h, enum app_hls_list list, const char *prefix, struct buf *out, struct vcr_why *why);

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/util.h"
+#include "store/file/kept.h"
 
 enum { KEY_MAX = 200, DEPTH_MAX = 16 };
 static const char part_mark[] = ".part-"; /* no key has it: a key's last segment with it is refused */
@@ -22,8 +23,11 @@ static const char part_mark[] = ".part-"; /* no key has it: a key's last segment
 struct blob_store {
     int dir_fd; /* set by open, then read-only */
     char *address;
+    struct kept *kept;
 };
 struct blob_writer {
+    struct blob_store *store;
+    char key[KEY_MAX + 1];
     int dir_fd, fd;
     char name[KEY_MAX + 1];      /* in dir_fd */
     char part[KEY_MAX + 32];
@@ -102,6 +106,8 @@ enum vcr_err blob_begin(struct blob_store *s, const char *key, struct blob_write
     char hex[17];
     enum vcr_err err;
     struct blob_writer *w = vcr_alloc(sizeof(*w));
+    w->store = s;
+    vcr_strcpy(w->key, sizeof(w->key), key);
     w->fd = -1;
     w->dir_fd = open_folder(s, key, true, &name);
     if (w->dir_fd < 0) {
@@ -164,6 +170,7 @@ enum vcr_err blob_commit(struct blob_writer **wp, char ret_sha256_hex[65], uint6
         return err;
     }
     w->part[0] = '\0'; /* nothing left to take back */
+    kept_drop(w->store->kept, w->key);
     if (fsync(w->dir_fd) != 0)
         err = sys_fail(why, "sync of the folder");
     if (err == VCR_OK && ret_size)
@@ -216,6 +223,19 @@ enum vcr_err blob_open_fd(struct blob_store *s, const char *key, int *ret_fd, ui
     return VCR_OK;
 }
 
+bool blob_kept_fd(struct blob_store *s, const char *key, int *ret_fd, uint64_t *ret_size) { return kept_get(s->kept, key, ret_fd, ret_size); }
+
+enum vcr_err blob_keep_fd(struct blob_store *s, const char *key, int *ret_fd, uint64_t *ret_size, struct vcr_why *why)
+{
+    if (kept_get(s->kept, key, ret_fd, ret_size))
+        return VCR_OK;
+    uint64_t stamp = kept_stamp(s->kept);
+    enum vcr_err err = blob_open_fd(s, key, ret_fd, ret_size, why);
+    if (err == VCR_OK)
+        kept_put(s->kept, stamp, key, *ret_fd, *ret_size);
+    return err;
+}
+
 enum vcr_err blob_stat(struct blob_store *s, const char *key, uint64_t *ret_size, struct vcr_why *why)
 {
     int fd;
@@ -235,6 +255,7 @@ enum vcr_err blob_delete(struct blob_store *s, const char *key, struct vcr_why *
     if (dir < 0 || (unlinkat(dir, name, 0) != 0 && errno != EISDIR) || fsync(dir) != 0)
         err = errno == ENOENT || errno == ENOTDIR ? VCR_OK : sys_fail(why, "delete");
     vcr_close(&dir);
+    kept_drop(s->kept, key);
     return err;
 }
 
@@ -280,6 +301,7 @@ enum vcr_err blob_delete_prefix(struct blob_store *s, const char *prefix, struct
     if (fd < 0)
         return errno == ENOENT ? VCR_OK : sys_fail(why, "folder");
     enum vcr_err err = clear_folder(fd, true, 0, why);
+    kept_drop(s->kept, prefix);
     if (err != VCR_OK)
         return err;
     vcr_strcpy(folder, sizeof(folder), prefix);
@@ -318,6 +340,7 @@ enum vcr_err blob_open_store(struct blob_store **ret, const char *url, const cha
     char *path = name[0] == '/' ? vcr_strdup(name) : vcr_asprintf("%s/%s", data_dir, name);
     struct blob_store *s = vcr_alloc(sizeof(*s));
     s->address = vcr_strdup(url);
+    s->kept = kept_open();
     s->dir_fd = -1;
     enum vcr_err err = VCR_OK;
     if ((mkdir(data_dir, 0700) != 0 && errno != EEXIST) || (mkdir(path, 0700) != 0 && errno != EEXIST) ||
@@ -337,6 +360,7 @@ void blob_close_store(struct blob_store **sp)
     if (!s)
         return;
     vcr_close(&s->dir_fd);
+    kept_close(&s->kept);
     free(s->address);
     free(s);
     *sp = NULL;

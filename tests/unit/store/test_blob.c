@@ -120,6 +120,57 @@ static void names_are_checked(struct fixture *f)
     put(f->s, "...", "three dots are a name");
 }
 
+/* What a kept descriptor shows now; NULL: there is no such blob. */
+static void expect_kept(struct blob_store *s, const char *key, const char *text)
+{
+    int fd = -1;
+    uint64_t size = 0;
+    char got[100] = "";
+    if (!text) {
+        assert_false(blob_kept_fd(s, key, &fd, &size));
+        assert_int_equal(blob_keep_fd(s, key, &fd, &size, NULL), VCR_E_NOT_FOUND);
+        return;
+    }
+    for (int again = 0; again < 2; again++) { /* opened; then, where the adapter keeps it, kept */
+        OK(blob_keep_fd(s, key, &fd, &size, NULL));
+        assert_int_equal(size, strlen(text));
+        assert_int_equal(pread(fd, got, sizeof(got) - 1, 0), strlen(text));
+        assert_string_equal(got, text);
+        close(fd);
+    }
+}
+
+static void what_is_kept_open_is_never_old(struct fixture *f)
+{
+    char key[40];
+    int fd = -1;
+    uint64_t size;
+    put(f->s, "tapes/1/r1/clean.mp4", "first");
+    assert_false(blob_kept_fd(f->s, "tapes/1/r1/clean.mp4", &fd, &size));
+    expect_kept(f->s, "tapes/1/r1/clean.mp4", "first");
+    put(f->s, "tapes/1/r1/clean.mp4", "second one");
+    expect_kept(f->s, "tapes/1/r1/clean.mp4", "second one");
+    OK(blob_delete(f->s, "tapes/1/r1/clean.mp4", NULL));
+    expect_kept(f->s, "tapes/1/r1/clean.mp4", NULL);
+    put(f->s, "tapes/1/r1/clean.mp4", "third");
+    put(f->s, "tapes/11/r1/clean.mp4", "another tape");
+    expect_kept(f->s, "tapes/1/r1/clean.mp4", "third");
+    expect_kept(f->s, "tapes/11/r1/clean.mp4", "another tape");
+    OK(blob_delete_prefix(f->s, "tapes/1/", NULL));
+    expect_kept(f->s, "tapes/1/r1/clean.mp4", NULL);
+    expect_kept(f->s, "tapes/11/r1/clean.mp4", "another tape");
+    for (int i = 0; i < 200; i++) { /* more than any store keeps */
+        snprintf(key, sizeof(key), "many/%d", i);
+        put(f->s, key, key);
+        expect_kept(f->s, key, key);
+    }
+    for (int i = 0; i < 200; i++) {
+        snprintf(key, sizeof(key), "many/%d", i);
+        expect_kept(f->s, key, key);
+    }
+    assert_int_equal(blob_keep_fd(f->s, "../x", &fd, &size, NULL), VCR_E_INVALID);
+}
+
 static void deleting_takes_what_was_named(struct fixture *f)
 {
     struct blob_writer *w;
@@ -172,7 +223,7 @@ static void the_contract_holds_for_each_adapter(void **state)
 {
     struct fixture *f = *state;
     static void (*const cases[])(struct fixture *f) = { whole_or_not_at_all, names_are_checked, deleting_takes_what_was_named,
-                                                        another_process_may_write, tells_room_and_address };
+                                                        what_is_kept_open_is_never_old, another_process_may_write, tells_room_and_address };
     for (size_t a = 0; a < ARRAY_LEN(adapters); a++) {
         for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
             OK(blob_open_store(&f->s, adapters[a].url, f->kit.dir, NULL));
