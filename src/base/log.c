@@ -7,14 +7,16 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/log_writer.h"
 #include "base/util.h"
 
-enum { LINE_BYTES = 4096, TAIL_BYTES = 64 };
+enum { LINE_BYTES = 4096, TAIL_BYTES = 64, TEXT_END = LINE_BYTES - TAIL_BYTES, FIELDS_END = 3000, FIELD_BYTES = 600 };
 
 /* set by log_setup, then read-only */
 static enum log_format format_now = LOG_TEXT;
 static enum log_level lowest_now = LOG_INFO;
 static const char *program_now = "vcr";
+static int pid_now;
 
 static const char *const level_names[] = { "debug", "info", "warn", "error" };
 
@@ -23,6 +25,7 @@ void log_setup(enum log_format format, enum log_level lowest, const char *progra
     format_now = format;
     lowest_now = lowest;
     program_now = program;
+    pid_now = (int)getpid();
 }
 
 struct line {
@@ -41,22 +44,31 @@ static void put(struct line *l, const char *s, size_t len)
 
 static void puts_(struct line *l, const char *s) { put(l, s, strlen(s)); }
 
-/* A JSON string's inside; control characters and broken UTF-8 never reach the log as they are. */
-static void put_escaped(struct line *l, const char *s)
+/* Up to n bytes that need no escape, as many as fit before `end`, no character cut in two. */
+static void put_plain(struct line *l, const char *s, size_t n, size_t end)
 {
-    size_t n = strlen(s);
+    size_t fits = VCR_MIN(n, end - VCR_MIN(l->len, end));
+    while (fits < n && fits > 0 && ((unsigned char)s[fits] & 0xC0) == 0x80)
+        fits--;
+    put(l, s, fits);
+}
+
+/* A JSON string's inside, cut at `end`; control characters and broken UTF-8 never reach the log as they are. */
+static void put_escaped(struct line *l, const char *s, size_t end)
+{
+    size_t n = strlen(s), plain = 0;
     bool utf8 = vcr_utf8_ok(s, n);
-    for (size_t i = 0; i < n && l->len < LINE_BYTES - TAIL_BYTES - 8; i++) {
+    for (size_t i = 0; i <= n; i++) {
         unsigned char c = (unsigned char)s[i];
-        if (c == '"' || c == '\\') {
-            put(l, (char[]){ '\\', (char)c }, 2);
-        } else if (c < 0x20 || c == 0x7F || (c >= 0x80 && !utf8)) {
-            char esc[8];
-            snprintf(esc, sizeof(esc), "\\u%04x", c);
-            puts_(l, esc);
-        } else {
-            put(l, &s[i], 1);
-        }
+        if (c != '"' && c != '\\' && c >= 0x20 && c != 0x7F && (c < 0x80 || utf8))
+            continue;
+        char esc[8];
+        put_plain(l, s + plain, i - plain, end);
+        int len = c == '"' || c == '\\' ? snprintf(esc, sizeof(esc), "\\%c", c) : snprintf(esc, sizeof(esc), "\\u%04x", c);
+        if (i == n || l->len + (size_t)len > end)
+            return;
+        put(l, esc, (size_t)len);
+        plain = i + 1;
     }
 }
 
@@ -77,17 +89,17 @@ static void put_json(struct line *l, enum log_level level, const char *area, con
     puts_(l, "\",\"service.name\":\"");
     puts_(l, program_now);
     puts_(l, "\",\"process.pid\":");
-    snprintf(num, sizeof(num), "%d", (int)getpid());
+    snprintf(num, sizeof(num), "%d", pid_now ? pid_now : (int)getpid());
     puts_(l, num);
     put_key(l, "event.module");
     puts_(l, "\"");
     puts_(l, area);
     puts_(l, "\"");
-    for (; f && f->key; f++) {
+    for (; f && f->key && l->len + strlen(f->key) < FIELDS_END; f++) {
         put_key(l, f->key);
         if (f->text) {
             puts_(l, "\"");
-            put_escaped(l, f->text);
+            put_escaped(l, f->text, l->len + FIELD_BYTES);
             puts_(l, "\"");
         } else {
             snprintf(num, sizeof(num), "%lld", (long long)f->num);
@@ -96,7 +108,7 @@ static void put_json(struct line *l, enum log_level level, const char *area, con
     }
     put_key(l, "message");
     puts_(l, "\"");
-    put_escaped(l, msg);
+    put_escaped(l, msg, TEXT_END - 2);
     puts_(l, "\"}");
 }
 
@@ -109,13 +121,13 @@ static void put_text(struct line *l, enum log_level level, const char *area, con
     puts_(l, "\t");
     puts_(l, area);
     puts_(l, ": ");
-    put_escaped(l, msg);
-    for (; f && f->key; f++) {
+    put_escaped(l, msg, FIELDS_END);
+    for (; f && f->key && l->len + strlen(f->key) < FIELDS_END; f++) {
         puts_(l, " ");
         puts_(l, f->key);
         puts_(l, "=");
         if (f->text) {
-            put_escaped(l, f->text);
+            put_escaped(l, f->text, l->len + FIELD_BYTES);
         } else {
             snprintf(num, sizeof(num), "%lld", (long long)f->num);
             puts_(l, num);
@@ -140,5 +152,6 @@ void log_fields(enum log_level level, const char *area, const struct log_field *
     else
         put_text(&l, level, area, fields, when, msg);
     l.text[l.len++] = '\n';
-    vcr_write_all(2, l.text, l.len); /* a log that cannot be written has nowhere to say so */
+    if (!log_writer_take(level, l.text, l.len))
+        vcr_write_all(2, l.text, l.len); /* a log that cannot be written has nowhere to say so */
 }

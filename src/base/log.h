@@ -1,6 +1,6 @@
 /* base/log.h - one line a fact, on standard error: JSON with ECS field names, or text for a person on a terminal.
  *
- * Each line is one write(2), at most 4 KiB (longer text is cut and says so). Never log secrets: tokens, passwords, cookies.
+ * A line has at most 4 KiB (longer text is cut). It is one write(2) of its caller, or gathered by log_writer.h where that runs. Never log secrets: tokens, passwords, cookies.
  * Threads: any; log_setup once at start, before other threads. Fields use ECS names ("http.request.id", "url.path",
  * "event.duration"), or "vcr.…" for our own. */
 #pragma once

@@ -15,6 +15,7 @@
 #include "app/tapes.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/log_writer.h"
 #include "base/loop.h"
 #include "base/util.h"
 #include "cmd/config.h"
@@ -239,7 +240,7 @@ static void on_signal(uv_signal_t *handle, int number)
 {
     struct server *s = handle->data;
     if (s->draining) {
-        log_warn("vcrd", "second signal: ending at once");
+        log_error("vcrd", "second signal: ending at once");
         _exit(1);
     }
     s->draining = true;
@@ -326,10 +327,12 @@ int main(int argc, char **argv)
         log_setup(json ? LOG_JSON : LOG_TEXT, LOG_INFO, "vcrd");
         signal(SIGPIPE, SIG_IGN);
         umask(077);
+        log_writer_begin();
     }
     for (size_t i = 0; i < ARRAY_LEN(openers) && err == VCR_OK; i++)
         err = openers[i](&s, &why);
     if (err != VCR_OK) {
+        log_writer_end();
         fprintf(stderr, "vcrd: %s\n", why.text);
         close_all(&s);
         return 1;
@@ -341,5 +344,6 @@ int main(int argc, char **argv)
     loop_run(s.loop);
     close_all(&s);
     log_info("vcrd", "ended");
+    log_writer_end();
     return 0;
 }
