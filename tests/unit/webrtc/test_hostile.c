@@ -1,0 +1,234 @@
+/* tests/unit/webrtc/test_hostile.c - what may come to the media port of a server that others can reach: a flood that is no protocol, checks with nobody's password, and a
+ * viewer with good credentials who then sends DTLS in splinters. The others see their pictures. */
+#include <poll.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/clock.h"
+#include "base/util.h"
+#include "deliver/webrtc/rtc.h"
+#include "rtc_client.h"
+#include "wire/stun.h"
+
+enum { FRAME_BYTES = 8000, FRAMES = 40, TIMEOUT_MS = 20000, SPLINTERS = 300 };
+
+struct stage {
+    struct rtc *rtc;
+    struct rtc_stream *stream;
+    atomic_int gone;
+};
+
+static void want_key(void *arg) { }
+static void viewer_gone(void *arg, const char *id, const char *reason) { ((struct stage *)arg)->gone++; }
+
+static void stage_open(struct stage *s, int offer_ms)
+{
+    struct vcr_why why;
+    memset(s, 0, sizeof(*s));
+    if (rtc_open(&s->rtc, &(struct rtc_config) { .listen = "127.0.0.1:0", .joins_per_s = -1, .offer_ms = offer_ms }, &why) ||
+        rtc_stream_open(s->rtc, &s->stream, &(struct rtc_events) { .want_key = want_key, .viewer_gone = viewer_gone, .arg = s }, &why))
+        fail_msg("%s", why.text);
+}
+
+static void stage_close(struct stage *s)
+{
+    rtc_stream_close(&s->stream);
+    rtc_close(&s->rtc);
+}
+
+static void send_frame(struct stage *s, bool key)
+{
+    static uint8_t au[FRAME_BYTES] = { 0, 0, 0, 1, 0x67, 0x42, 0xc0, 0x1f, 0x11, 0, 0, 0, 1, 0x68, 0xce, 0x3c, 0x81, 0, 0, 0, 1, 0x65 };
+    memset(au + 22, 7, sizeof(au) - 22);
+    au[21] = key ? 0x65 : 0x61;
+    rtc_stream_send(s->stream, &(struct packet) { .track = PACKET_VIDEO, .flags = key ? PACKET_KEY : 0, .pts_us = clock_mono_us(), .data = au, .len = sizeof(au) });
+}
+
+static struct rtc_client *join(struct stage *s)
+{
+    char id[VCR_UUID_BYTES], *sdp;
+    struct vcr_why why;
+    if (rtc_offer(s->stream, id, &sdp, &why))
+        fail_msg("%s", why.text);
+    struct rtc_client *c = rtc_client_open(sdp, &(struct rtc_client_options) { .nack = true });
+    char *answer = rtc_client_answer(c);
+    if (rtc_answer(s->stream, id, answer, &why))
+        fail_msg("%s", why.text);
+    free(answer);
+    free(sdp);
+    return c;
+}
+
+static bool is_connected(void *c) { return ((struct rtc_client *)c)->connected; }
+struct goal {
+    const struct rtc_client *c;
+    uint64_t frames;
+};
+static bool has_frames(void *arg) { return ((struct goal *)arg)->c->frames >= ((struct goal *)arg)->frames; }
+static bool is_gone(void *s) { return ((struct stage *)s)->gone > 0; }
+
+#define run(c, done, arg) assert_true(rtc_clients_run(&(c), 1, done, arg, TIMEOUT_MS))
+
+/* One frame after the other, each seen before the next is sent. */
+static void watch(struct stage *s, struct rtc_client *c)
+{
+    uint64_t before = c->frames;
+    for (int i = 1; i <= FRAMES; i++) {
+        send_frame(s, i == 1);
+        run(c, has_frames, &((struct goal) { c, before + (uint64_t)i }));
+    }
+}
+
+/* ---- a flood ---- */
+
+struct flood {
+    struct sockaddr_in to;
+    atomic_bool stop;
+    atomic_long sent;
+};
+
+static void *flood_main(void *arg)
+{
+    static const uint8_t starts[][4] = { { 0, 1, 0, 8 }, { 22, 0xfe, 0xfd, 0 }, { 0x80, 102, 0, 0 }, { 0x81, 201, 0, 7 }, { 0x45, 0, 0, 0 } };
+    struct flood *f = arg;
+    uint8_t junk[8192];
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    vcr_random(junk, sizeof(junk));
+    for (unsigned i = 0; !f->stop; i++) {
+        uint8_t *p = junk + i % (sizeof(junk) - 1500);
+        memcpy(p, starts[i % ARRAY_LEN(starts)], 4);
+        if (i % ARRAY_LEN(starts) == 0)
+            wr32be(p + 4, 0x2112a442);
+        sendto(fd, p, 1 + i % 1400, MSG_DONTWAIT, (const struct sockaddr *)&f->to, sizeof(f->to));
+        f->sent++;
+    }
+    close(fd);
+    return NULL;
+}
+
+static void a_flood_of_junk_stops_no_viewer(void **state)
+{
+    struct stage s;
+    pthread_t thread;
+    stage_open(&s, 0);
+    struct rtc_client *c = join(&s), *late;
+    run(c, is_connected, c);
+    struct flood f = { .to = c->server };
+    assert_int_equal(pthread_create(&thread, NULL, flood_main, &f), 0);
+    while (f.sent < 1000)
+        poll(NULL, 0, 1);
+    watch(&s, c);
+    late = join(&s); /* and one can still come in */
+    run(late, is_connected, late);
+    f.stop = true;
+    pthread_join(thread, NULL);
+    assert_int_equal(s.gone, 0);
+    rtc_client_close(&late);
+    rtc_client_close(&c);
+    stage_close(&s);
+}
+
+/* ---- splinters ---- */
+
+static void pass_the_check(struct rtc_client *c)
+{
+    struct stun_out o;
+    struct stun_msg m;
+    char user[100];
+    uint8_t txid[STUN_TXID_BYTES] = { 9 }, tie[8] = { 0 }, in[1500];
+    int n = snprintf(user, sizeof(user), "%s:%s", c->their_ufrag, c->ufrag);
+    stun_begin(&o, STUN_BINDING_REQUEST, txid);
+    stun_add(&o, STUN_USERNAME, user, (size_t)n);
+    stun_add(&o, STUN_CONTROLLING, tie, sizeof(tie));
+    stun_add(&o, STUN_USE_CANDIDATE, tie, 0);
+    stun_end(&o, c->their_pwd);
+    send(c->fd, o.bytes, o.len, 0);
+    struct pollfd p = { .fd = c->fd, .events = POLLIN };
+    assert_int_equal(poll(&p, 1, TIMEOUT_MS), 1);
+    ssize_t got = recv(c->fd, in, sizeof(in), 0);
+    assert_true(got > 0 && stun_parse(in, (size_t)got, &m) && m.type == STUN_BINDING_OK);
+}
+
+/* A handshake record: type, the whole message's length, where this piece lies in it and how long it says it is, and the bytes that are there. */
+static void splinter(int fd, unsigned number, uint8_t type, uint32_t whole, uint32_t at, uint32_t len, size_t bytes)
+{
+    uint8_t b[1400] = { 22, 0xfe, 0xfd };
+    wr16be(b + 9, (uint16_t)number);
+    wr16be(b + 11, (uint16_t)(12 + bytes));
+    b[13] = type;
+    wr24be(b + 14, whole);
+    wr16be(b + 17, (uint16_t)(number % 3)); /* the message's number */
+    wr24be(b + 19, at);
+    wr24be(b + 22, len);
+    vcr_random(b + 25, bytes);
+    send(fd, b, 25 + bytes, 0);
+}
+
+static void dtls_in_splinters_costs_only_its_sender(void **state)
+{
+    static const struct { uint32_t whole, at, len; size_t bytes; } rows[] = {
+        { 200, 0, 50, 50 }, { 200, 100, 100, 100 }, { 200, 40, 80, 80 },       /* pieces that overlap and leave holes */
+        { 0xffffff, 0, 100, 100 }, { 90000, 80000, 500, 500 },                 /* much announced */
+        { 10, 500, 20, 20 }, { 100, 0, 0xffffff, 60 }, { 100, 60, 50, 50 },    /* beyond the end, longer than the record */
+        { 0, 0, 0, 0 }, { 100, 0, 0, 0 },
+    };
+    struct stage s;
+    stage_open(&s, 500);
+    struct rtc_client *good = join(&s);
+    run(good, is_connected, good);
+    for (size_t k = 0; k < ARRAY_LEN(rows); k++) {
+        int before = s.gone;
+        struct rtc_client *bad = join(&s);
+        pass_the_check(bad);
+        for (unsigned i = 0; i < SPLINTERS; i++) {
+            size_t row = (k + (i % 4 == 3 ? i : 0)) % ARRAY_LEN(rows); /* mostly of one kind */
+            splinter(bad->fd, i, i % 7 ? 1 : (uint8_t)(i % 25), rows[row].whole, rows[row].at, rows[row].len, rows[row].bytes);
+        }
+        for (int i = 0; i < TIMEOUT_MS && s.gone == before; i++)
+            poll(NULL, 0, 1);
+        assert_int_equal(s.gone, before + 1); /* refused, or never came to an end */
+        rtc_client_close(&bad);
+    }
+    watch(&s, good);
+    assert_int_equal(s.gone, ARRAY_LEN(rows));
+    rtc_client_close(&good);
+    stage_close(&s);
+}
+
+/* Whoever reads an offer on its way can hold a place, even shake hands, as long as the offer lives and no longer: nobody answered for its certificate, so it sees nothing. */
+static void a_viewer_nobody_answered_for_sees_nothing_and_is_dropped(void **state)
+{
+    struct stage s;
+    struct vcr_why why;
+    char id[VCR_UUID_BYTES], *sdp;
+    stage_open(&s, 1000);
+    assert_int_equal(rtc_offer(s.stream, id, &sdp, &why), VCR_OK);
+    struct rtc_client *c = rtc_client_open(sdp, &(struct rtc_client_options) { 0 });
+    free(sdp);
+    send_frame(&s, true);
+    run(c, is_gone, &s); /* its checks go on all the while */
+    assert_true(c->checked);
+    assert_int_equal(c->packets, 0);
+    rtc_client_close(&c);
+    stage_close(&s);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_flood_of_junk_stops_no_viewer),
+        cmocka_unit_test(dtls_in_splinters_costs_only_its_sender),
+        cmocka_unit_test(a_viewer_nobody_answered_for_sees_nothing_and_is_dropped),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
