@@ -24,6 +24,8 @@
 #include "base/util.h"
 #include "reel_make.h"
 
+enum { LOUD = 4000 };
+
 static struct io *file(int *ret_fd)
 {
     struct io *io = NULL;
@@ -250,6 +252,16 @@ static void step(struct rig *r)
     staged_now_us = VCR_MAX(staged_now_us, due);
 }
 
+static int middle_of(const struct picture *p)
+{
+    enum { SIDE = 64 };
+    int sum = 0;
+    for (int y = 0; y < SIDE; y++)
+        for (int x = 0; x < SIDE; x++)
+            sum += p->plane[0][((p->height - SIDE) / 2 + y) * p->stride[0] + (p->width - SIDE) / 2 + x];
+    return sum / (SIDE * SIDE);
+}
+
 /* A minute without a sign of life is a failure. */
 static void wait_sign(struct rig *r)
 {
@@ -269,7 +281,9 @@ static void look_at(struct rig *r, struct rig_shot *s)
 {
     uint32_t seat = s->head.seat % RIG_SEATS;
     s->number = -1;
+    s->luma = 0;
     s->loudness = 0;
+    s->onset = -1;
     if (s->head.track == PACKET_VIDEO) {
         struct frame *f = NULL;
         struct vcr_why why = { 0 };
@@ -278,6 +292,7 @@ static void look_at(struct rig *r, struct rig_shot *s)
         if (video_decode(r->eyes[seat], s->bytes, s->head.len, &f, &why) != VCR_OK)
             fail_msg("picture at %lld: %s", (long long)s->head.tape_us, why.text);
         s->number = barcode_read(&f->picture, 200, 280);
+        s->luma = middle_of(&f->picture);
         frame_unref(&f);
         return;
     }
@@ -287,32 +302,38 @@ static void look_at(struct rig *r, struct rig_shot *s)
         assert_int_equal(audio_decoder_open(&r->ears[seat], NULL), VCR_OK);
     assert_int_equal(audio_decode(r->ears[seat], s->bytes, s->head.len, pcm, &n, NULL), VCR_OK);
     assert_int_equal(n, AUDIO_FRAME);
-    for (int i = 0; i < n; i++)
+    for (int i = 0; i < n; i++) {
         s->loudness += (double)pcm[2 * i] * pcm[2 * i] / n;
+        s->onset = s->onset < 0 && abs(pcm[2 * i]) > LOUD ? i : s->onset;
+    }
     s->loudness = sqrt(s->loudness);
+}
+
+struct rig_shot *rig_any(struct rig *r)
+{
+    const uint8_t *record;
+    size_t len;
+    enum vcr_err err;
+    while ((err = ring_peek(r->ring, &record, &len, NULL)) == VCR_E_AGAIN)
+        wait_sign(r);
+    assert_int_equal(err, VCR_OK);
+    struct rig_shot *s = &r->shot;
+    assert_true(len > sizeof(s->head) && len - sizeof(s->head) <= sizeof(s->bytes));
+    memcpy(&s->head, record, sizeof(s->head));
+    memcpy(s->bytes, record + sizeof(s->head), len - sizeof(s->head));
+    ring_next(r->ring);
+    assert_int_equal(s->head.len, len - sizeof(s->head));
+    look_at(r, s);
+    return s;
 }
 
 struct rig_shot *rig_next(struct rig *r, uint32_t seat, enum packet_track track)
 {
-    for (;;) {
-        const uint8_t *record;
-        size_t len;
-        enum vcr_err err = ring_peek(r->ring, &record, &len, NULL);
-        if (err == VCR_E_AGAIN) {
-            wait_sign(r);
-            continue;
-        }
-        assert_int_equal(err, VCR_OK);
-        struct rig_shot *s = &r->shot;
-        assert_true(len > sizeof(s->head) && len - sizeof(s->head) <= sizeof(s->bytes));
-        memcpy(&s->head, record, sizeof(s->head));
-        memcpy(s->bytes, record + sizeof(s->head), len - sizeof(s->head));
-        ring_next(r->ring);
-        assert_int_equal(s->head.len, len - sizeof(s->head));
-        look_at(r, s);
-        if (s->head.track == track && (seat == 0 || s->head.seat == seat))
-            return s;
-    }
+    struct rig_shot *s;
+    do
+        s = rig_any(r);
+    while (s->head.track != track || (seat != 0 && s->head.seat != seat));
+    return s;
 }
 
 void rig_wait_failed(struct rig *r)

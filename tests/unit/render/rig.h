@@ -31,7 +31,9 @@ static inline int64_t rig_pts_us(int n) { return (int64_t)n * 1001000 / 60; }
 struct rig_shot {
     struct render_packet head;
     int number;             /* of the picture, read in its middle; -1: none */
+    int luma;               /* of the picture's middle, 0 to 255 */
     double loudness;        /* rms of a packet of sound */
+    int onset;              /* its first sample that is no mere hiss; -1: none */
     uint8_t bytes[256 << 10];
 };
 struct rig {
@@ -58,6 +60,8 @@ void rig_open(struct rig *r, uint32_t seat, bool field_rate);
 void rig_insert(struct rig *r, uint32_t seat, const struct rig_tape *t, bool clean_reel, bool field_rate);
 void rig_deck(struct rig *r, uint32_t seat, const struct deck_snapshot *snap);
 void rig_send(struct rig *r, const void *msg, size_t len);
+/* The next packet of any kind. */
+struct rig_shot *rig_any(struct rig *r);
 /* The next packet of that track (any seat when seat is 0); the others are looked at too, and lost. Decodes all video: a stream with a bad seam fails. */
 struct rig_shot *rig_next(struct rig *r, uint32_t seat, enum packet_track track);
 /* Waits for RENDER_FAILED. */
