@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { makeCases, makeWorld, NOBODY, UPLOAD_MAX } from './api_cases.mjs';
 import { Contract, edges, nonsense, routesOfSource, send } from './contract.mjs';
-import { Client, Server } from './lib.mjs';
+import { Client, Server, until } from './lib.mjs';
 
 const TOO_LARGE = 1 << 20;
 // Answered by the server core for any request, whatever its route; the file says so once, as `default`. 429, 503 and 507 have tests of their own.
@@ -136,6 +136,11 @@ test('the API and its contract', async (t) => {
     assert.deepEqual(listed, [...routesOfSource()].sort());
     assert.deepEqual(listed, Object.keys(w.cases).sort());
   });
+
+  await t.test('a server whose parts all run is ready', () => until('ready', async () => {
+    const { status, reasons } = await (await fetch(w.server.url + '/readyz')).json();
+    return status === 'ok' || (status === 'degraded' && reasons.every((r) => r.startsWith('the disk is nearly full')));
+  }));
 
   for (const [name, check] of Object.entries(checks)) {
     await t.test(name, async () => {

@@ -154,6 +154,9 @@ export function* nonsense(schema, good, required) {
       yield [`${name}: ${what}`, text({ ...good, [name]: value }), 422, pointer];
     }
   }
+  for (const [name] of Object.entries(schema.properties).filter(([, m]) => [m.type].flat().some((t) => t === 'integer' || t === 'number'))) {
+    for (const huge of ['1e999', '-1e999', '9'.repeat(400)]) yield [`${name}: ${huge.slice(0, 8)}`, text({ ...good, [name]: '@' }).replace('"@"', huge), 422];
+  }
   for (const name of schema.required ?? []) {
     const { [name]: gone, ...rest } = good;
     yield [`${name}: missing`, text(rest), 422, `/${name}`];
@@ -161,7 +164,7 @@ export function* nonsense(schema, good, required) {
   yield ['an unknown member', text({ ...good, nobody_knows: 1 }), 422, '/nobody_knows'];
   yield ['an unknown member with a pointer in its name', text({ ...good, 'a/b~c': 1 }), 422, '/a~1b~0c'];
   for (const other of ['[]', '1', '"x"', 'null', 'true']) yield [`${other} is no object`, other, 422, ''];
-  for (const broken of ['{', '{"a":}', '{"a" 1}', "{'a':1}", '{"a":1}}', '{"a":1e}', 'NaN', '{"a":"\\x"}']) yield [`broken: ${broken}`, broken, 400];
+  for (const broken of ['{', '{"a":}', '{"a" 1}', "{'a':1}", '{"a":1}}', '{"a":1e}', 'NaN', '{"a":"\\x"}', '{"a":"\\ud83d"}', '{"a":01}', '{"a":1,}', '\ufeff{}']) yield [`broken: ${broken}`, broken, 400];
   if (required) yield ['nothing', '', 400];
   yield ['a member twice', '{"a":1,"a":2}', 400];
   yield ['deep arrays', '['.repeat(2000) + ']'.repeat(2000), 400];
