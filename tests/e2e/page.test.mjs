@@ -13,7 +13,8 @@ const LONG_PRESS_MS = 400;
 
 const button = (page, name) => page.getByRole('button', { name, exact: true });
 const press = (page, name) => button(page, name).click();
-const mode = (page, wanted) => until(`mode ${wanted}`, async () => (await page.locator('.vfd .mode').innerText()).toLowerCase() === wanted, 15000);
+const words = async (page) => (await page.locator('.vfd .mode').innerText()).toLowerCase();
+const mode = (page, wanted) => until(`mode ${wanted}`, async () => (await words(page)) === wanted, 15000);
 const cassette = (page, title) => page.locator('.cassette', { has: page.getByRole('heading', { name: title, exact: true }) });
 const ready = (page, title) => until(`${title} ready`, () => cassette(page, title).evaluate((e) => e.classList.contains('ready')), 120000);
 const pictures = async (page, more = 20) => {
@@ -21,6 +22,14 @@ const pictures = async (page, more = 20) => {
   await until('pictures arrive', async () => (await picture(page)).frames > (frames ?? 0) + more, 20000);
 };
 const paused = (ms) => new Promise((done) => setTimeout(done, ms));
+
+/** Kills the server and starts it again at the same address. */
+async function restart(server, meanwhile = () => {}) {
+  server.env.VCR_LISTEN = new URL(server.url).host;
+  await server.kill('SIGKILL');
+  await meanwhile();
+  await server.run();
+}
 
 /** What does not fit: the page wider than its window, or words wider than their key. */
 const misfits = (page) => page.evaluate(() => [
@@ -83,12 +92,14 @@ test('the page, by hand', async (t) => {
     await cassette(page, 'letter').waitFor();
   });
 
-  await step('an upload shows how far it is, asks before one leaves, and can be cancelled', async () => {
-    const slow = await page.context().newCDPSession(page);
-    await slow.send('Network.emulateNetworkConditions', { offline: false, latency: 0, downloadThroughput: -1, uploadThroughput: 300_000 });
+  await step('an upload shows how far it is, asks before one leaves, can be tried again when the line broke, and cancelled', async () => {
+    const line = await page.context().newCDPSession(page);
+    const speed = (uploadThroughput) => line.send('Network.emulateNetworkConditions', { offline: false, latency: 0, downloadThroughput: -1, uploadThroughput });
+    const sent = () => until('some of it is sent', async () => (await bar.evaluate((e) => e.value)) > 0);
+    await speed(300_000);
     await page.getByLabel('Add tapes').setInputFiles({ name: 'long.mp4', mimeType: 'video/mp4', buffer: Buffer.alloc(4 << 20, 'film') });
     const bar = page.getByRole('progressbar', { name: 'Uploading long.mp4' });
-    await until('some of it is sent', async () => (await bar.evaluate((e) => e.value)) > 0);
+    await sent();
     assert.match(await page.locator('.upload .sent').innerText(), /^[\d.]+ [kM]B of 4\.2 MB$/);
     const asked = page.waitForEvent('dialog');
     void page.reload().catch(() => {});
@@ -96,10 +107,14 @@ test('the page, by hand', async (t) => {
     assert.equal(dialog.type(), 'beforeunload');
     await dialog.dismiss();
     await screenshot(page, 'uploading');
+    await restart(server);
+    await page.getByRole('alert').getByText('The connection broke during the upload.').waitFor();
+    await press(page, 'Try long.mp4 again');
+    await sent();
     await press(page, 'Cancel long.mp4');
     await until('it is gone', async () => (await page.locator('.upload').count()) === 0 && (await cassette(page, 'long').count()) === 0);
-    await slow.send('Network.emulateNetworkConditions', { offline: false, latency: 0, downloadThroughput: -1, uploadThroughput: -1 });
-    await slow.detach();
+    await speed(-1);
+    await line.detach();
   });
 
   await step('processing can be cancelled', async () => {
@@ -174,6 +189,8 @@ test('the page, by hand', async (t) => {
       assert.deepEqual(await misfits(page), [], `${width}x${height}`);
       await screenshot(page, `width-${width}`, { fullPage: width < 900 });
     }
+    await page.setViewportSize({ width: 360, height: 740 });
+    await accessible(page, 'narrow');
     await page.setViewportSize({ width: 1440, height: 1000 });
   });
 
@@ -200,21 +217,14 @@ test('the page, by hand', async (t) => {
     await mode(page, 'stop');
     await press(page, 'Play');
     await mode(page, 'play');
-    server.env.VCR_LISTEN = new URL(server.url).host;
-    await server.kill('SIGKILL');
-    await page.getByText('The server does not answer. Trying again…').waitFor();
-    await screenshot(page, 'away');
-    await server.run();
+    await restart(server, async () => {
+      await page.getByText('The server does not answer. Trying again…').waitFor();
+      await screenshot(page, 'away');
+    });
     await page.getByText('The server was restarted. The tape is in the deck again.').waitFor();
     await mode(page, 'play');
     await pictures(page);
     await until('nothing more to say', async () => (await page.locator('.cover').innerText()) === '');
-  });
-
-  await step('the page met no error of its own and said none that is no sentence', async () => {
-    const known = /\b(401|404|409|422)\b|ERR_CONNECTION|ERR_INCOMPLETE|ERR_EMPTY/;
-    assert.deepEqual(page.errors.filter((e) => !known.test(e)), []);
-    assert.doesNotMatch(await page.locator('body').innerText(), /\[object|undefined|NaN/);
   });
 
   await step('where no UDP passes, the clean film comes as HLS and follows the deck', async () => {
@@ -234,7 +244,28 @@ test('the page, by hand', async (t) => {
     const start = await at();
     await until('the film runs', async () => (await at()) > start + 1);
     await screenshot(narrow, 'film');
+    await accessible(narrow, 'film');
     await press(narrow, 'Pause');
     await until('it stands still', () => narrow.evaluate(() => document.querySelector('video').paused));
+  });
+
+  await step('another tape: the first comes out, the next goes in; a wide film is wide when it is clean', async () => {
+    const ratio = (wanted) => until(`a picture of ${wanted}`, () => page.evaluate((r) => {
+      const box = document.querySelector('video').getBoundingClientRect();
+      return Math.abs(box.width / box.height - r) < 0.01;
+    }, wanted));
+    await press(page, 'Insert Grandma 1992');
+    await until('it is in', async () => (await page.locator('.doorlabel').innerText().catch(() => '')) === 'Grandma 1992');
+    const next = await until('it is threaded', async () => (await words(page)) !== 'loading' && words(page));
+    assert.equal(next, 'stop'); // what was playing when the server went is no reason for this one to
+    await ratio(4 / 3);
+    await press(page, 'Tape picture');
+    await ratio(16 / 9);
+  });
+
+  await step('the page met no error of its own and said none that is no sentence', async () => {
+    const known = /\b(401|404|409|422)\b|ERR_CONNECTION|ERR_INCOMPLETE|ERR_EMPTY/;
+    assert.deepEqual(page.errors.filter((e) => !known.test(e)), []);
+    assert.doesNotMatch(await page.locator('body').innerText(), /\[object|undefined|NaN/);
   });
 });

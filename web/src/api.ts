@@ -28,6 +28,7 @@ const CSRF_KEY = 'vcr.csrf';
 const FRESH_KEY = 'vcr.refreshed';
 const RENEW_MS = 10 * 60_000; // access tokens live for a quarter of an hour
 const JUST_NOW_MS = 5000;
+const STALLED_MS = 60_000;
 let refreshing: Promise<Renewal> | null = null;
 let onSignedOut: () => void = () => {};
 type Renewal = 'renewed' | 'refused' | 'away';
@@ -144,13 +145,21 @@ export async function putMedia(tapeId: number, file: File, onProgress: (sent: nu
       request.setRequestHeader('X-CSRF-Token', csrfToken());
       request.setRequestHeader('X-Filename', encodeURIComponent(file.name));
       request.setRequestHeader('Content-Type', file.type || 'application/octet-stream');
-      request.upload.onprogress = (e) => onProgress(e.loaded);
+      // A line that died without a word would hold the upload for a quarter of an hour.
+      let stalled = 0;
+      const watch = () => {
+        clearTimeout(stalled);
+        stalled = window.setTimeout(() => { reject(new Problem(0, '/offline', 'Nothing could be sent for a minute: the connection broke.', null)); request.abort(); }, STALLED_MS);
+      };
+      request.upload.onprogress = (e) => { watch(); onProgress(e.loaded); };
+      request.upload.onloadend = request.onloadend = () => clearTimeout(stalled);
       request.onerror = () => reject(new Problem(0, '/offline', 'The connection broke during the upload.', null));
       request.onabort = () => reject(new Problem(0, '/cancelled', 'The upload was cancelled.', null));
       request.onload = async () => request.status < 300 ? resolve()
         : reject(await problemOf(new Response(request.responseText, { status: request.status })));
       signal.addEventListener('abort', () => request.abort());
       request.send(file);
+      watch();
     });
   } catch (e) {
     if (!(e instanceof Problem) || e.status !== 401) throw e;

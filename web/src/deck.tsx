@@ -93,7 +93,7 @@ export function DeckPanel({ session, deck, away, setDeck, say }: {
   return (
     <section class="deckside" aria-label="Deck" onMouseDown={keepFocusOff}>
       <div class="tv">
-        <div class="screen" ref={screen} style={{ '--w': shape.w, '--h': shape.h }}>
+        <div class={`screen${film && deck?.picture !== 'tape' ? ` without ${deck?.picture ?? ''}` : ''}`} ref={screen} style={{ '--w': shape.w, '--h': shape.h }}>
           <video ref={video} playsInline aria-label="Picture" />
           {none ? <p class="cover">Insert a tape from the shelf.</p> : <p class={`cover small${news ? '' : ' gone'}`} role="status">{news}</p>}
         </div>

@@ -4,7 +4,7 @@ import { Deck } from './api';
 interface Player { destroy(): void }
 
 const DRIFT_S = 1.5;
-const STILL_S = 0.05;
+const STILL_S = 0.01; // less than any frame
 const AGAIN_MS = 3000;
 
 export class Film {

@@ -57,9 +57,19 @@ export function useDeck(session: Session | null, onEnded: (away: boolean) => voi
         later(() => void ask());
       }
     };
+    // A browser has six connections for all its tabs: a hidden one gives its own back. And a network that returned ends any waiting.
+    const wake = () => {
+      source?.close();
+      clearTimeout(timer);
+      if (!document.hidden) open();
+    };
     open();
+    addEventListener('online', wake);
+    document.addEventListener('visibilitychange', wake);
     return () => {
       closed = true;
+      removeEventListener('online', wake);
+      document.removeEventListener('visibilitychange', wake);
       clearTimeout(timer);
       source?.close();
     };

@@ -36,12 +36,16 @@ function Home({ user }: { user: User }) {
     else sessionStorage.removeItem(SESSION_KEY);
   };
 
+  const command = async (s: Session, body: object) => setDeck((await call<{ deck: Deck }>('POST', `/sessions/${s.id}/command`, body)).deck);
+
   // A server that was away has lost its decks, but not the places of the tapes: the tape goes in again and, if it ran, on.
   const ended = async (away: boolean) => {
     const before = now.current;
     try {
       if (!away || !before?.tape_in) throw new Error('The session has ended. Insert a tape to start again.');
-      keep(await startSession(before.tape_in.tape_id, { look: before.look, settings: { autoplay: RUNNING.includes(before.mode) } }));
+      const again = await startSession(before.tape_in.tape_id, { look: before.look });
+      keep(again);
+      if (RUNNING.includes(before.mode)) await command(again, { command: 'play' }); // remembered while the tape goes in
       say('The server was restarted. The tape is in the deck again.');
     } catch (e) {
       keep(null);
@@ -59,18 +63,17 @@ function Home({ user }: { user: User }) {
 
   // One deck a page: another tape means eject, then insert.
   const insert = async (tape: Tape) => {
-    const command = async (body: object) => setDeck((await call<{ deck: Deck }>('POST', `/sessions/${session!.id}/command`, body)).deck);
     try {
       if (!session) {
         keep(await startSession(tape.id));
         return;
       }
       if (now.current?.tape_in) {
-        await command({ command: 'eject' });
+        await command(session, { command: 'eject' });
         const end = performance.now() + EJECT_WAIT_MS;
         while (now.current?.mode !== 'ejected' && performance.now() < end) await new Promise((done) => setTimeout(done, 50));
       }
-      await command({ command: 'insert', tape_id: tape.id });
+      await command(session, { command: 'insert', tape_id: tape.id });
     } catch (e) {
       const over = e instanceof Problem && (e.type.endsWith('/session-ended') || e.status === 404);
       if (over) keep(null);

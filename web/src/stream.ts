@@ -10,7 +10,7 @@ const RETRY_MS = [250, 500, 1000, 2000, 4000];
 const CONNECT_MS = 4000;
 const LOOK_MS = 500;
 const STALLED_MS = 1500;
-const GIVE_UP_MS = 8000;
+const GIVE_UP_MS = 6000;
 const TRIES_BEFORE_FILM = 2;
 
 export class Stream {
