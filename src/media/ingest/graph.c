@@ -15,13 +15,19 @@ void graph_raster(const struct facts *f, int *w, int *h, AVRational *sar)
     *sar = f->wide ? (f->pal ? (AVRational){ 64, 45 } : (AVRational){ 32, 27 }) : (f->pal ? (AVRational){ 16, 15 } : (AVRational){ 8, 9 });
 }
 
+double graph_shape(const struct facts *f)
+{
+    double shape = f->width * av_q2d(f->sar) / f->height;
+    return f->turn & 1 ? 1 / shape : shape;
+}
+
 /* Shapes within 3 % of the raster's fill it, as players and televisions did; others keep theirs between bars. */
 static void fit(const struct facts *f, int *w, int *h)
 {
     int rw, rh;
     AVRational sar;
     graph_raster(f, &rw, &rh, &sar);
-    double shape = f->width * av_q2d(f->sar) / f->height, raster = rw * av_q2d(sar) / rh;
+    double shape = graph_shape(f), raster = rw * av_q2d(sar) / rh;
     *w = rw, *h = rh;
     if (shape > raster * 1.03)
         *h = VCR_MAX((int)(rh * raster / shape / 2 + 0.5) * 2, 16);
@@ -40,6 +46,7 @@ bool graph_fills(const struct facts *f)
 
 static void describe(const struct facts *f, char *out, size_t size)
 {
+    static const char *const turns[4] = { "", "transpose=clock,", "hflip,vflip,", "transpose=cclock," };
     int w, h, rw, rh;
     AVRational sar;
     graph_raster(f, &rw, &rh, &sar);
@@ -48,10 +55,10 @@ static void describe(const struct facts *f, char *out, size_t size)
     if (f->fields != FIELDS_PROGRESSIVE)
         snprintf(fields, sizeof(fields), "bwdif=mode=send_field:parity=%s:deint=all,", f->fields == FIELDS_TFF ? "tff" : "bff");
     snprintf(out, size,
-             "[in]%ssplit=2[a][b];"
+             "[in]%s%ssplit=2[a][b];"
              "[a]pad=w=ceil(iw/2)*2:h=ceil(ih/2)*2,format=yuv420p[clean];"
              "[b]scale=%d:%d:flags=bicubic:out_color_matrix=bt601:out_range=tv,setsar=%d/%d,pad=%d:%d:-1:-1,format=yuv420p,fps=fps=%s:start_time=0:round=near[tape]",
-             fields, w, h, sar.num, sar.den, rw, rh, f->pal ? "50" : "60000/1001");
+             fields, turns[f->turn & 3], w, h, sar.num, sar.den, rw, rh, f->pal ? "50" : "60000/1001");
 }
 
 static AVFilterContext *sink(AVFilterGraph *g, const char *name)

@@ -41,6 +41,7 @@ struct facts {
     enum field_order fields;
     int width, height;
     AVRational sar, rate;
+    int turn;                  /* quarter turns clockwise that the picture wants before it is shown: how the telephone was held */
     enum AVPixelFormat pixel_format;
     bool variable_rate;
     /* decided */
@@ -81,6 +82,8 @@ enum vcr_err graph_open(struct graph *g, const struct facts *f, const AVFrame *f
 void graph_close(struct graph *g);
 /* The raster of the tape reel and where the picture lies in it. */
 void graph_raster(const struct facts *f, int *w, int *h, AVRational *sar);
+/* Width over height as it is shown. */
+double graph_shape(const struct facts *f);
 /* Whether the picture has the raster's shape, so that it fills it without bars. */
 bool graph_fills(const struct facts *f);
 

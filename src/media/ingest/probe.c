@@ -1,8 +1,10 @@
 /* media/ingest/probe.c - what the file really holds: all packets walked, some pictures decoded. Headers are only asked where nothing else can tell. */
 #include <libavfilter/buffersink.h>
 #include <libavfilter/buffersrc.h>
+#include <libavutil/display.h>
 #include <libavutil/mem.h>
 #include <libavutil/sha.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -194,6 +196,14 @@ static void decode_some(struct source *s, AVCodecContext *c, struct look *l, str
     av_frame_free(&frame);
 }
 
+static int quarter_turns(const AVStream *st)
+{
+    size_t size = 0;
+    const uint8_t *matrix = av_stream_get_side_data(st, AV_PKT_DATA_DISPLAYMATRIX, &size);
+    double degrees = matrix && size >= 9 * sizeof(int32_t) ? -av_display_rotation_get((const int32_t *)(const void *)matrix) : 0;
+    return isfinite(degrees) ? (int)lround(degrees / 90) & 3 : 0;
+}
+
 /* Sample aspect: the codec's or the container's word; rasters of standard definition without one are 4:3. */
 static void decide_shape(struct facts *f, struct source *s, AVStream *st)
 {
@@ -204,7 +214,8 @@ static void decide_shape(struct facts *f, struct source *s, AVStream *st)
     }
     av_reduce(&sar.num, &sar.den, sar.num, sar.den, 255);
     f->sar = sar;
-    f->wide = f->width * av_q2d(sar) / f->height >= 1.55;
+    f->turn = quarter_turns(st);
+    f->wide = graph_shape(f) >= 1.55;
     f->rate = st->avg_frame_rate.num > 0 ? st->avg_frame_rate : st->r_frame_rate;
     double span = f->video_packets > 1 ? (double)(f->end_us - f->first_us) / (double)f->video_packets : 0;
     if (f->rate.num <= 0 || f->rate.den <= 0)
@@ -234,7 +245,7 @@ static enum vcr_err pictures(struct facts *f, struct vcr_why *why)
         if (err == VCR_OK)
             decide_shape(f, &s, st);
         f->remux = err == VCR_OK && st->codecpar->codec_id == AV_CODEC_ID_H264 && f->pixel_format == AV_PIX_FMT_YUV420P && f->fields == FIELDS_PROGRESSIVE &&
-                   l.flagged == 0 && !f->reorders && !f->discards && f->jumps == 0 && f->starts_with_key && f->longest_gop_us <= GOP_REMUX_US &&
+                   l.flagged == 0 && !f->reorders && !f->discards && f->jumps == 0 && f->turn == 0 && f->starts_with_key && f->longest_gop_us <= GOP_REMUX_US &&
                    f->width % 2 == 0 && f->height % 2 == 0;
     }
     avfilter_graph_free(&l.graph);

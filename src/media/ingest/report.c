@@ -63,10 +63,10 @@ static void aspect(struct jsonw *j, const char *key, AVRational a)
     jsonw_str(j, key, text);
 }
 
-static AVRational display_aspect(const struct facts *f)
+static AVRational display_aspect(int width, int height, AVRational sar)
 {
     AVRational d;
-    av_reduce(&d.num, &d.den, (int64_t)f->width * f->sar.num, (int64_t)f->height * f->sar.den, 1024);
+    av_reduce(&d.num, &d.den, (int64_t)width * sar.num, (int64_t)height * sar.den, 1024);
     double shape = av_q2d(d);
     /* 704x480 at 10:11, 720x576 at 12:11 and their kin are meant as these */
     if (shape > 1.30 && shape < 1.38)
@@ -74,6 +74,18 @@ static AVRational display_aspect(const struct facts *f)
     if (shape > 1.74 && shape < 1.83)
         return (AVRational){ 16, 9 };
     return d;
+}
+
+/* Of the picture upright. */
+static void write_shape(struct jsonw *j, const struct facts *f)
+{
+    bool turned = f->turn & 1;
+    int width = turned ? f->height : f->width, height = turned ? f->width : f->height;
+    AVRational sar = turned ? av_inv_q(f->sar) : f->sar;
+    jsonw_int(j, "width", width);
+    jsonw_int(j, "height", height);
+    aspect(j, "sample_aspect", sar);
+    aspect(j, "display_aspect", display_aspect(width, height, sar));
 }
 
 static void write_media(struct jsonw *j, struct run *r)
@@ -88,10 +100,7 @@ static void write_media(struct jsonw *j, struct run *r)
     jsonw_str(j, "container", container);
     jsonw_open(j, "video");
     jsonw_str(j, "codec", avcodec_get_name(video->codecpar->codec_id));
-    jsonw_int(j, "width", f->width);
-    jsonw_int(j, "height", f->height);
-    aspect(j, "sample_aspect", f->sar);
-    aspect(j, "display_aspect", display_aspect(f));
+    write_shape(j, f);
     jsonw_num(j, "frame_rate", av_q2d(f->rate));
     jsonw_bool(j, "variable_frame_rate", f->variable_rate);
     jsonw_str(j, "field_order", fields[f->fields]);

@@ -78,6 +78,41 @@ static void wide_pictures_stay_wide(void **state)
     }
 }
 
+/* Red, green and blue of a part of the first picture, as one number of three digits, each 0 to 2. */
+static int colour_of(const char *reel, const char *crop)
+{
+    char command[300];
+    unsigned r, g, b;
+    snprintf(command, sizeof(command), "ffmpeg -v error -i %s -frames:v 1 -vf crop=%s,scale=1:1 -f rawvideo -pix_fmt rgb24 - | od -An -tu1", reel, crop);
+    assert_int_equal(sscanf(ask(command, ""), "%u %u %u", &r, &g, &b), 3);
+    return (int)(r / 86 * 100 + g / 86 * 10 + b / 86);
+}
+
+/* A telephone films upright pictures lying, and notes how it was held. ffmpeg's own player is the judge of what is upright. */
+static void a_turned_picture_is_set_upright(void **state)
+{
+    static const struct { int degrees; const char *shape, *ends[2]; } turns[] = {
+        { 180, "640,480,1:1", { "iw/8:ih/2:0:ih/4", "iw/8:ih/2:iw*7/8:ih/4" } }, /* left and right */
+        { 90, "480,640,1:1", { "iw/2:ih/4:iw/4:0", "iw/2:ih/4:iw/4:ih*3/4" } },  /* top and bottom */
+        { 270, "480,640,1:1", { "iw/2:ih/4:iw/4:0", "iw/2:ih/4:iw/4:ih*3/4" } },
+    };
+    char last[256];
+    for (size_t i = 0; i < ARRAY_LEN(turns); i++) {
+        assert_int_equal(shell("cd %s && ffmpeg -y -v error -f lavfi -i color=red:s=640x480:r=25:d=1 -vf drawbox=x=320:c=blue:t=fill -c:v libx264 -bf 0 -g 25 -pix_fmt yuv420p "
+                               "lying.mp4 && ffmpeg -y -v error -i lying.mp4 -c copy -metadata:s:v rotate=%d -f mp4 film", dir, turns[i].degrees), 0);
+        assert_int_equal(ingest("--run", "film", last, sizeof(last)), 0);
+        assert_string_equal(ask(SHAPE, "clean.mp4"), turns[i].shape);
+        assert_string_equal(ask(SHAPE, "tape.mp4"), "720,576,16:15");
+        for (int k = 0; k < 2; k++) {
+            int wanted = colour_of("film", turns[i].ends[k]);
+            assert_true(wanted == 200 || wanted == 2);
+            assert_int_equal(colour_of("clean.mp4", turns[i].ends[k]), wanted);
+            assert_int_equal(colour_of("tape.mp4", turns[i].ends[k]), wanted);
+        }
+    }
+    assert_int_equal(shell("grep -q '\"width\":480,\"height\":640,\"sample_aspect\":\"1:1\",\"display_aspect\":\"3:4\"' %s/report", dir), 0);
+}
+
 /* The session says one shape; what has another one may not be sent in its place. The index tells which reel may. */
 static void a_shape_that_is_no_tapes_is_not_passed_on(void **state)
 {
@@ -105,6 +140,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(pictures_up_to_thirty_a_second_need_no_field_rate, kit_open, kit_close),
         cmocka_unit_test_setup_teardown(short_pictures_that_roll_are_no_fields, kit_open, kit_close),
         cmocka_unit_test_setup_teardown(wide_pictures_stay_wide, kit_open, kit_close),
+        cmocka_unit_test_setup_teardown(a_turned_picture_is_set_upright, kit_open, kit_close),
         cmocka_unit_test_setup_teardown(a_shape_that_is_no_tapes_is_not_passed_on, kit_open, kit_close),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
