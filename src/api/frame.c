@@ -236,6 +236,8 @@ static bool is_json_type(const char *type)
     return !type || (strncasecmp(type, want, n) == 0 && (type[n] == '\0' || type[n] == ';' || type[n] == ' '));
 }
 
+static bool is_plain(const char *encoding) { return !encoding || strcasecmp(encoding, "identity") == 0; }
+
 void frame_begin(struct http_req *r, const struct http_route *http_route)
 {
     struct vcr_why why;
@@ -260,6 +262,10 @@ void frame_begin(struct http_req *r, const struct http_route *http_route)
         start(c);
     } else if (http_req_length(r) != 0 && !is_json_type(http_req_header(r, "Content-Type"))) {
         vcr_fail(&why, VCR_E_UNSUPPORTED, "the body must be application/json");
+        api_fail(c, &why);
+    } else if (http_req_length(r) != 0 && !is_plain(http_req_header(r, "Content-Encoding"))) {
+        api_header(c, "Accept-Encoding", "identity");
+        vcr_fail(&why, VCR_E_UNSUPPORTED, "a compressed body is not taken");
         api_fail(c, &why);
     } else {
         http_body_read(r, c->route->body_max, on_body);

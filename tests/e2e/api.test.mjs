@@ -81,6 +81,7 @@ const checks = {
       assert.deepEqual(bounds, [], `${o.key}, on the edge: ${what}`);
     }
     await expect(o, 'too large', 413, { params, length: TOO_LARGE });
+    await expect(o, 'a compressed body', 415, { params, raw: '{}', headers: { ...(await ask(o, { raw: '{' })).sent, 'Content-Encoding': 'gzip' } });
     for (const type of ['text/plain', 'application/x-www-form-urlencoded', 'multipart/form-data; boundary=x', 'application/jsonx', 'application/xml'])
       await expect(o, type, 415, { params, raw: '{}', headers: { ...(await ask(o, { raw: '{' })).sent, 'Content-Type': type } });
   },
