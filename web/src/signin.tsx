@@ -39,7 +39,7 @@ export function SignIn({ onUser }: { onUser: (u: User) => void }) {
       <form onSubmit={submit} aria-labelledby="signin-title">
         <p class="brand" aria-hidden="true">vcr<span>·</span>online</p>
         <h1 id="signin-title">{first ? 'Make the first account' : creating ? 'Create an account' : 'Sign in'}</h1>
-        {first && <p>This server is new. The first account is its administrator, and finds the demo tapes on its shelf.</p>}
+        {first && <p>This server is new. The first account is its administrator.</p>}
         <label>E-mail<input name="email" type="email" autocomplete="username" required maxLength={255} /></label>
         <label>Password
           <input name="password" type="password" autocomplete={creating ? 'new-password' : 'current-password'} required
