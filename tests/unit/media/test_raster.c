@@ -28,16 +28,16 @@ static void make(const char *how)
 static void pictures_up_to_thirty_a_second_need_no_field_rate(void **state)
 {
     static const struct { const char *how, *field_rate; } films[] = {
-        { "testsrc2=s=320x240:r=25:d=1 film.mp4", "false" },
-        { "testsrc2=s=320x240:r=30000/1001:d=1 -c:v libx264 -bf 0 -g 15 film.mp4", "false" },
-        { "testsrc2=s=320x240:r=30:d=1 film.mkv", "false" },
-        { "testsrc2=s=320x240:r=24000/1001:d=1 film.mp4", "false" },
-        { "testsrc2=s=320x240:r=15:d=1 film.mp4", "false" },
-        { "testsrc2=s=320x240:r=50:d=1 film.mp4", "true" },
-        { "testsrc2=s=320x240:r=60000/1001:d=1 film.mp4", "true" },
-        { "testsrc2=s=720x576:r=50:d=1 -vf tinterlace=interleave_top,setfield=tff -c:v mpeg2video -flags +ildct+ilme -top 1 -b:v 6M film.mpg", "true" },
-        /* two seconds of sixty, and then slow enough for less than thirty on average */
-        { "testsrc2=s=320x240:r=60:d=12 -vf \"select='lt(t,2)+not(mod(n,6))'\" -fps_mode vfr -c:v libx264 -bf 0 film.mkv", "true" },
+        { "testsrc2=s=320x240:r=25:d=0.5 -preset ultrafast film.mp4", "false" },
+        { "testsrc2=s=320x240:r=30000/1001:d=0.5 -c:v libx264 -bf 0 -g 15 -preset ultrafast film.mp4", "false" },
+        { "testsrc2=s=320x240:r=30:d=0.5 -preset ultrafast film.mkv", "false" },
+        { "testsrc2=s=320x240:r=24000/1001:d=0.5 -preset ultrafast film.mp4", "false" },
+        { "testsrc2=s=320x240:r=15:d=0.5 -preset ultrafast film.mp4", "false" },
+        { "testsrc2=s=320x240:r=50:d=0.5 -preset ultrafast film.mp4", "true" },
+        { "testsrc2=s=320x240:r=60000/1001:d=0.5 -preset ultrafast film.mp4", "true" },
+        { "testsrc2=s=720x576:r=50:d=0.5 -vf tinterlace=interleave_top,setfield=tff -c:v mpeg2video -flags +ildct+ilme -top 1 -b:v 6M film.mpg", "true" },
+        /* a second of sixty, and then slow enough for less than thirty on average */
+        { "testsrc2=s=320x240:r=60:d=4 -vf \"select='lt(t,1)+not(mod(n,6))'\" -fps_mode vfr -c:v libx264 -bf 0 film.mkv", "true" },
     };
     for (size_t i = 0; i < ARRAY_LEN(films); i++) {
         make(films[i].how);
@@ -48,26 +48,27 @@ static void pictures_up_to_thirty_a_second_need_no_field_rate(void **state)
 /* What moves by whole lines looks like fields to whoever compares lines. */
 static void short_pictures_that_roll_are_no_fields(void **state)
 {
-    static const char *const films[] = { "testsrc2=s=640x480:r=25:d=1 film.mp4", "testsrc2=s=720x576:r=25:d=1 -c:v mpeg2video film.mpg", "testsrc2=s=320x240:r=25:d=3 -c:v mjpeg film.avi" };
+    static const char *const films[] = { "testsrc2=s=640x480:r=25:d=1 -preset ultrafast film.mp4", "testsrc2=s=720x576:r=25:d=1 -c:v mpeg2video film.mpg",
+                                        "testsrc2=s=320x240:r=25:d=3 -c:v mjpeg film.avi" };
     for (size_t i = 0; i < ARRAY_LEN(films); i++) {
         make(films[i]);
         assert_int_equal(shell("grep -q '\"field_order\":\"progressive\"' %s/report", dir), 0);
     }
     /* ... and fields are found that no flag tells of */
-    make("testsrc2=s=720x576:r=50:d=3 -vf tinterlace=interleave_top -c:v mpeg4 -q:v 3 film.avi");
+    make("testsrc2=s=720x576:r=50:d=2.4 -vf tinterlace=interleave_top -c:v mpeg4 -q:v 3 film.avi");
     assert_int_equal(shell("grep -q '\"field_order\":\"tff\"' %s/report", dir), 0);
 }
 
 static void wide_pictures_stay_wide(void **state)
 {
     static const struct { const char *how, *aspect, *media, *clean, *tape; } films[] = {
-        { "testsrc2=s=1280x720:r=25:d=1 film.mp4", "\"16:9\"", "16:9", "1280,720,1:1", "720,576,64:45" },
-        { "testsrc2=s=1280x720:r=30000/1001:d=1 film.mp4", "\"16:9\"", "16:9", "1280,720,1:1", "720,480,32:27" },
-        { "testsrc2=s=720x576:r=25:d=1 -aspect 16:9 -c:v mpeg2video -b:v 4M film.mpg", "\"16:9\"", "16:9", "720,576,64:45", "720,576,64:45" },
-        { "testsrc2=s=720x480:r=30000/1001:d=1 -target ntsc-dv -an -aspect 16:9 film.dv", "\"16:9\"", "16:9", "720,480,32:27", "720,480,32:27" },
-        { "testsrc2=s=720x480:r=30000/1001:d=1 -target ntsc-dv -an -aspect 4:3 film.dv", "\"4:3\"", "4:3", "720,480,8:9", "720,480,8:9" },
-        { "testsrc2=s=640x480:r=25:d=1 film.mp4", "\"4:3\"", "4:3", "640,480,1:1", "720,576,16:15" },
-        { "testsrc2=s=704x576:r=25:d=1 -vf setsar=12/11 film.mp4", "\"4:3\"", "4:3", "704,576,12:11", "720,576,16:15" },
+        { "testsrc2=s=1280x720:r=25:d=0.4 -preset ultrafast film.mp4", "\"16:9\"", "16:9", "1280,720,1:1", "720,576,64:45" },
+        { "testsrc2=s=1280x720:r=30000/1001:d=0.4 -preset ultrafast film.mp4", "\"16:9\"", "16:9", "1280,720,1:1", "720,480,32:27" },
+        { "testsrc2=s=720x576:r=25:d=0.4 -aspect 16:9 -c:v mpeg2video -b:v 4M film.mpg", "\"16:9\"", "16:9", "720,576,64:45", "720,576,64:45" },
+        { "testsrc2=s=720x480:r=30000/1001:d=0.4 -target ntsc-dv -an -aspect 16:9 film.dv", "\"16:9\"", "16:9", "720,480,32:27", "720,480,32:27" },
+        { "testsrc2=s=720x480:r=30000/1001:d=0.4 -target ntsc-dv -an -aspect 4:3 film.dv", "\"4:3\"", "4:3", "720,480,8:9", "720,480,8:9" },
+        { "testsrc2=s=640x480:r=25:d=0.4 -preset ultrafast film.mp4", "\"4:3\"", "4:3", "640,480,1:1", "720,576,16:15" },
+        { "testsrc2=s=704x576:r=25:d=0.4 -vf setsar=12/11 -preset ultrafast film.mp4", "\"4:3\"", "4:3", "704,576,12:11", "720,576,16:15" },
     };
     for (size_t i = 0; i < ARRAY_LEN(films); i++) {
         make(films[i].how);
@@ -98,8 +99,8 @@ static void a_turned_picture_is_set_upright(void **state)
     };
     char last[256];
     for (size_t i = 0; i < ARRAY_LEN(turns); i++) {
-        assert_int_equal(shell("cd %s && ffmpeg -y -v error -f lavfi -i color=red:s=640x480:r=25:d=1 -vf drawbox=x=320:c=blue:t=fill -c:v libx264 -bf 0 -g 25 -pix_fmt yuv420p "
-                               "lying.mp4 && ffmpeg -y -v error -i lying.mp4 -c copy -metadata:s:v rotate=%d -f mp4 film", dir, turns[i].degrees), 0);
+        assert_int_equal(shell("cd %s && ffmpeg -y -v error -f lavfi -i color=red:s=640x480:r=25:d=0.4 -vf drawbox=x=320:c=blue:t=fill -c:v libx264 -preset ultrafast -bf 0 "
+                               "-pix_fmt yuv420p lying.mp4 && ffmpeg -y -v error -i lying.mp4 -c copy -metadata:s:v rotate=%d -f mp4 film", dir, turns[i].degrees), 0);
         assert_int_equal(ingest("--run", "film", last, sizeof(last)), 0);
         assert_string_equal(ask(SHAPE, "clean.mp4"), turns[i].shape);
         assert_string_equal(ask(SHAPE, "tape.mp4"), "720,576,16:15");
@@ -117,10 +118,10 @@ static void a_turned_picture_is_set_upright(void **state)
 static void a_shape_that_is_no_tapes_is_not_passed_on(void **state)
 {
     static const struct { const char *how; bool passes; } films[] = {
-        { "testsrc2=s=1280x720:r=25:d=1 -c:v libx264 -profile:v main -pix_fmt yuv420p -bf 0 -g 25 -level 3.1 film.mp4", true },
-        { "testsrc2=s=640x480:r=25:d=1 -c:v libx264 -profile:v main -pix_fmt yuv420p -bf 0 -g 25 -level 3.1 film.mp4", true },
-        { "testsrc2=s=480x640:r=25:d=1 -c:v libx264 -profile:v main -pix_fmt yuv420p -bf 0 -g 25 -level 3.1 film.mp4", false },
-        { "testsrc2=s=1280x544:r=25:d=1 -c:v libx264 -profile:v main -pix_fmt yuv420p -bf 0 -g 25 -level 3.1 film.mp4", false },
+        { "testsrc2=s=1280x720:r=25:d=0.4 -c:v libx264 -profile:v main -pix_fmt yuv420p -bf 0 -g 25 -level 3.1 -preset ultrafast film.mp4", true },
+        { "testsrc2=s=640x480:r=25:d=0.4 -c:v libx264 -profile:v main -pix_fmt yuv420p -bf 0 -g 25 -level 3.1 -preset ultrafast film.mp4", true },
+        { "testsrc2=s=480x640:r=25:d=0.4 -c:v libx264 -profile:v main -pix_fmt yuv420p -bf 0 -g 25 -level 3.1 -preset ultrafast film.mp4", false },
+        { "testsrc2=s=1280x544:r=25:d=0.4 -c:v libx264 -profile:v main -pix_fmt yuv420p -bf 0 -g 25 -level 3.1 -preset ultrafast film.mp4", false },
     };
     for (size_t i = 0; i < ARRAY_LEN(films); i++) {
         struct reelidx x;

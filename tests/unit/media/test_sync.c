@@ -31,7 +31,8 @@ static double flash_of(const char *reel)
 {
     char command[300];
     snprintf(command, sizeof(command),
-             "ffprobe -v error -f lavfi -i movie=%s,signalstats -show_entries frame=pts_time:frame_tags=lavfi.signalstats.YAVG -of csv=p=0 | awk -F, '$2 > 100 { print $1; exit }'", reel);
+             "ffprobe -v error -f lavfi -i movie=%s,signalstats -show_entries frame=pts_time:frame_tags=lavfi.signalstats.YAVG -of csv=p=0 | "
+             "awk -F, '$2 > 100 { print $1; exit }'", reel);
     const char *line = ask(command, "");
     return line[0] ? strtod(line, NULL) : -1;
 }
@@ -68,11 +69,13 @@ static void flash_and_beep_stay_together(void **state)
         { "packets kept", FLASH("320x240", "30000/1001", "2", "1.001") " " BEEP("44100", "2", "1.001") " -c:v libx264 -pix_fmt yuv420p -bf 0 -g 15 -c:a aac film.mp4", 1.001 },
         { "interlaced DVD", FLASH("720x576", "50", "2", "1") " " BEEP("48000", "2", "1") " -vf tinterlace=interleave_top,setfield=tff -c:v mpeg2video -flags +ildct+ilme "
           "-top 1 -b:v 4M -c:a mp2 -f dvd film.vob", 1 },
-        { "transport stream whose clock begins at an hour", FLASH("320x240", "25", "2", "1") " " BEEP("48000", "2", "1") " -c:v mpeg2video -c:a mp2 -output_ts_offset 3600 film.ts", 1 },
+        { "transport stream whose clock begins at an hour", FLASH("320x240", "25", "2", "1") " " BEEP("48000", "2", "1")
+          " -c:v mpeg2video -c:a mp2 -output_ts_offset 3600 film.ts", 1 },
         { "sound that starts late", FLASH("320x240", "25", "2", "1.6") " -itsoffset 0.9 " BEEP("48000", "1.1", "0.7") " -c:v libx264 -c:a aac film.mp4", 1.6 },
         { "sound that starts late in Matroska", FLASH("320x240", "30", "2", "1.6") " -itsoffset 0.9 " BEEP("48000", "1.1", "0.7") " -c:v libx264 -c:a libopus film.mkv", 1.6 },
         { "sound that starts early", "-itsoffset 0.6 " FLASH("320x240", "25", "2", "1") " " BEEP("48000", "2.6", "1.6") " -c:v libx264 -c:a aac film.mkv", 1 },
-        { "a hole in the sound", FLASH("320x240", "25", "2", "1.6") " " BEEP("48000", "2", "1.6") " -af \"aselect='not(between(t,.5,1.1))'\" -c:v libx264 -c:a pcm_s16le film.mkv", 1.6 },
+        { "a hole in the sound", FLASH("320x240", "25", "2", "1.6") " " BEEP("48000", "2", "1.6")
+          " -af \"aselect='not(between(t,.5,1.1))'\" -c:v libx264 -c:a pcm_s16le film.mkv", 1.6 },
         { "variable frame rate", FLASH("320x240", "60", "2", "1.5") " " BEEP("48000", "2", "1.5") " -vf \"select='not(mod(n,7))+between(t,1.45,1.55)'\" -fps_mode vfr -c:v libx264 "
           "-bf 0 -c:a aac film.mkv", 1.5 },
         { "mono in AVI", FLASH("320x240", "25", "2", "1") " " BEEP("22050", "2", "1") " -ac 1 -c:v mjpeg -c:a pcm_s16le film.avi", 1 },
@@ -87,7 +90,8 @@ static void flash_and_beep_stay_together(void **state)
 /* Times of a video's pictures from its first on, in ms, as one word a line in the file `list`. */
 static void list_times(const char *video, const char *list)
 {
-    assert_int_equal(shell("cd %s && ffprobe -v error -select_streams v -show_entries frame=pts_time -of csv=p=0 %s | awk -F, 'NR == 1 { z = $1 } { printf \"%%.0f\\n\", ($1 - z) * 1000 }' > %s",
+    assert_int_equal(shell("cd %s && ffprobe -v error -select_streams v -show_entries frame=pts_time -of csv=p=0 %s | "
+                           "awk -F, 'NR == 1 { z = $1 } { printf \"%%.0f\\n\", ($1 - z) * 1000 }' > %s",
                            dir, video, list), 0);
 }
 
