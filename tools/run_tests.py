@@ -100,7 +100,7 @@ def main():
     parser.add_argument("names", nargs="*", help="only the tests whose name contains one of these")
     args = parser.parse_args()
     os.environ.setdefault("UBSAN_OPTIONS", "print_stacktrace=1:halt_on_error=1")
-    os.environ.setdefault("TSAN_OPTIONS", "halt_on_error=1:second_deadlock_stack=1:suppressions=" + str(ROOT / "tools" / "tsan.supp"))
+    os.environ.setdefault("TSAN_OPTIONS", "halt_on_error=1:second_deadlock_stack=1:ignore_noninstrumented_modules=1:suppressions=" + str(ROOT / "tools" / "tsan.supp"))
     wanted = lambda t: not args.names or any(n in t[0] for n in args.names)
     totals = Totals()
     parallel = [t for t in c_tests(args.build, args.suite) if wanted(t)]
