@@ -6,7 +6,7 @@
 
 #include "api/internal.h"
 
-static const struct api_route *const groups[] = { api_auth_routes, api_tape_routes, api_media_routes, api_job_routes, api_session_routes, api_hls_routes, api_system_routes };
+static const struct api_route *const groups[] = { api_auth_routes, api_tape_routes, api_media_routes, api_job_routes, api_session_routes, api_command_routes, api_live_routes, api_hls_routes, api_system_routes };
 
 static const struct api_route *pick(unsigned n)
 {

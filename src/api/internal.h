@@ -8,7 +8,8 @@
 #include "session/session.h"
 
 /* The groups of routes, each ended by a row without a path. */
-extern const struct api_route api_auth_routes[], api_tape_routes[], api_media_routes[], api_job_routes[], api_session_routes[], api_hls_routes[],
+extern const struct api_route api_auth_routes[], api_tape_routes[], api_media_routes[], api_job_routes[], api_session_routes[], api_command_routes[],
+    api_live_routes[], api_hls_routes[],
     api_system_routes[];
 
 enum { API_STATUS_MAX = 600, API_JSON_DEPTH = 16 };

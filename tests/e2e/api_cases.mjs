@@ -133,6 +133,7 @@ export function makeCases(w) {
     'DELETE /api/v1/sessions/{id}': { status: 204, params: newSession },
     'POST /api/v1/sessions/{id}/command': { params: session, body: { command: 'counter_reset' }, more: [
       over, ['no command', 422, { body: { command: 'dance' } }], ['an argument of another command', 422, { body: { command: 'play', speed: 1 } }],
+      ['an argument that ends as this one\'s does', 422, { body: { command: 'seek', position: 1, on: true } }],
       ['no argument', 422, { body: { command: 'seek' } }], ['a bad value', 422, { body: { command: 'tracking', value: 11 } }],
       ['no tape in', 409, { params: newSession, body: { command: 'play' } }], ['an unknown tape', 404, { body: { command: 'insert', tape_id: 999999 } }],
     ] },
