@@ -185,3 +185,30 @@ void set_role(struct kit *k, const char *email, const char *role)
     struct role r = { email, role };
     assert_int_equal(sql_run(k->db, SQL_WRITE, role_work, &r, NULL), VCR_OK);
 }
+
+long long kit_make_tape(struct kit *k, const char *token, const char *body)
+{
+    struct answer a = ask(k, token, "POST", "/api/v1/tapes", body);
+    assert_int_equal(a.status, 201);
+    long long id = int_at(&a, "id");
+    answer_free(&a);
+    return id;
+}
+
+void kit_expect(struct kit *k, const char *token, const char *method, const char *path, const char *body, int status, const char *slug)
+{
+    struct answer a = ask(k, token, method, path, body);
+    if (a.status != status)
+        fail_msg("%s %s %s: %d instead of %d: %s", method, path, body ? body : "", a.status, status, a.body);
+    if (status >= 400) {
+        char type[80];
+        assert_true(head_value(&a, "Content-Type", type, sizeof(type)));
+        assert_string_equal(type, "application/problem+json");
+        assert_int_equal(int_at(&a, "status"), status);
+        assert_true(*text_at(&a, "title") && *text_at(&a, "detail") && *text_at(&a, "request_id"));
+        const char *t = text_at(&a, "type");
+        if (slug && (strlen(t) < strlen(slug) || strcmp(t + strlen(t) - strlen(slug), slug) != 0))
+            fail_msg("%s %s: type %s instead of %s", method, path, t, slug);
+    }
+    answer_free(&a);
+}

@@ -44,3 +44,7 @@ void sign_up(struct kit *k, const char *email, char token[1200]);
 int kit_connect(struct kit *k);
 /* Sets an account's role in the database. */
 void set_role(struct kit *k, const char *email, const char *role);
+/* The id of a new tape. */
+long long kit_make_tape(struct kit *k, const char *token, const char *body);
+/* Asks, and expects that status; of a refusal also a whole problem body, whose type ends in slug (NULL: any). */
+void kit_expect(struct kit *k, const char *token, const char *method, const char *path, const char *body, int status, const char *slug);

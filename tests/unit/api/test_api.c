@@ -5,13 +5,9 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
-#include "app/upload.h"
 #include "kit.h"
 
 static struct kit kit;
@@ -40,33 +36,6 @@ static int open_people(void **state)
     set_role(&kit, "archivist@x.org", "archivist");
     set_role(&kit, "viewer@x.org", "viewer");
     return 0;
-}
-
-static long long make_tape(const char *token, const char *body)
-{
-    struct answer a = ask(&kit, token, "POST", "/api/v1/tapes", body);
-    assert_int_equal(a.status, 201);
-    long long id = int_at(&a, "id");
-    answer_free(&a);
-    return id;
-}
-
-static void expect(const char *token, const char *method, const char *path, const char *body, int status, const char *slug)
-{
-    struct answer a = ask(&kit, token, method, path, body);
-    if (a.status != status)
-        fail_msg("%s %s %s: %d instead of %d: %s", method, path, body ? body : "", a.status, status, a.body);
-    if (status >= 400) {
-        char type[80];
-        assert_true(head_value(&a, "Content-Type", type, sizeof(type)));
-        assert_string_equal(type, "application/problem+json");
-        assert_int_equal(int_at(&a, "status"), status);
-        assert_true(*text_at(&a, "title") && *text_at(&a, "detail") && *text_at(&a, "request_id"));
-        const char *t = text_at(&a, "type");
-        if (slug && (strlen(t) < strlen(slug) || strcmp(t + strlen(t) - strlen(slug), slug) != 0))
-            fail_msg("%s %s: type %s instead of %s", method, path, t, slug);
-    }
-    answer_free(&a);
 }
 
 /* ---- accounts ---- */
@@ -106,8 +75,8 @@ static void login_says_one_thing_for_wrong_and_unknown(void **state)
     assert_string_equal(text_at(&wrong, "detail"), text_at(&unknown, "detail"));
     answer_free(&wrong);
     answer_free(&unknown);
-    expect(NULL, "POST", "/api/v1/auth/login", "{\"email\":\"a@x.org\",\"password\":\"correct horse\"}", 200, NULL);
-    expect(NULL, "POST", "/api/v1/auth/register", "{\"email\":\"a@x.ORG\",\"password\":\"correct horse\"}", 409, "/email-taken");
+    kit_expect(&kit, NULL, "POST", "/api/v1/auth/login", "{\"email\":\"a@x.org\",\"password\":\"correct horse\"}", 200, NULL);
+    kit_expect(&kit, NULL, "POST", "/api/v1/auth/register", "{\"email\":\"a@x.ORG\",\"password\":\"correct horse\"}", 409, "/email-taken");
 }
 
 static void a_reused_refresh_token_revokes_its_family(void **state)
@@ -123,10 +92,10 @@ static void a_reused_refresh_token_revokes_its_family(void **state)
     assert_int_equal(a.status, 200);
     snprintf(second, sizeof(second), "{\"refresh_token\":\"%s\"}", text_at(&a, "refresh_token"));
     answer_free(&a);
-    expect(token, "GET", "/api/v1/users/me", NULL, 200, NULL);
-    expect(NULL, "POST", "/api/v1/auth/refresh", body, 401, NULL);
-    expect(NULL, "POST", "/api/v1/auth/refresh", second, 401, NULL);
-    expect(token, "GET", "/api/v1/users/me", NULL, 401, NULL);
+    kit_expect(&kit, token, "GET", "/api/v1/users/me", NULL, 200, NULL);
+    kit_expect(&kit, NULL, "POST", "/api/v1/auth/refresh", body, 401, NULL);
+    kit_expect(&kit, NULL, "POST", "/api/v1/auth/refresh", second, 401, NULL);
+    kit_expect(&kit, token, "GET", "/api/v1/users/me", NULL, 401, NULL);
 }
 
 static void cookies_need_the_csrf_token(void **state)
@@ -153,13 +122,13 @@ static void cookies_need_the_csrf_token(void **state)
 
 static void profile_changes_need_the_password(void **state)
 {
-    expect(user, "PATCH", "/api/v1/users/me", "{\"display_name\":\"U\",\"settings\":{\"a\":1}}", 200, NULL);
-    expect(user, "PATCH", "/api/v1/users/me", "{\"password\":\"another horse\"}", 422, NULL);
-    expect(user, "PATCH", "/api/v1/users/me", "{\"password\":\"another horse\",\"current_password\":\"no\"}", 403, NULL);
-    expect(user, "PATCH", "/api/v1/users/me", "{\"password\":\"another horse\",\"current_password\":\"correct horse\"}", 200, NULL);
-    expect(NULL, "POST", "/api/v1/auth/login", "{\"email\":\"user@x.org\",\"password\":\"another horse\"}", 200, NULL);
-    expect(user, "POST", "/api/v1/auth/logout", NULL, 204, NULL);
-    expect(user, "GET", "/api/v1/users/me", NULL, 401, NULL);
+    kit_expect(&kit, user, "PATCH", "/api/v1/users/me", "{\"display_name\":\"U\",\"settings\":{\"a\":1}}", 200, NULL);
+    kit_expect(&kit, user, "PATCH", "/api/v1/users/me", "{\"password\":\"another horse\"}", 422, NULL);
+    kit_expect(&kit, user, "PATCH", "/api/v1/users/me", "{\"password\":\"another horse\",\"current_password\":\"no\"}", 403, NULL);
+    kit_expect(&kit, user, "PATCH", "/api/v1/users/me", "{\"password\":\"another horse\",\"current_password\":\"correct horse\"}", 200, NULL);
+    kit_expect(&kit, NULL, "POST", "/api/v1/auth/login", "{\"email\":\"user@x.org\",\"password\":\"another horse\"}", 200, NULL);
+    kit_expect(&kit, user, "POST", "/api/v1/auth/logout", NULL, 204, NULL);
+    kit_expect(&kit, user, "GET", "/api/v1/users/me", NULL, 401, NULL);
 }
 
 /* ---- nonsense ---- */
@@ -176,22 +145,22 @@ static void nonsense_gets_the_right_problem(void **state)
 {
     for (size_t r = 0; r < ARRAY_LEN(with_body); r++)
         for (size_t i = 0; i < ARRAY_LEN(nonsense); i++)
-            expect(user, with_body[r].method, with_body[r].path, nonsense[i].body, nonsense[i].status, NULL);
+            kit_expect(&kit, user, with_body[r].method, with_body[r].path, nonsense[i].body, nonsense[i].status, NULL);
     struct answer a = ask_raw(&kit, "POST", "/api/v1/auth/login", "Content-Type: text/plain\r\n", "{}", 2);
     assert_int_equal(a.status, 415);
     answer_free(&a);
     a = ask(&kit, user, "POST", "/api/v1/tapes", "{\"title\":\"\",\"tape_speed\":\"xp\"}");
     assert_int_equal(json_array_size(json_object_get(a.json, "errors")), 2);
     answer_free(&a);
-    expect(user, "GET", "/api/v1/tapes?limit=0", NULL, 422, NULL);
-    expect(user, "GET", "/api/v1/tapes?sort=colour", NULL, 422, NULL);
-    expect(user, "GET", "/api/v1/tapes?cursor=!", NULL, 400, NULL);
-    expect(user, "GET", "/api/v1/jobs?cursor=!", NULL, 400, NULL);
-    expect(user, "GET", "/api/v1/tapes/abc", NULL, 404, NULL);
-    expect(user, "GET", "/api/v1/nothing", NULL, 404, NULL);
-    expect(user, "PUT", "/api/v1/server", NULL, 405, NULL);
-    expect(NULL, "GET", "/api/v1/tapes", NULL, 401, NULL);
-    expect("a.b.c", "GET", "/api/v1/tapes", NULL, 401, NULL);
+    kit_expect(&kit, user, "GET", "/api/v1/tapes?limit=0", NULL, 422, NULL);
+    kit_expect(&kit, user, "GET", "/api/v1/tapes?sort=colour", NULL, 422, NULL);
+    kit_expect(&kit, user, "GET", "/api/v1/tapes?cursor=!", NULL, 400, NULL);
+    kit_expect(&kit, user, "GET", "/api/v1/jobs?cursor=!", NULL, 400, NULL);
+    kit_expect(&kit, user, "GET", "/api/v1/tapes/abc", NULL, 404, NULL);
+    kit_expect(&kit, user, "GET", "/api/v1/nothing", NULL, 404, NULL);
+    kit_expect(&kit, user, "PUT", "/api/v1/server", NULL, 405, NULL);
+    kit_expect(&kit, NULL, "GET", "/api/v1/tapes", NULL, 401, NULL);
+    kit_expect(&kit, "a.b.c", "GET", "/api/v1/tapes", NULL, 401, NULL);
 }
 
 /* ---- tapes ---- */
@@ -207,24 +176,24 @@ static void rights_by_role(void **state)
         { "GET", "/thumbnail", NULL, 401, 404, 404, 404, 404, 404 },
         { "POST", "/restore", NULL, 401, 404, 404, 404, 404, 404 },
     };
-    long long id = make_tape(user, "{\"title\":\"Mine\"}");
+    long long id = kit_make_tape(&kit, user, "{\"title\":\"Mine\"}");
     for (size_t i = 0; i < ARRAY_LEN(matrix); i++) {
         snprintf(path, sizeof(path), "/api/v1/tapes/%lld%s", id, matrix[i].suffix);
-        expect(NULL, matrix[i].method, path, matrix[i].body, matrix[i].anonymous, NULL);
-        expect(user, matrix[i].method, path, matrix[i].body, matrix[i].own, NULL);
-        expect(other, matrix[i].method, path, matrix[i].body, matrix[i].stranger, NULL);
-        expect(archivist, matrix[i].method, path, matrix[i].body, matrix[i].archivist, NULL);
-        expect(admin, matrix[i].method, path, matrix[i].body, matrix[i].admin, NULL);
-        expect(viewer, matrix[i].method, path, matrix[i].body, matrix[i].viewer, NULL);
+        kit_expect(&kit, NULL, matrix[i].method, path, matrix[i].body, matrix[i].anonymous, NULL);
+        kit_expect(&kit, user, matrix[i].method, path, matrix[i].body, matrix[i].own, NULL);
+        kit_expect(&kit, other, matrix[i].method, path, matrix[i].body, matrix[i].stranger, NULL);
+        kit_expect(&kit, archivist, matrix[i].method, path, matrix[i].body, matrix[i].archivist, NULL);
+        kit_expect(&kit, admin, matrix[i].method, path, matrix[i].body, matrix[i].admin, NULL);
+        kit_expect(&kit, viewer, matrix[i].method, path, matrix[i].body, matrix[i].viewer, NULL);
     }
-    expect(viewer, "POST", "/api/v1/tapes", "{\"title\":\"x\"}", 403, NULL);
-    expect(viewer, "POST", "/api/v1/sessions", "{\"type\":\"emulation\"}", 403, NULL);
+    kit_expect(&kit, viewer, "POST", "/api/v1/tapes", "{\"title\":\"x\"}", 403, NULL);
+    kit_expect(&kit, viewer, "POST", "/api/v1/sessions", "{\"type\":\"emulation\"}", 403, NULL);
 }
 
 static void tapes_live_and_die(void **state)
 {
     char path[80], etag[200], headers[1600];
-    long long id = make_tape(user, "{\"title\":\"Christmas\",\"recorded_at\":\"1992-12\",\"tags\":[\"family\"]}");
+    long long id = kit_make_tape(&kit, user, "{\"title\":\"Christmas\",\"recorded_at\":\"1992-12\",\"tags\":[\"family\"]}");
     snprintf(path, sizeof(path), "/api/v1/tapes/%lld", id);
     struct answer a = ask(&kit, user, "GET", path, NULL);
     assert_string_equal(text_at(&a, "recorded_at"), "1992-12");
@@ -235,22 +204,22 @@ static void tapes_live_and_die(void **state)
     a = ask_raw(&kit, "GET", path, headers, NULL, 0);
     assert_int_equal(a.status, 304);
     answer_free(&a);
-    expect(user, "PATCH", path, "{\"title\":\"Xmas\"}", 200, NULL);
+    kit_expect(&kit, user, "PATCH", path, "{\"title\":\"Xmas\"}", 200, NULL);
     snprintf(headers, sizeof(headers), "Authorization: Bearer %s\r\nIf-Match: %s\r\nContent-Type: application/json\r\n", user, etag);
     a = ask_raw(&kit, "PATCH", path, headers, "{\"title\":\"Late\"}", 16);
     assert_int_equal(a.status, 412);
     answer_free(&a);
-    expect(user, "DELETE", path, NULL, 204, NULL);
-    expect(user, "GET", path, NULL, 404, NULL);
-    expect(user, "DELETE", path, NULL, 404, NULL);
+    kit_expect(&kit, user, "DELETE", path, NULL, 204, NULL);
+    kit_expect(&kit, user, "GET", path, NULL, 404, NULL);
+    kit_expect(&kit, user, "DELETE", path, NULL, 404, NULL);
     a = ask(&kit, user, "GET", "/api/v1/tapes?trashed=true", NULL);
     assert_int_equal(json_array_size(json_object_get(a.json, "items")), 1);
     answer_free(&a);
     snprintf(path, sizeof(path), "/api/v1/tapes/%lld/restore", id);
-    expect(user, "POST", path, NULL, 200, NULL);
+    kit_expect(&kit, user, "POST", path, NULL, 200, NULL);
     snprintf(path, sizeof(path), "/api/v1/tapes/%lld?purge=true", id);
-    expect(user, "DELETE", path, NULL, 204, NULL);
-    expect(user, "DELETE", path, NULL, 404, NULL);
+    kit_expect(&kit, user, "DELETE", path, NULL, 204, NULL);
+    kit_expect(&kit, user, "DELETE", path, NULL, 404, NULL);
 }
 
 static void lists_page_and_search(void **state)
@@ -260,7 +229,7 @@ static void lists_page_and_search(void **state)
     for (size_t i = 0; i < ARRAY_LEN(titles); i++) {
         char body[120];
         snprintf(body, sizeof(body), "{\"title\":\"%s\",\"recorded_at\":\"199%zu\"}", titles[i], i);
-        make_tape(user, body);
+        kit_make_tape(&kit, user, body);
     }
     char seen[200] = "";
     for (int pages = 0; pages < 3; pages++) {
@@ -284,218 +253,13 @@ static void lists_page_and_search(void **state)
         answer_free(&a);
     }
 }
-
-/* ---- media ---- */
-static struct answer put_media(long long id, const char *more, const void *bytes, size_t len)
-{
-    char path[80], headers[1600];
-    snprintf(path, sizeof(path), "/api/v1/tapes/%lld/media", id);
-    snprintf(headers, sizeof(headers), "Authorization: Bearer %s\r\n%s", user, more);
-    return ask_raw(&kit, "PUT", path, headers, bytes, len);
-}
-
-static void an_upload_is_stored_once_and_queued(void **state)
-{
-    char path[80], headers[1600];
-    size_t len = 20 << 20;
-    char *big = malloc(len);
-    for (size_t i = 0; i < len; i++)
-        big[i] = (char)(i * 7 + i / 4096);
-    long long id = make_tape(user, "{\"title\":\"Big\",\"storage_uri\":\"box 3\"}");
-    struct answer a = put_media(id, "X-Filename: holiday%20one.mp4\r\n", big, len);
-    if (a.status != 201)
-        fail_msg("%d %s", a.status, a.body);
-    assert_string_equal(text_at(&a, "status"), "processing");
-    assert_string_equal(text_at(&a, "source_note"), "box 3");
-    assert_int_equal(json_integer_value(json_object_get(json_object_get(a.json, "media"), "size_bytes")), len);
-    answer_free(&a);
-    a = put_media(id, "", "again", 5);
-    assert_int_equal(a.status, 409);
-    answer_free(&a);
-    snprintf(path, sizeof(path), "/api/v1/jobs?tape_id=%lld", id);
-    a = ask(&kit, user, "GET", path, NULL);
-    assert_int_equal(json_array_size(json_object_get(a.json, "items")), 1);
-    long long job = json_integer_value(json_object_get(json_array_get(json_object_get(a.json, "items"), 0), "id"));
-    answer_free(&a);
-    snprintf(path, sizeof(path), "/api/v1/tapes/%lld/media", id);
-    snprintf(headers, sizeof(headers), "Authorization: Bearer %s\r\nRange: bytes=1000000-1000009\r\n", user);
-    a = ask_raw(&kit, "GET", path, headers, NULL, 0);
-    assert_int_equal(a.status, 206);
-    assert_memory_equal(a.body, big + 1000000, 10);
-    answer_free(&a);
-    snprintf(path, sizeof(path), "/api/v1/jobs/%lld/retry", job);
-    expect(user, "POST", path, NULL, 409, NULL);
-    snprintf(path, sizeof(path), "/api/v1/jobs/%lld/cancel", job);
-    expect(other, "POST", path, NULL, 404, NULL);
-    expect(user, "POST", path, NULL, 200, NULL);
-    snprintf(path, sizeof(path), "/api/v1/jobs/%lld/retry", job);
-    expect(user, "POST", path, NULL, 200, NULL);
-    free(big);
-}
-
-static void a_cut_upload_leaves_nothing(void **state)
-{
-    char request[1800], path[80];
-    static char part[300000];
-    long long id = make_tape(user, "{\"title\":\"Cut\"}");
-    int fd = kit_connect(&kit);
-    snprintf(request, sizeof(request), "PUT /api/v1/tapes/%lld/media HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Length: 1000000\r\n\r\n", id, user);
-    assert_true(send(fd, request, strlen(request), 0) > 0);
-    assert_true(send(fd, part, sizeof(part), 0) > 0);
-    snprintf(path, sizeof(path), "/api/v1/tapes/%lld", id);
-    bool uploading = false, blank = false;
-    for (int i = 0; i < 2000 && !blank; i++) {
-        struct answer a = ask(&kit, user, "GET", path, NULL);
-        if (!uploading && strcmp(text_at(&a, "status"), "uploading") == 0) {
-            uploading = true;
-            close(fd);
-        } else {
-            blank = uploading && strcmp(text_at(&a, "status"), "blank") == 0;
-        }
-        answer_free(&a);
-    }
-    assert_true(blank);
-    char command[200];
-    snprintf(command, sizeof(command), "test -z \"$(find %s/blobs -type f)\"", kit.dir);
-    assert_int_equal(system(command), 0);
-    struct answer a = put_media(id, "", "whole", 5);
-    assert_int_equal(a.status, 201);
-    answer_free(&a);
-}
-
-/* ---- back-pressure: the storage stands still, and memory does not grow ---- */
-static pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
-static struct loop *loop;
-static enum vcr_err ended_with;
-
-static enum vcr_err wait_at_gate(struct pool_job *job, void *worker, struct vcr_why *why)
-{
-    pthread_mutex_lock(&gate);
-    pthread_mutex_unlock(&gate);
-    return VCR_OK;
-}
-
-static void nothing(struct pool_job *job) {}
-static void no_resume(void *arg) {}
-static void upload_over(void *arg, enum vcr_err err, const struct vcr_why *why, const char *sha256, uint64_t size)
-{
-    ended_with = err;
-    loop_stop(loop);
-}
-
-static void one_file_thread(struct app_config *c) { c->file_threads = 1; }
-
-static int open_slow(void **state)
-{
-    kit_open(&kit, one_file_thread);
-    return 0;
-}
-
-static void a_slow_disk_holds_the_client_back(void **state)
-{
-    static uint8_t block[65536];
-    struct pool_job blocker = { .work = wait_at_gate, .done = nothing };
-    const struct upload_events events = { no_resume, upload_over, NULL };
-    size_t taken = 0;
-    assert_int_equal(loop_open(&loop, "test", NULL), VCR_OK);
-    pthread_mutex_lock(&gate);
-    assert_int_equal(pool_submit(kit.app->files, &blocker, NULL, NULL), VCR_OK);
-    struct upload *u = upload_open(kit.app, 1, loop, &events);
-    do
-        taken += sizeof(block);
-    while (upload_data(u, block, sizeof(block)) && taken < 100 << 20);
-    assert_true(taken <= UPLOAD_QUEUE_BYTES + 2 * sizeof(block));
-    upload_end(u, false);
-    pthread_mutex_unlock(&gate);
-    loop_run(loop);
-    assert_int_equal(ended_with, VCR_E_IO);
-    assert_int_equal(blob_stat(kit.blobs, "tapes/1/original", &(uint64_t){ 0 }, NULL), VCR_E_NOT_FOUND);
-    loop_close(&loop);
-}
-
-static void demo_on(struct app_config *c) { c->demo = true; }
-
-static int open_demo(void **state)
-{
-    kit_open(&kit, demo_on);
-    return 0;
-}
-
-static void the_first_account_finds_the_demo_tapes(void **state)
-{
-    static const struct { const char *email; size_t tapes; } accounts[] = { { "first@x.org", 4 }, { "second@x.org", 0 } };
-    for (size_t i = 0; i < ARRAY_LEN(accounts); i++) {
-        sign_up(&kit, accounts[i].email, user);
-        struct answer a = ask(&kit, user, "GET", "/api/v1/tapes?status=processing", NULL);
-        assert_int_equal(json_array_size(json_object_get(a.json, "items")), accounts[i].tapes);
-        answer_free(&a);
-    }
-}
-
-static void a_cancelled_demo_tape_has_failed_and_may_be_tried_again(void **state)
-{
-    static const struct { const char *verb, *status; } steps[] = { { "cancel", "failed" }, { "retry", "processing" } };
-    char path[80];
-    sign_up(&kit, "first@x.org", user);
-    struct answer a = ask(&kit, user, "GET", "/api/v1/jobs", NULL);
-    json_t *last = json_array_get(json_object_get(a.json, "items"), 3);
-    long long job = json_integer_value(json_object_get(last, "id")), tape = json_integer_value(json_object_get(last, "tape_id"));
-    answer_free(&a);
-    for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
-        snprintf(path, sizeof(path), "/api/v1/jobs/%lld/%s", job, steps[i].verb);
-        expect(user, "POST", path, NULL, 200, NULL);
-        snprintf(path, sizeof(path), "/api/v1/tapes/%lld", tape);
-        a = ask(&kit, user, "GET", path, NULL);
-        assert_string_equal(text_at(&a, "status"), steps[i].status);
-        answer_free(&a);
-    }
-}
-
-static void small_limit(struct app_config *c)
-{
-    c->max_upload_bytes = 1000;
-    c->registration = APP_REGISTRATION_CLOSED;
-    c->rate_limits = true;
-}
-
-static int open_strict(void **state)
-{
-    kit_open(&kit, small_limit);
-    return 0;
-}
-
-static void limits_hold(void **state)
-{
-    static char bytes[2000];
-    char path[80];
-    sign_up(&kit, "first@x.org", user);
-    expect(NULL, "POST", "/api/v1/auth/register", "{\"email\":\"b@x.org\",\"password\":\"correct horse\"}", 403, NULL);
-    long long id = make_tape(user, "{\"title\":\"T\"}");
-    struct answer a = put_media(id, "", bytes, sizeof(bytes));
-    assert_int_equal(a.status, 413);
-    answer_free(&a);
-    snprintf(path, sizeof(path), "/api/v1/tapes/%lld", id);
-    a = ask(&kit, user, "GET", path, NULL);
-    assert_string_equal(text_at(&a, "status"), "blank");
-    answer_free(&a);
-    int status = 0;
-    for (int i = 0; i < 40 && status != 429; i++) {
-        a = ask(&kit, NULL, "POST", "/api/v1/auth/login", "{\"email\":\"c@x.org\",\"password\":\"x\"}");
-        status = a.status;
-        char after[40];
-        assert_true(status != 429 || head_value(&a, "Retry-After", after, sizeof(after)));
-        answer_free(&a);
-    }
-    assert_int_equal(status, 429);
-}
-
 /* ---- sessions ---- */
 static void a_session_is_commanded(void **state)
 {
     char body[120], path[120], id[VCR_UUID_BYTES];
-    long long tape = make_tape(user, "{\"title\":\"Deck\"}");
+    long long tape = kit_make_tape(&kit, user, "{\"title\":\"Deck\"}");
     snprintf(body, sizeof(body), "{\"type\":\"emulation\",\"tape_id\":%lld,\"look\":\"clean\",\"settings\":{\"autoplay\":true}}", tape);
-    expect(other, "POST", "/api/v1/sessions", body, 404, NULL);
+    kit_expect(&kit, other, "POST", "/api/v1/sessions", body, 404, NULL);
     struct answer a = ask(&kit, user, "POST", "/api/v1/sessions", body);
     if (a.status != 201)
         fail_msg("%s", a.body);
@@ -506,30 +270,30 @@ static void a_session_is_commanded(void **state)
         assert_non_null(json_object_get(json_object_get(a.json, "deck"), members[i]));
     answer_free(&a);
     snprintf(path, sizeof(path), "/api/v1/sessions/%s/command", id);
-    expect(user, "POST", path, "{\"command\":\"counter_reset\"}", 200, NULL);
-    expect(user, "POST", path, "{\"command\":\"dance\"}", 422, NULL);
-    expect(user, "POST", path, "{\"command\":\"play\",\"position\":3}", 422, NULL);
-    expect(user, "POST", path, "{\"command\":\"seek\"}", 422, NULL);
-    expect(user, "POST", path, "{\"command\":\"insert\",\"tape_id\":999}", 404, NULL);
-    expect(other, "POST", path, "{\"command\":\"play\"}", 404, NULL);
-    expect(admin, "POST", path, "{\"command\":\"play\"}", 409, "/remote-held");
+    kit_expect(&kit, user, "POST", path, "{\"command\":\"counter_reset\"}", 200, NULL);
+    kit_expect(&kit, user, "POST", path, "{\"command\":\"dance\"}", 422, NULL);
+    kit_expect(&kit, user, "POST", path, "{\"command\":\"play\",\"position\":3}", 422, NULL);
+    kit_expect(&kit, user, "POST", path, "{\"command\":\"seek\"}", 422, NULL);
+    kit_expect(&kit, user, "POST", path, "{\"command\":\"insert\",\"tape_id\":999}", 404, NULL);
+    kit_expect(&kit, other, "POST", path, "{\"command\":\"play\"}", 404, NULL);
+    kit_expect(&kit, admin, "POST", path, "{\"command\":\"play\"}", 409, "/remote-held");
     snprintf(path, sizeof(path), "/api/v1/sessions/%s/events", id);
     a = ask(&kit, user, "GET", path, NULL);
     assert_non_null(strstr(a.body, "event: deck"));
     answer_free(&a);
     snprintf(path, sizeof(path), "/api/v1/streams/%s/offer", id);
-    expect(user, "GET", path, NULL, 200, NULL);
-    expect(other, "GET", path, NULL, 404, NULL);
+    kit_expect(&kit, user, "GET", path, NULL, 200, NULL);
+    kit_expect(&kit, other, "GET", path, NULL, 404, NULL);
     snprintf(path, sizeof(path), "/api/v1/streams/%s/answer", id);
-    expect(user, "POST", path, "{\"peer_id\":\"p\",\"type\":\"answer\",\"sdp\":\"nonsense\"}", 422, NULL);
-    expect(user, "POST", path, "{\"peer_id\":\"p\",\"type\":\"answer\",\"sdp\":\"v=0\"}", 204, NULL);
-    expect(user, "GET", "/api/v1/sessions", NULL, 200, NULL);
+    kit_expect(&kit, user, "POST", path, "{\"peer_id\":\"p\",\"type\":\"answer\",\"sdp\":\"nonsense\"}", 422, NULL);
+    kit_expect(&kit, user, "POST", path, "{\"peer_id\":\"p\",\"type\":\"answer\",\"sdp\":\"v=0\"}", 204, NULL);
+    kit_expect(&kit, user, "GET", "/api/v1/sessions", NULL, 200, NULL);
     snprintf(path, sizeof(path), "/api/v1/sessions/%s", id);
-    expect(user, "GET", path, NULL, 200, NULL);
-    expect(other, "DELETE", path, NULL, 404, NULL);
-    expect(user, "DELETE", path, NULL, 204, NULL);
+    kit_expect(&kit, user, "GET", path, NULL, 200, NULL);
+    kit_expect(&kit, other, "DELETE", path, NULL, 404, NULL);
+    kit_expect(&kit, user, "DELETE", path, NULL, 204, NULL);
     snprintf(path, sizeof(path), "/api/v1/sessions/%s/command", id);
-    expect(user, "POST", path, "{\"command\":\"play\"}", 409, "/session-ended");
+    kit_expect(&kit, user, "POST", path, "{\"command\":\"play\"}", 409, "/session-ended");
 }
 
 static void an_empty_deck_refuses_with_its_state(void **state)
@@ -581,8 +345,8 @@ static void the_contract_and_the_table_agree(void **state)
         described += json_object_size(item);
     assert_int_equal(described, built);
     answer_free(&a);
-    expect(NULL, "GET", "/healthz", NULL, 200, NULL);
-    expect(NULL, "GET", "/readyz", NULL, 200, NULL);
+    kit_expect(&kit, NULL, "GET", "/healthz", NULL, 200, NULL);
+    kit_expect(&kit, NULL, "GET", "/readyz", NULL, 200, NULL);
     a = ask(&kit, NULL, "GET", "/metrics", NULL);
     assert_non_null(strstr(a.body, "vcr_http_requests_total{route=\"/healthz\",method=\"GET\",status=\"200\"} 1"));
     answer_free(&a);
@@ -612,7 +376,7 @@ static void the_page_is_served_from_memory(void **state)
         assert_int_equal(a.status, 304);
         answer_free(&a);
     }
-    expect(NULL, "GET", "/assets/../secret", NULL, 400, NULL);
+    kit_expect(&kit, NULL, "GET", "/assets/../secret", NULL, 400, NULL);
 }
 
 #define CASE(fn, open) cmocka_unit_test_setup_teardown(fn, open, close_kit)
@@ -628,12 +392,6 @@ int main(void)
         CASE(rights_by_role, open_people),
         CASE(tapes_live_and_die, open_people),
         CASE(lists_page_and_search, open_people),
-        CASE(an_upload_is_stored_once_and_queued, open_people),
-        CASE(a_cut_upload_leaves_nothing, open_people),
-        CASE(a_slow_disk_holds_the_client_back, open_slow),
-        CASE(the_first_account_finds_the_demo_tapes, open_demo),
-        CASE(a_cancelled_demo_tape_has_failed_and_may_be_tried_again, open_demo),
-        CASE(limits_hold, open_strict),
         CASE(a_session_is_commanded, open_people),
         CASE(an_empty_deck_refuses_with_its_state, open_people),
         CASE(the_page_is_served_from_memory, open_kit),
