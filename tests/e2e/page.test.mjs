@@ -60,7 +60,7 @@ async function drop(page, name, bytes) {
 }
 
 test('the page, by hand', async (t) => {
-  const server = await Server.start(t, { VCR_DEMO: 'on' });
+  const server = await Server.start(t, { VCR_DEMO: 'on', VCR_RATE_LIMITS: 'on' }); // a person's hands never meet a limit
   const page = await browser(t);
   await page.goto(server.url);
   let broken = false; // the steps build on each other
@@ -90,6 +90,10 @@ test('the page, by hand', async (t) => {
     await cassette(page, 'Grandma 1992').waitFor();
     await drop(page, 'letter.txt', Buffer.from('Dear aunt, '.repeat(500)));
     await cassette(page, 'letter').waitFor();
+    const asked = [];
+    page.on('request', (r) => asked.push(new URL(r.url()).pathname));
+    await until('the shelf was read again', () => asked.filter((p) => p === '/api/v1/tapes').length >= 3);
+    assert.ok(asked.filter((p) => p === '/api/v1/jobs').length <= 4, 'one question about all jobs, not one for each tape: ' + asked);
   });
 
   await step('an upload shows how far it is, asks before one leaves, can be tried again when the line broke, and cancelled', async () => {
@@ -264,6 +268,7 @@ test('the page, by hand', async (t) => {
   });
 
   await step('the page met no error of its own and said none that is no sentence', async () => {
+    assert.doesNotMatch(server.log, /"http.response.status_code":429/);
     const known = /\b(401|404|409|422)\b|ERR_CONNECTION|ERR_INCOMPLETE|ERR_EMPTY/;
     assert.deepEqual(page.errors.filter((e) => !known.test(e)), []);
     assert.doesNotMatch(await page.locator('body').innerText(), /\[object|undefined|NaN/);

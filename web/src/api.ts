@@ -6,7 +6,7 @@ export interface Tape {
   position: number; write_protected: boolean; format: string; standard: string | null; length_minutes: number | null;
   media: { video: { display_aspect: string } | null } | null;
 }
-export interface Job { id: number; tape_id: number; status: string; progress: number; stage: string; error: string | null }
+export interface Job { id: number; tape_id: number; status: string; progress: number; stage: string; error: string | null; finished_at: string | null }
 export interface Deck {
   power: boolean; tape_in: { tape_id: number; title: string; length: number; write_protected: boolean } | null;
   mode: string; speed: number; position: number; counter: string; remaining: number; tape_speed: string; tracking: 'auto' | number;
@@ -20,8 +20,8 @@ export const PASSWORD_MIN = 8; // the server's own
 
 export class Problem extends Error {
   constructor(readonly status: number, readonly type: string, detail: string, readonly deck: Deck | null) { super(detail); }
-  /** The server is not there, or not able: worth another try later. */
-  get away() { return this.status === 0 || this.status >= 500; }
+  /** The server is not there, not able, or has had enough for the moment: worth another try later. */
+  get away() { return this.status === 0 || this.status === 429 || this.status >= 500; }
 }
 
 const CSRF_KEY = 'vcr.csrf';
@@ -133,8 +133,22 @@ export async function allTapes(): Promise<Tape[]> {
   return tapes;
 }
 
-export const latestJob = async (tapeId: number): Promise<Job | undefined> =>
-  (await call<{ items: Job[] }>('GET', `/jobs?tape_id=${tapeId}`)).items.sort((a, b) => b.id - a.id)[0];
+const JOBS_AT_ONCE = 200;
+const jobsOf = async (query: string) => (await call<{ items: Job[] }>('GET', `/jobs?${query}`)).items; // the newest first
+
+/** The latest job of each of these tapes. One request for all of them, and one more each for those whose job is an old one: the shelf asks every second. */
+export async function latestJobs(tapes: Tape[], known: Record<number, Job>): Promise<Record<number, Job>> {
+  const jobs: Record<number, Job> = {};
+  if (!tapes.length) return jobs;
+  for (const job of await jobsOf(`limit=${JOBS_AT_ONCE}`)) jobs[job.tape_id] ??= job;
+  for (const t of tapes) {
+    if (jobs[t.id]) continue;
+    const over = t.status === 'failed' && known[t.id]?.finished_at ? known[t.id] : undefined;
+    const job = over ?? (await jobsOf(`tape_id=${t.id}&limit=1`))[0];
+    if (job) jobs[t.id] = job;
+  }
+  return jobs;
+}
 
 // Sends a file as the tape's original. fetch has no upload progress, so this is XMLHttpRequest.
 export async function putMedia(tapeId: number, file: File, onProgress: (sent: number) => void, signal: AbortSignal, again = true): Promise<void> {

@@ -50,7 +50,7 @@ export function useDeck(session: Session | null, onEnded: (away: boolean) => voi
           ended.current(wasAway);
           return;
         }
-        if (problem.away) {
+        if (problem.away && problem.status !== 429) {
           wasAway = true;
           setAway(true);
         }

@@ -1,6 +1,6 @@
 // shelf.tsx - the tapes one may see, as cassettes on a shelf, with what is being made of them.
 import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
-import { allTapes, call, Job, latestJob, Problem, Tape, textOf } from './api';
+import { allTapes, call, Job, latestJobs, Problem, Tape, textOf } from './api';
 import { Uploads, useDrop, useUploads } from './uploads';
 
 const POLL_MS = 1000;
@@ -102,15 +102,15 @@ function Cassette({ tape, job, inDeck, onInsert, onRetry, onCancel, onRename, on
 /** The list of tapes and the latest job of those that are not ready, read again while something is being made. */
 function useShelf(say: (text: string) => void) {
   const [tapes, setTapes] = useState<Tape[] | null>(null);
-  const [jobs, setJobs] = useState<Record<number, Job | undefined>>({});
+  const [jobs, setJobs] = useState<Record<number, Job>>({});
+  const known = useRef<Record<number, Job>>({});
   const timer = useRef(0);
   const load = useCallback(async () => {
     try {
       const list = await allTapes();
-      const open = list.filter((t) => t.status === 'processing' || t.status === 'failed');
-      const found = await Promise.all(open.map(async (t) => [t.id, await latestJob(t.id).catch(() => undefined)] as const));
+      known.current = await latestJobs(list.filter((t) => t.status === 'processing' || t.status === 'failed'), known.current);
       setTapes(list);
-      setJobs(Object.fromEntries(found));
+      setJobs(known.current);
     } catch (e) {
       if (!(e instanceof Problem) || !e.away) say(textOf(e)); // while the server is away the shelf stays as it was
       clearTimeout(timer.current);
@@ -124,8 +124,13 @@ function useShelf(say: (text: string) => void) {
   const busy = tapes?.some((t) => t.status === 'processing' || t.status === 'uploading') ?? false;
   useEffect(() => {
     if (!busy) return;
-    const poll = setInterval(() => void load(), POLL_MS);
-    return () => clearInterval(poll);
+    let over = false;
+    const poll = async () => { // one after another, however slow the answers are
+      await load();
+      if (!over) again = window.setTimeout(() => void poll(), POLL_MS);
+    };
+    let again = window.setTimeout(() => void poll(), POLL_MS);
+    return () => { over = true; clearTimeout(again); };
   }, [busy]);
   return { tapes, jobs, load };
 }
