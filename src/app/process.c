@@ -15,6 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "app/process_result.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/util.h"
@@ -396,6 +397,20 @@ static enum vcr_err draw(struct work *x, struct vcr_why *why)
     return err;
 }
 
+/* Whether the result can be true and the reels that it names, with their indexes, were written. */
+static bool result_holds(const struct work *x)
+{
+    if (!process_result_ok(x->result))
+        return false;
+    for (int i = 0; i < OUTPUTS; i++) {
+        if (!outputs[i].reel || !reel_named(x, outputs[i].reel))
+            continue;
+        if (lseek(blob_writer_fd(x->writers[i]), 0, SEEK_END) <= 0 || lseek(blob_writer_fd(x->writers[i + 1]), 0, SEEK_END) <= 0)
+            return false;
+    }
+    return true;
+}
+
 /* What the child wrote becomes visible; empty outputs (a film without sound) leave no blob. */
 static enum vcr_err commit(struct work *x, struct vcr_why *why)
 {
@@ -428,6 +443,11 @@ static void conclude(struct work *x, enum vcr_err err, struct vcr_why *why)
     if (x->lost) { /* cancelled (then this changes nothing), or the server stops */
         sql_run(db, SQL_WRITE, again, x, NULL);
         return;
+    }
+    if (err == VCR_OK && x->result && !result_holds(x)) {
+        json_decref(x->result);
+        x->result = NULL;
+        err = vcr_fail(why, VCR_E_MALFORMED, "its report cannot be true");
     }
     if (err == VCR_OK && x->result && !x->error)
         err = commit(x, why);

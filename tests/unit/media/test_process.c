@@ -158,6 +158,71 @@ static void a_silent_or_endless_child_is_ended(void **state)
     assert_non_null(strstr(job_error, "no progress"));
 }
 
+#define MEDIA "\"media\":{\"container\":\"mpeg\",\"sha256\":\"" SHA SHA "\",\"size_bytes\":5,\"recovered\":false,\"audio\":[],\"damage\":null,\"video\":{\"codec\":\"x\"," \
+    "\"width\":2,\"height\":2,\"sample_aspect\":\"1:1\",\"display_aspect\":\"4:3\",\"frame_rate\":25,\"variable_frame_rate\":false,\"field_order\":\"progressive\"," \
+    "\"pixel_format\":\"x\"}}"
+#define SHA "0123456789abcdef0123456789abcdef"
+#define REEL(kind) "{\"kind\":\"" kind "\",\"info\":{\"codecs\":\"x\"}}"
+#define REELS "\"reels\":[" REEL("clean_video") "," REEL("tape_video") "]"
+#define FILLED "for n in 5 6 11 12; do echo reel >/proc/self/fd/$n; done; "
+
+/* A vcr-ingest that a film took over may say what it likes: a tape does not become ready by it. The last one is the pattern that all others break. */
+static void a_report_that_cannot_be_true_is_no_result(void **state)
+{
+    static const struct { const char *write, *result, *status; } rows[] = {
+        { FILLED, "\"duration_us\":9223372036854775807,\"standard\":\"pal\"," MEDIA "," REELS, "failed" },
+        { FILLED, "\"duration_us\":-1,\"standard\":\"pal\"," MEDIA "," REELS, "failed" },
+        { FILLED, "\"duration_us\":1.5,\"standard\":\"pal\"," MEDIA "," REELS, "failed" },
+        { FILLED, "\"duration_us\":5,\"standard\":\"secam and more\"," MEDIA "," REELS, "failed" },
+        { FILLED, "\"duration_us\":5,\"standard\":\"pal\",\"media\":{}," REELS, "failed" },
+        { FILLED, "\"duration_us\":5,\"standard\":\"pal\"," MEDIA ",\"reels\":[" REEL("clean_video") "]", "failed" },
+        { FILLED, "\"duration_us\":5,\"standard\":\"pal\"," MEDIA ",\"reels\":[" REEL("clean_video") "," REEL("tape_video") "," REEL("tape_video") "]", "failed" },
+        { FILLED, "\"duration_us\":5,\"standard\":\"pal\"," MEDIA ",\"reels\":[" REEL("clean_video") "," REEL("tape_video") "," REEL("opus") "]", "failed" },
+        { "", "\"duration_us\":5,\"standard\":\"pal\"," MEDIA "," REELS, "failed" }, /* names reels that it has not written */
+        { FILLED, "\"duration_us\":5,\"standard\":\"pal\"," MEDIA "," REELS, "ready" },
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        char path[128], *text = vcr_asprintf("%s echo '{\"result\":{%s}}' >&4", rows[i].write, rows[i].result);
+        if (i > 0) {
+            teardown(NULL);
+            setup(NULL);
+        }
+        put_original("echo hello");
+        script("says", text, path, sizeof(path));
+        process(path, 0);
+        free(text);
+        if (strcmp(tape_status, rows[i].status) != 0)
+            fail_msg("row %zu: %s: %s", i, tape_status, job_error);
+        assert_null(strchr(job_error, '/'));
+    }
+}
+
+static enum vcr_err purge(struct sql_tx *tx, void *arg, struct vcr_why *why) { return sql_exec(tx, "DELETE FROM tapes", SQL_NONE, NULL, why); }
+
+/* The tape is purged, with its blobs, while its film is in work: what is written after that goes, too. */
+static void nothing_of_a_tape_purged_meanwhile_stays(void **state)
+{
+    char path[128], go[100], *text = vcr_asprintf(FILLED "echo picture >/proc/self/fd/13; touch %s/began; while [ ! -e %s/go ]; do sleep 0.02; done; echo '{\"result\":{%s}}' >&4", dir, dir,
+                                                  "\"duration_us\":5,\"standard\":\"pal\"," MEDIA "," REELS);
+    struct process_worker *w = NULL;
+    uint64_t size;
+    put_original("echo hello");
+    script("waits", text, path, sizeof(path));
+    free(text);
+    assert_int_equal(process_open(&w, &(struct process_config){ db, blobs, path, 0 }, NULL), VCR_OK);
+    snprintf(go, sizeof(go), "%s/began", dir);
+    for (int i = 0; i < 4000 && access(go, F_OK) != 0; i++)
+        nanosleep(&(struct timespec){ 0, 5000000 }, NULL);
+    assert_int_equal(sql_run(db, SQL_WRITE, purge, NULL, NULL), VCR_OK);
+    assert_int_equal(blob_delete_prefix(blobs, "tapes/7/", NULL), VCR_OK);
+    snprintf(go, sizeof(go), "touch %s/go", dir);
+    assert_int_equal(system(go), 0);
+    nanosleep(&(struct timespec){ 0, 100000000 }, NULL); /* most often the worker sees the result first, sometimes the end: nothing stays either way */
+    process_close(&w);
+    assert_int_equal(blob_stat(blobs, "tapes/7/thumb.jpg", &size, NULL), VCR_E_NOT_FOUND);
+    assert_int_equal(blob_stat(blobs, "tapes/7/r1/clean.mp4", &size, NULL), VCR_E_NOT_FOUND);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -165,6 +230,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(no_film_fails_with_its_sentence_and_leaves_no_bytes, setup, teardown),
         cmocka_unit_test_setup_teardown(a_child_that_dies_is_tried_three_times, setup, teardown),
         cmocka_unit_test_setup_teardown(a_silent_or_endless_child_is_ended, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_report_that_cannot_be_true_is_no_result, setup, teardown),
+        cmocka_unit_test_setup_teardown(nothing_of_a_tape_purged_meanwhile_stays, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
