@@ -425,13 +425,29 @@ static enum vcr_err commit(struct work *x, struct vcr_why *why)
     return err;
 }
 
-/* After the transaction: the reels that were replaced, or our own when they were not taken in. */
+static enum vcr_err find_reels(struct sql_tx *tx, void *arg, struct vcr_why *why)
+{
+    const struct work *x = arg;
+    struct sql_rows *rows = NULL;
+    enum vcr_err err = sql_query(tx, &rows, "SELECT id FROM reels WHERE tape_id = $1", SQL_ARGS(SQL_I(x->job.tape_id)), why);
+    if (err == VCR_OK)
+        err = sql_next(rows, why);
+    sql_rows_close(&rows);
+    return err;
+}
+
+/* After the transaction: the reels that were replaced, or our own when they were not taken in (the job was cancelled, the tape purged), and then also the picture of a
+ * tape that has no others. */
 static void delete_reels(struct work *x, bool kept)
 {
     char mine[KEY_BYTES];
     snprintf(mine, sizeof(mine), "tapes/%" PRId64 "/r%" PRId64 "/", x->job.tape_id, x->job.id);
     if (!kept)
         blob_delete_prefix(x->w->config.blobs, mine, NULL);
+    if (!kept && sql_run(x->w->config.db, SQL_READ, find_reels, x, NULL) == VCR_E_END) {
+        key_of(x, OUTPUTS - 1, mine);
+        blob_delete(x->w->config.blobs, mine, NULL);
+    }
     for (int i = 0; kept && i < x->stale_count; i++)
         blob_delete_prefix(x->w->config.blobs, x->stale[i], NULL);
 }

@@ -197,30 +197,44 @@ static void a_report_that_cannot_be_true_is_no_result(void **state)
     }
 }
 
-static enum vcr_err purge(struct sql_tx *tx, void *arg, struct vcr_why *why) { return sql_exec(tx, "DELETE FROM tapes", SQL_NONE, NULL, why); }
-
-/* The tape is purged, with its blobs, while its film is in work: what is written after that goes, too. */
-static void nothing_of_a_tape_purged_meanwhile_stays(void **state)
+static enum vcr_err purge(struct sql_tx *tx, void *arg, struct vcr_why *why)
 {
-    char path[128], go[100], *text = vcr_asprintf(FILLED "echo picture >/proc/self/fd/13; touch %s/began; while [ ! -e %s/go ]; do sleep 0.02; done; echo '{\"result\":{%s}}' >&4", dir, dir,
-                                                  "\"duration_us\":5,\"standard\":\"pal\"," MEDIA "," REELS);
-    struct process_worker *w = NULL;
-    uint64_t size;
-    put_original("echo hello");
-    script("waits", text, path, sizeof(path));
-    free(text);
-    assert_int_equal(process_open(&w, &(struct process_config){ db, blobs, path, 0 }, NULL), VCR_OK);
-    snprintf(go, sizeof(go), "%s/began", dir);
-    for (int i = 0; i < 4000 && access(go, F_OK) != 0; i++)
-        nanosleep(&(struct timespec){ 0, 5000000 }, NULL);
-    assert_int_equal(sql_run(db, SQL_WRITE, purge, NULL, NULL), VCR_OK);
-    assert_int_equal(blob_delete_prefix(blobs, "tapes/7/", NULL), VCR_OK);
-    snprintf(go, sizeof(go), "touch %s/go", dir);
-    assert_int_equal(system(go), 0);
-    nanosleep(&(struct timespec){ 0, 100000000 }, NULL); /* most often the worker sees the result first, sometimes the end: nothing stays either way */
-    process_close(&w);
-    assert_int_equal(blob_stat(blobs, "tapes/7/thumb.jpg", &size, NULL), VCR_E_NOT_FOUND);
-    assert_int_equal(blob_stat(blobs, "tapes/7/r1/clean.mp4", &size, NULL), VCR_E_NOT_FOUND);
+    enum vcr_err err = sql_exec(tx, "DELETE FROM tapes", SQL_NONE, NULL, why);
+    return err == VCR_OK ? blob_delete_prefix(blobs, "tapes/7/", why) : err;
+}
+
+static enum vcr_err cancel(struct sql_tx *tx, void *arg, struct vcr_why *why)
+{
+    return sql_exec(tx, "UPDATE jobs SET status = 'cancelled', worker = NULL, lease_until = NULL", SQL_NONE, NULL, why);
+}
+
+/* The tape is purged or its job cancelled while the film is in work: a moment later all is written, and must go. */
+static void what_is_finished_too_late_does_not_stay(void **state)
+{
+    static enum vcr_err (*const meanwhile[])(struct sql_tx *tx, void *arg, struct vcr_why *why) = { purge, cancel };
+    for (size_t i = 0; i < ARRAY_LEN(meanwhile); i++) {
+        if (i > 0) {
+            teardown(NULL);
+            setup(NULL);
+        }
+        char path[128], line[200], *text = vcr_asprintf(FILLED "echo picture >/proc/self/fd/13; touch %s/began; while [ ! -e %s/go ]; do sleep 0.02; done; "
+                                                        "echo '{\"result\":{%s}}' >&4", dir, dir, "\"duration_us\":5,\"standard\":\"pal\"," MEDIA "," REELS);
+        struct process_worker *w = NULL;
+        put_original("echo hello");
+        script("waits", text, path, sizeof(path));
+        free(text);
+        assert_int_equal(process_open(&w, &(struct process_config){ db, blobs, path, 0 }, NULL), VCR_OK);
+        snprintf(line, sizeof(line), "%s/began", dir);
+        for (int k = 0; k < 4000 && access(line, F_OK) != 0; k++)
+            nanosleep(&(struct timespec){ 0, 5000000 }, NULL);
+        assert_int_equal(sql_run(db, SQL_WRITE, meanwhile[i], NULL, NULL), VCR_OK);
+        snprintf(line, sizeof(line), "touch %s/go", dir);
+        assert_int_equal(system(line), 0);
+        nanosleep(&(struct timespec){ 0, 200000000 }, NULL); /* mostly the result comes first, else the word that the job is lost: nothing stays either way */
+        process_close(&w);
+        snprintf(line, sizeof(line), "find %s/blobs -type f ! -name original | grep -q .", dir);
+        assert_int_not_equal(system(line), 0);
+    }
 }
 
 int main(void)
@@ -231,7 +245,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_child_that_dies_is_tried_three_times, setup, teardown),
         cmocka_unit_test_setup_teardown(a_silent_or_endless_child_is_ended, setup, teardown),
         cmocka_unit_test_setup_teardown(a_report_that_cannot_be_true_is_no_result, setup, teardown),
-        cmocka_unit_test_setup_teardown(nothing_of_a_tape_purged_meanwhile_stays, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_is_finished_too_late_does_not_stay, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
