@@ -231,8 +231,9 @@ test('the page, by hand', async (t) => {
     await until('nothing more to say', async () => (await page.locator('.cover').innerText()) === '');
   });
 
-  await step('where no UDP passes, the clean film comes as HLS and follows the deck', async () => {
-    const narrow = await browser(t, { args: ['--webrtc-ip-handling-policy=disable_non_proxied_udp'] });
+  let narrow;
+  await step('a wrong password is refused in a sentence, the right one lets in; this browser has no UDP', async () => {
+    narrow = await browser(t, { args: ['--webrtc-ip-handling-policy=disable_non_proxied_udp'] });
     await narrow.goto(server.url);
     await narrow.getByLabel('E-mail').fill('ada@example.org');
     await narrow.getByLabel('Password').fill('not this one');
@@ -242,15 +243,6 @@ test('the page, by hand', async (t) => {
     await press(narrow, 'Sign in');
     await press(narrow, 'Insert Colour bars');
     await mode(narrow, 'stop');
-    await press(narrow, 'Play');
-    await narrow.getByText('Live pictures do not get through this network').waitFor();
-    const at = () => narrow.evaluate(() => document.querySelector('video').currentTime);
-    const start = await at();
-    await until('the film runs', async () => (await at()) > start + 1);
-    await screenshot(narrow, 'film');
-    await accessible(narrow, 'film');
-    await press(narrow, 'Pause');
-    await until('it stands still', () => narrow.evaluate(() => document.querySelector('video').paused));
   });
 
   await step('another tape: the first comes out, the next goes in; a wide film is wide when it is clean', async () => {
@@ -265,6 +257,41 @@ test('the page, by hand', async (t) => {
     await ratio(4 / 3);
     await press(page, 'Tape picture');
     await ratio(16 / 9);
+  });
+
+  for (const locks of [true, false]) {
+    await step(`a token that ran out is renewed once for all tabs, ${locks ? 'with locks' : 'and also where the browser has no locks (plain HTTP)'}`, async () => {
+      const context = page.context();
+      const tabs = [page, await context.newPage(), await context.newPage()];
+      if (!locks) await context.addInitScript(() => Object.defineProperty(Navigator.prototype, 'locks', { value: undefined }));
+      await page.goto(server.url + '/healthz'); // where no script renews anything
+      await context.clearCookies({ name: 'vcr_access' });
+      await page.evaluate(() => localStorage.setItem('vcr.refreshed', '0'));
+      let renewals = 0;
+      const count = (r) => { if (r.url().endsWith('/auth/refresh')) renewals++; };
+      context.on('request', count);
+      await Promise.all(tabs.map(async (tab) => {
+        await tab.goto(server.url);
+        await tab.getByRole('heading', { name: 'Shelf' }).waitFor();
+        await cassette(tab, 'Colour bars').waitFor();
+      }));
+      context.off('request', count);
+      assert.equal(renewals, 1);
+      await tabs[1].close();
+      await tabs[2].close();
+    });
+  }
+
+  await step('where no UDP passes, the clean film comes as HLS and follows the deck', async () => {
+    await press(narrow, 'Play');
+    await narrow.getByText('Live pictures do not get through this network').waitFor();
+    const at = () => narrow.evaluate(() => document.querySelector('video').currentTime);
+    const start = await at();
+    await until('the film runs', async () => (await at()) > start + 1);
+    await screenshot(narrow, 'film');
+    await accessible(narrow, 'film');
+    await press(narrow, 'Pause');
+    await until('it stands still', () => narrow.evaluate(() => document.querySelector('video').paused));
   });
 
   await step('the page met no error of its own and said none that is no sentence', async () => {

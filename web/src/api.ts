@@ -26,6 +26,9 @@ export class Problem extends Error {
 
 const CSRF_KEY = 'vcr.csrf';
 const FRESH_KEY = 'vcr.refreshed';
+const CLAIM_KEY = 'vcr.refreshing';
+const CLAIM_MS = 5000;
+const SETTLE_MS = 50;
 const RENEW_MS = 10 * 60_000; // access tokens live for a quarter of an hour
 const JUST_NOW_MS = 5000;
 const STALLED_MS = 60_000;
@@ -42,11 +45,30 @@ function keepCsrf(token: string) {
   localStorage.setItem(FRESH_KEY, String(Date.now()));
 }
 
+const sleep = (ms: number) => new Promise((done) => setTimeout(done, ms));
+
+/** One tab at a time. Only in a secure context has the browser locks; at http://192.168.… a claim that all tabs see stands for one. */
+async function alone(work: () => Promise<Renewal>): Promise<Renewal> {
+  if (navigator.locks) return navigator.locks.request('vcr.refresh', work);
+  for (let mine = ''; !mine || localStorage.getItem(CLAIM_KEY) !== mine;) {
+    if (Date.now() - parseInt(localStorage.getItem(CLAIM_KEY) ?? '0') < CLAIM_MS) {
+      await sleep(2 * SETTLE_MS);
+      continue;
+    }
+    mine = `${Date.now()} ${Math.random()}`;
+    localStorage.setItem(CLAIM_KEY, mine);
+    await sleep(SETTLE_MS); // whoever wrote at the same time has written by then: the last one has it
+  }
+  return work().finally(() => localStorage.removeItem(CLAIM_KEY));
+}
+
 async function renewNow(): Promise<Renewal> {
+  if (!csrfToken()) return 'refused'; // nobody has signed in here
   // A refresh token works once. Another tab may have used it while this one waited for the lock: its new cookies are ours as well.
   if (Date.now() - Number(localStorage.getItem(FRESH_KEY) ?? 0) < JUST_NOW_MS) return 'renewed';
   try {
-    const r = await fetch('/api/v1/auth/refresh', { method: 'POST', headers: { 'X-CSRF-Token': csrfToken() } });
+    // keepalive: leaving the page meanwhile must not lose the new token, for the old one is used up.
+    const r = await fetch('/api/v1/auth/refresh', { method: 'POST', keepalive: true, headers: { 'X-CSRF-Token': csrfToken() } });
     if (!r.ok) return r.status >= 500 || r.status === 429 ? 'away' : 'refused';
     keepCsrf((await r.json()).csrf_token);
     return 'renewed';
@@ -56,7 +78,7 @@ async function renewNow(): Promise<Renewal> {
 }
 
 export function refresh(): Promise<Renewal> {
-  refreshing ??= (navigator.locks ? navigator.locks.request('vcr.refresh', renewNow) : renewNow()).finally(() => { refreshing = null; }) as Promise<Renewal>;
+  refreshing ??= alone(renewNow).finally(() => { refreshing = null; });
   return refreshing;
 }
 
