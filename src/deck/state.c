@@ -13,8 +13,8 @@ void deck_write_osd(struct deck *d)
 {
     static const char *const mode_rows[DECK_MODES] = {
         [DECK_OFF] = "", [DECK_EJECTED] = "\x08 NO TAPE", [DECK_LOADING] = "LOADING", [DECK_STOP] = "\x03 STOP",
-        [DECK_PLAY] = "\x01 PLAY", [DECK_PAUSE] = "\x02 PAUSE", [DECK_SLOW] = "\x07 SLOW", [DECK_CUE] = "\x04 CUE",
-        [DECK_REVIEW] = "\x05 REVIEW", [DECK_FAST_FORWARD] = "\x04 FF", [DECK_REWIND] = "\x05 REW",
+        [DECK_PLAY] = "\x01 PLAY", [DECK_PAUSE] = "\x02 PAUSE", [DECK_SLOW] = "\x07 SLOW", [DECK_CUE] = "\x04\x04 CUE",
+        [DECK_REVIEW] = "\x05\x05 REVIEW", [DECK_FAST_FORWARD] = "\x04\x04 FF", [DECK_REWIND] = "\x05\x05 REW",
         [DECK_EJECTING] = "\x08 EJECT",
     };
     struct deck_snapshot *s = &d->snap;

@@ -60,7 +60,7 @@ int signal_bands(const struct signal *s, const struct signal_field *f, int64_t r
 /* Renders into out (which may not overlap a source). sources[i] may be NULL (nothing recorded there: snow). */
 void signal_render(struct signal *s, const struct signal_field *f, const struct picture *const *sources, int n, struct picture *out);
 /* Deck's character generator: white with black edge, drawn after the tape. Rows 0..11 and columns 0..23 of the title-safe area; ASCII plus
- * the glyphs SIGNAL_OSD_PLAY… written as these characters. Also used on clean and blue pictures. */
+ * the glyphs SIGNAL_OSD_PLAY… written as these characters (FF and REW are one triangle, two of them stand side by side). Also used on clean and blue pictures. */
 #define SIGNAL_OSD_PLAY '\x01'
 #define SIGNAL_OSD_PAUSE '\x02'
 #define SIGNAL_OSD_STOP '\x03'
