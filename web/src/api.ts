@@ -28,9 +28,8 @@ const CSRF_KEY = 'vcr.csrf';
 const FRESH_KEY = 'vcr.refreshed';
 const CLAIM_KEY = 'vcr.refreshing';
 const CLAIM_MS = 5000;
-const SETTLE_MS = 50;
+const SETTLE_MS = 100;
 const RENEW_MS = 10 * 60_000; // access tokens live for a quarter of an hour
-const JUST_NOW_MS = 5000;
 const STALLED_MS = 60_000;
 let refreshing: Promise<Renewal> | null = null;
 let onSignedOut: () => void = () => {};
@@ -40,6 +39,7 @@ export const whenSignedOut = (f: () => void) => { onSignedOut = f; };
 
 // Tabs share the cookies, so they share the token that belongs to them, too.
 export const csrfToken = () => localStorage.getItem(CSRF_KEY) ?? '';
+const freshAt = () => Number(localStorage.getItem(FRESH_KEY) ?? 0);
 function keepCsrf(token: string) {
   localStorage.setItem(CSRF_KEY, token);
   localStorage.setItem(FRESH_KEY, String(Date.now()));
@@ -62,11 +62,11 @@ async function alone(work: () => Promise<Renewal>): Promise<Renewal> {
   return work().finally(() => localStorage.removeItem(CLAIM_KEY));
 }
 
-async function renewNow(): Promise<Renewal> {
+async function renewNow(expired: boolean): Promise<Renewal> {
   if (!csrfToken()) return 'refused'; // nobody has signed in here
-  // A refresh token works once. Another tab may have used it while this one waited for the lock: its new cookies are ours as well.
-  if (Date.now() - Number(localStorage.getItem(FRESH_KEY) ?? 0) < JUST_NOW_MS) return 'renewed';
   try {
+    // Another tab may have renewed while this one waited its turn. What it wrote down may not be seen here yet, but its cookies are at once.
+    if (expired ? (await fetch('/api/v1/users/me')).ok : Date.now() - freshAt() < RENEW_MS) return 'renewed';
     // keepalive: leaving the page meanwhile must not lose the new token, for the old one is used up.
     const r = await fetch('/api/v1/auth/refresh', { method: 'POST', keepalive: true, headers: { 'X-CSRF-Token': csrfToken() } });
     if (!r.ok) return r.status >= 500 || r.status === 429 ? 'away' : 'refused';
@@ -77,14 +77,15 @@ async function renewNow(): Promise<Renewal> {
   }
 }
 
-export function refresh(): Promise<Renewal> {
-  refreshing ??= alone(renewNow).finally(() => { refreshing = null; });
+/** expired: the old token was refused; otherwise it is replaced before it is. */
+export function refresh(expired = true): Promise<Renewal> {
+  refreshing ??= alone(() => renewNow(expired)).finally(() => { refreshing = null; });
   return refreshing;
 }
 
 // Pictures, films and event streams cannot renew by themselves: their requests must find a token that still lives.
 setInterval(() => {
-  if (Date.now() - Number(localStorage.getItem(FRESH_KEY) ?? 0) > RENEW_MS && csrfToken()) void refresh();
+  if (Date.now() - freshAt() > RENEW_MS && csrfToken()) void refresh(false);
 }, 30_000);
 
 const sentence = (text: string) => {
