@@ -132,6 +132,15 @@ static void the_playlists_play_every_picture_once(void **state)
     reelidx_free(&audio);
 }
 
+static void a_demo_film_is_drawn_as_the_first_part_of_its_job(void **state)
+{
+    char last[256];
+    assert_int_equal(shell("touch %s/film", dir), 0);
+    assert_int_equal(ingest("--demo bars", "film", last, sizeof(last)), 0);
+    assert_int_equal(shell("grep -c drawing %s/report | grep -qv '^0$' && ! sed 's/.*\"progress\"://' %s/report | awk -F, '$1 > 0.21 { bad = 1 } END { exit !bad }'", dir, dir), 0);
+    assert_string_equal(ask("ffprobe -v error -select_streams v -show_entries stream=avg_frame_rate,nb_frames -of csv=p=0", "film"), "30000/1001,719");
+}
+
 static void the_sealed_process_can_open_nothing(void **state)
 {
     assert_int_equal(shell("%s --prove-sandbox | grep -q ^sealed", VCR_INGEST), 0);
@@ -146,6 +155,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_cut_film_gives_what_it_holds, kit_open, kit_close),
         cmocka_unit_test_setup_teardown(without_a_reader_of_its_report_it_ends, kit_open, kit_close),
         cmocka_unit_test_setup_teardown(the_playlists_play_every_picture_once, kit_open, kit_close),
+        cmocka_unit_test_setup_teardown(a_demo_film_is_drawn_as_the_first_part_of_its_job, kit_open, kit_close),
         cmocka_unit_test_setup_teardown(the_sealed_process_can_open_nothing, kit_open, kit_close),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
