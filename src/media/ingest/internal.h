@@ -32,7 +32,8 @@ enum vcr_err source_decoder(struct source *s, int stream, AVCodecContext **ret, 
 enum field_order { FIELDS_PROGRESSIVE, FIELDS_TFF, FIELDS_BFF };
 struct facts {
     /* by walking all packets */
-    int64_t first_us, end_us, promised_us;
+    int64_t first_us, end_us, promised_us; /* the first picture's time (once some are decoded: of those), the last one's end, what the header says */
+    double counted_rate;       /* pictures a second, 0: unknown */
     int64_t video_packets, quick_packets, video_bytes, longest_gop_us, shortest_us, longest_us;
     bool reorders, starts_with_key, discards;
     int jumps;

@@ -37,17 +37,20 @@ static enum vcr_err hash_file(struct run *r, struct vcr_why *why)
 
 /* ---- all packets ---- */
 struct walk {
-    int64_t last_pts, last_key, longest_dur;
+    int64_t last_pts, last_key, last; /* of the packet before, of the last key frame, the highest */
 };
 
 static void walk_video(struct facts *f, struct walk *w, const AVPacket *p)
 {
     bool key = (p->flags & AV_PKT_FLAG_KEY) != 0;
+    f->discards = f->discards || (p->flags & (AV_PKT_FLAG_DISCARD | AV_PKT_FLAG_CORRUPT)) != 0;
+    if (p->flags & AV_PKT_FLAG_DISCARD)
+        return; /* before an edit list's start: decoded, not shown */
     int64_t pts = p->pts != AV_NOPTS_VALUE ? p->pts : p->dts;
     if (f->video_packets == 0) {
         f->starts_with_key = key;
         f->first_us = pts == AV_NOPTS_VALUE ? 0 : pts;
-        f->end_us = f->first_us;
+        f->end_us = w->last = f->first_us;
     } else if (pts != AV_NOPTS_VALUE) {
         int64_t step = pts - w->last_pts;
         f->reorders = f->reorders || step <= 0;
@@ -55,7 +58,6 @@ static void walk_video(struct facts *f, struct walk *w, const AVPacket *p)
         f->longest_us = VCR_MAX(f->longest_us, step);
         f->quick_packets += step > 0 && step < QUICK_US;
     }
-    f->discards = f->discards || (p->flags & (AV_PKT_FLAG_DISCARD | AV_PKT_FLAG_CORRUPT)) != 0;
     if (pts != AV_NOPTS_VALUE) {
         if (p->dts != AV_NOPTS_VALUE && p->dts != pts)
             f->reorders = true;
@@ -64,6 +66,7 @@ static void walk_video(struct facts *f, struct walk *w, const AVPacket *p)
         if (key)
             w->last_key = pts;
         f->first_us = VCR_MIN(f->first_us, pts);
+        w->last = VCR_MAX(w->last, pts);
         f->end_us = VCR_MAX(f->end_us, pts + p->duration);
         w->last_pts = pts;
     }
@@ -90,6 +93,7 @@ static enum vcr_err walk(struct run *r, struct vcr_why *why)
     }
     av_packet_free(&p);
     f->longest_gop_us = VCR_MAX(f->longest_gop_us, f->end_us - w.last_key);
+    f->counted_rate = w.last > f->first_us ? 1e6 * (double)(f->video_packets - 1) / (double)(w.last - f->first_us) : 0;
     f->promised_us = s.format->duration == AV_NOPTS_VALUE ? 0 : s.format->duration;
     f->jumps = s.jumps;
     source_close(&s);
@@ -140,6 +144,9 @@ static void look_drain(struct look *l)
 static void look_at(struct look *l, struct facts *f, AVFrame *frame)
 {
     if (l->pictures == 0) {
+        /* Sound is laid against this one: packets before it (a stream cut in the middle of a group) give no picture. */
+        if (frame->best_effort_timestamp != AV_NOPTS_VALUE)
+            f->first_us = frame->best_effort_timestamp;
         f->width = frame->width;
         f->height = frame->height;
         f->pixel_format = (enum AVPixelFormat)frame->format;
@@ -204,6 +211,24 @@ static int quarter_turns(const AVStream *st)
     return isfinite(degrees) ? (int)lround(degrees / 90) & 3 : 0;
 }
 
+/* Counted, and then the nearest rate that there is. A container's own average is off where it counts one picture less in the duration, and is asked only whether its
+ * packets are pictures or fields. */
+static AVRational count_rate(const struct facts *f, const AVStream *st)
+{
+    static const AVRational usual[] = { { 24000, 1001 }, { 24, 1 }, { 25, 1 }, { 30000, 1001 }, { 30, 1 }, { 50, 1 }, { 60000, 1001 }, { 60, 1 } };
+    AVRational said = st->avg_frame_rate.num > 0 ? st->avg_frame_rate : st->r_frame_rate, best = { 0, 1 };
+    double off = 0.003, rate = f->counted_rate;
+    bool told = said.num > 0 && said.den > 0;
+    if (rate < 1 || rate > 300 || (told && fabs(rate / av_q2d(said) - 1) > 0.25))
+        return told ? said : (AVRational){ 25, 1 };
+    for (size_t i = 0; i < ARRAY_LEN(usual); i++) {
+        double d = fabs(rate / av_q2d(usual[i]) - 1);
+        if (d < off)
+            off = d, best = usual[i];
+    }
+    return best.num > 0 ? best : av_d2q(rate, 100000);
+}
+
 /* Sample aspect: the codec's or the container's word; rasters of standard definition without one are 4:3. */
 static void decide_shape(struct facts *f, struct source *s, AVStream *st)
 {
@@ -216,10 +241,7 @@ static void decide_shape(struct facts *f, struct source *s, AVStream *st)
     f->sar = sar;
     f->turn = quarter_turns(st);
     f->wide = graph_shape(f) >= 1.55;
-    f->rate = st->avg_frame_rate.num > 0 ? st->avg_frame_rate : st->r_frame_rate;
-    double span = f->video_packets > 1 ? (double)(f->end_us - f->first_us) / (double)f->video_packets : 0;
-    if (f->rate.num <= 0 || f->rate.den <= 0)
-        f->rate = span > 0 ? av_d2q(1e6 / span, 100000) : (AVRational){ 25, 1 };
+    f->rate = count_rate(f, st);
     double fps = av_q2d(f->rate);
     f->pal = (fps > 24.9 && fps < 25.1) || (fps > 49.8 && fps < 50.2);
     f->variable_rate = !f->reorders && f->video_packets > 2 && f->longest_us - f->shortest_us > 4000;
