@@ -51,7 +51,7 @@ test('from an empty server to a tape that plays', async (t) => {
     await until('the counter runs', async () => (await counter(page)) >= ca + 3);
     const b = await picture(page);
     const rate = (b.frames - a.frames) / ((b.at - a.at) / 1000);
-    assert.ok(rate > 25 && rate < 62, `${rate.toFixed(1)} pictures a second`);
+    assert.ok(rate > 15 && rate < 33, `${rate.toFixed(1)} pictures a second`); // the film has 29.97; a busy machine leaves some out
     await screenshot(page, 'deck-playing');
   });
 
