@@ -7,6 +7,8 @@
 
 #include "media/ingest/ingest.h"
 
+enum { PICTURES_FIRST = 10 }; /* nice: a live picture that is late is lost, a job that is late is late */
+
 static int finish(enum vcr_err err, const struct vcr_why *why)
 {
     if (err != VCR_OK)
@@ -25,6 +27,8 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: vcr-ingest --run | --demo NAME | --prove-sandbox\nvcrd starts this program; descriptors from 3 on are its files.\n");
         return 2;
     }
+    if (nice(PICTURES_FIRST) == -1) /* else it competes with those who watch: slower for them, not for the job */
+        fprintf(stderr, "vcr-ingest: its priority stays as it is\n");
     ingest_warm_up();
     enum vcr_err err = ingest_seal(&why);
     if (err == VCR_OK)
