@@ -26,7 +26,7 @@
 #include "store/cache.h"
 #include "store/sql.h"
 
-enum { DRAIN_MS = 30000, CALLS_MS = 10000, CALLS_EVERY_MS = 10, SWEEP_MS = 3600 * 1000, PATH_BYTES = 4096, CONNECTIONS_MAX = 20000, DESCRIPTORS_KEPT = 256 };
+enum { DRAIN_MS = 30000, CALLS_MS = 10000, CALLS_EVERY_MS = 10, SWEEP_MS = 3600 * 1000, TIDY_MS = 5000, PATH_BYTES = 4096, CONNECTIONS_MAX = 20000, DESCRIPTORS_KEPT = 256 };
 
 struct server {
     struct config config;
@@ -42,7 +42,7 @@ struct server {
     struct api *api;
     struct http_server *http;
     uv_signal_t term, interrupt;
-    uv_timer_t calls, sweep;      /* while draining; of the bin, hourly */
+    uv_timer_t calls, sweep, tidy; /* while draining; of the bin, hourly; of descriptors kept for a while */
     uv_work_t sweeping;
     int64_t drained_ms;
     bool handles_open, draining, sweep_runs;
@@ -208,6 +208,13 @@ static void sweep_done(uv_work_t *w, int status)
     s->sweep_runs = false;
 }
 
+static void on_tidy(uv_timer_t *t)
+{
+    struct server *s = t->data;
+    if (!s->draining)
+        blob_tidy(s->blobs, clock_mono_us());
+}
+
 static void on_sweep(uv_timer_t *t)
 {
     struct server *s = t->data;
@@ -254,8 +261,10 @@ static enum vcr_err open_handles(struct server *s, struct vcr_why *why)
     s->handles_open = true;
     uv_timer_init(loop_uv(s->loop), &s->calls);
     uv_timer_init(loop_uv(s->loop), &s->sweep);
-    s->calls.data = s->sweep.data = s->sweeping.data = s;
+    uv_timer_init(loop_uv(s->loop), &s->tidy);
+    s->calls.data = s->sweep.data = s->tidy.data = s->sweeping.data = s;
     uv_timer_start(&s->sweep, on_sweep, 60000, SWEEP_MS);
+    uv_timer_start(&s->tidy, on_tidy, TIDY_MS, TIDY_MS);
     uv_signal_init(loop_uv(s->loop), &s->term);
     uv_signal_init(loop_uv(s->loop), &s->interrupt);
     s->term.data = s->interrupt.data = s;
@@ -282,7 +291,8 @@ static void close_all(struct server *s)
     cache_close(&s->cache);
     blob_close_store(&s->blobs);
     if (s->handles_open) {
-        uv_handle_t *handles[] = { (uv_handle_t *)&s->term, (uv_handle_t *)&s->interrupt, (uv_handle_t *)&s->calls, (uv_handle_t *)&s->sweep };
+        uv_handle_t *handles[] = { (uv_handle_t *)&s->term, (uv_handle_t *)&s->interrupt, (uv_handle_t *)&s->calls, (uv_handle_t *)&s->sweep,
+                                    (uv_handle_t *)&s->tidy };
         for (size_t i = 0; i < ARRAY_LEN(handles); i++)
             uv_close(handles[i], NULL);
     }

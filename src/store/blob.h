@@ -1,7 +1,7 @@
 /* store/blob.h - the blob port: immutable named byte sequences (originals, reels, thumbnails).
  *
  * A key is "tapes/7/original", 1..200 characters of [a-z0-9._/-], no empty, "." or ".." segment. A blob becomes visible whole: it is written to a
- * ".part-…" beside it (no key may hold that), synced, then renamed. Calls block but for one: use them on a file or SQL pool thread, never on a loop. Threads: any. */
+ * ".part-…" beside it (no key may hold that), synced, then renamed. Calls block but for two: use them on a file or SQL pool thread, never on a loop. Threads: any. */
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
@@ -27,10 +27,12 @@ int blob_writer_fd(struct blob_writer *w);
 
 /* A read-only descriptor of the whole blob for sendfile and for handing to a sandbox; VCR_E_NOT_FOUND when absent. The caller closes it. */
 enum vcr_err blob_open_fd(struct blob_store *s, const char *key, int *ret_fd, uint64_t *ret_size, struct vcr_why *why);
-/* As blob_open_fd, for a blob that is read again and again: the store keeps it open for a while. For pread and sendfile only, its offset is shared. */
+/* As blob_open_fd, for a blob that is read again and again: the store keeps it open for a minute. For pread and sendfile only, its offset is shared. */
 enum vcr_err blob_keep_fd(struct blob_store *s, const char *key, int *ret_fd, uint64_t *ret_size, struct vcr_why *why);
 /* The same when it is open already, else false. Does not block: this one may be called on a loop. */
 bool blob_kept_fd(struct blob_store *s, const char *key, int *ret_fd, uint64_t *ret_size);
+/* To be called every few seconds, with the monotonic time: lets go of what was kept for longer. Does not block. */
+void blob_tidy(struct blob_store *s, int64_t now_us);
 enum vcr_err blob_stat(struct blob_store *s, const char *key, uint64_t *ret_size, struct vcr_why *why);
 enum vcr_err blob_delete(struct blob_store *s, const char *key, struct vcr_why *why); /* absent is VCR_OK */
 /* Deletes all whose key starts with prefix (which ends in '/'), parts included. */

@@ -225,6 +225,8 @@ enum vcr_err blob_open_fd(struct blob_store *s, const char *key, int *ret_fd, ui
 
 bool blob_kept_fd(struct blob_store *s, const char *key, int *ret_fd, uint64_t *ret_size) { return kept_get(s->kept, key, ret_fd, ret_size); }
 
+void blob_tidy(struct blob_store *s, int64_t now_us) { kept_tidy(s->kept, now_us); }
+
 enum vcr_err blob_keep_fd(struct blob_store *s, const char *key, int *ret_fd, uint64_t *ret_size, struct vcr_why *why)
 {
     if (kept_get(s->kept, key, ret_fd, ret_size))

@@ -35,6 +35,8 @@ static void empty(struct kept_file *f)
     f->key[0] = '\0';
 }
 
+static bool is_old(const struct kept_file *f, int64_t now_us) { return f->key[0] && now_us - f->opened_us > KEPT_MS * INT64_C(1000); }
+
 void kept_close(struct kept **kp)
 {
     struct kept *k = *kp;
@@ -56,7 +58,7 @@ bool kept_get(struct kept *k, const char *key, int *ret_fd, uint64_t *ret_size)
         struct kept_file *f = &k->files[i];
         if (strcmp(f->key, key) != 0 || !key[0])
             continue;
-        if (now_us - f->opened_us > KEPT_MS * INT64_C(1000)) {
+        if (is_old(f, now_us)) {
             empty(f);
             break;
         }
@@ -109,6 +111,15 @@ void kept_put(struct kept *k, uint64_t stamp, const char *key, int fd, uint64_t 
     }
     pthread_mutex_unlock(&k->lock);
     vcr_close(&own);
+}
+
+void kept_tidy(struct kept *k, int64_t now_us)
+{
+    pthread_mutex_lock(&k->lock);
+    for (size_t i = 0; i < KEPT_MAX; i++)
+        if (is_old(&k->files[i], now_us))
+            empty(&k->files[i]);
+    pthread_mutex_unlock(&k->lock);
 }
 
 void kept_drop(struct kept *k, const char *key)

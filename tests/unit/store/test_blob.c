@@ -15,6 +15,7 @@
 
 #include <cmocka.h>
 
+#include "base/clock.h"
 #include "base/util.h"
 #include "kit.h"
 #include "store/blob.h"
@@ -169,6 +170,10 @@ static void what_is_kept_open_is_never_old(struct fixture *f)
         expect_kept(f->s, key, key);
     }
     assert_int_equal(blob_keep_fd(f->s, "../x", &fd, &size, NULL), VCR_E_INVALID);
+    blob_tidy(f->s, clock_mono_us());
+    expect_kept(f->s, "many/199", "many/199");
+    blob_tidy(f->s, clock_mono_us() + 61000000);
+    assert_false(blob_kept_fd(f->s, "many/199", &fd, &size));
 }
 
 static void deleting_takes_what_was_named(struct fixture *f)
