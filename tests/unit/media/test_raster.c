@@ -29,8 +29,7 @@ static void make(const char *how)
 static void the_rate_is_counted(void **state)
 {
     char last[256];
-    if (shell("cp /usr/share/forensics-samples/original-files/movie2/movie-hello.mp4 %s/film 2>/dev/null", dir) != 0)
-        skip();
+    assert_int_equal(shell("cp /usr/share/forensics-samples/original-files/movie2/movie-hello.mp4 %s/film", dir), 0); /* of a package that ./dev test installs */
     assert_int_equal(ingest("--run", "film", last, sizeof(last)), 0);
     assert_string_equal(ask("grep -o '\"frame_rate\":[^,]*'", "report"), "\"frame_rate\":30");
     struct reelidx x;

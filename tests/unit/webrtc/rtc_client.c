@@ -441,7 +441,7 @@ void rtc_client_step(struct rtc_client *c)
     if (c->checked && !c->connected && !c->closed && !c->muted) {
         if (!was_checked)
             drive_dtls(c);
-        else if (c->dtls_due_us && now_us >= c->dtls_due_us) {
+        else if (c->dtls_due_us && now_us >= c->dtls_due_us && !c->options.no_resend) {
             DTLSv1_handle_timeout(c->ssl);
             drive_dtls(c);
         }

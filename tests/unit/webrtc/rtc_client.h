@@ -16,6 +16,7 @@ enum { CLIENT_WINDOW = 4096 };
 struct rtc_client_options {
     int loss_per_mille;  /* of what arrives after the first video packet, STUN excepted */
     int lost_dtls_datagram; /* the number, from 1, of the one handshake datagram that does not arrive; 0: none */
+    bool no_resend;      /* sends no flight of the handshake twice: the server has to */
     bool nack;           /* ask for what is missing */
     bool cm_only;        /* offer AES-CM with SHA-1 alone */
     bool counts_only;    /* after the first key frame count packets without decrypting them */
