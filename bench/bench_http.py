@@ -64,7 +64,7 @@ def call(url, body=None, token=None, raw=None, headers=None):
 
 
 def start_vcrd(folder):
-    env = dict(os.environ, VCR_LISTEN="127.0.0.1:0", VCR_MEDIA_LISTEN="127.0.0.1:0", VCR_DATA_DIR=str(folder / "data"), VCR_LOG="json", VCR_RATE_LIMITS="off")
+    env = dict(os.environ, VCR_LISTEN="127.0.0.1:0", VCR_MEDIA_LISTEN="127.0.0.1:0", VCR_SRT_LISTEN="127.0.0.1:0", VCR_DATA_DIR=str(folder / "data"), VCR_LOG="json", VCR_RATE_LIMITS="off")
     log = folder / "vcrd.log"
     with log.open("w") as out:
         process = subprocess.Popen([BUILD / "vcrd"], cwd=folder, env=env, stdin=subprocess.DEVNULL, stdout=out, stderr=out)
@@ -116,7 +116,7 @@ def add_tape(url, folder):
         time.sleep(0.1)
     if now["status"] != "ready":
         sys.exit(f"the tape is {now['status']}")
-    master_url = url + json.loads(call(f"{url}/api/v1/hls/{tape['id']}/token", {}, token))["url"]
+    master_url = url + json.loads(call(f"{url}/api/v1/hls/{tape['id']}/token", {}, token))["url"] + "&look=clean"
     video = next(line for line in call(master_url).decode().splitlines() if line and not line.startswith("#"))
     video_url = urllib.parse.urljoin(master_url, video)
     playlist = call(video_url).decode()

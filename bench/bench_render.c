@@ -1,8 +1,7 @@
 /* bench/bench_render.c - what sessions cost in vcr-render.
  *
  * First in virtual time, as fast as it goes: CPU a session-second in each state beside x264 alone on the same film, and how long the start of a session keeps the one
- * thread. Then in real time: the program itself on one core, three sessions at 29.97 and then as many as go without late frames. `--live N SECONDS`: that alone.
- * The tape is two hours long as far as its index tells, so that opening it costs what it costs; a minute of it is there. */
+ * thread. Then in real time: the program itself on one core, three sessions at 29.97 and then as many as go without late frames. `--live N SECONDS`: that alone. */
 #include <fcntl.h>
 #include <opus/opus.h>
 #include <poll.h>
@@ -25,184 +24,12 @@
 #include "media/decode.h"
 #include "media/encode.h"
 #include "media/reel.h"
-#include "reel_make.h"
 #include "render/seat.h"
 #include "row.h"
+#include "tape.h"
 #include "wire/reelidx.h"
 
-enum { WIDTH = 720, HEIGHT = 480, PICTURES = 600, BITRATE = 2400000, STORED_TIMES = 6, INDEXED_TIMES = 720 };
-
-struct tape {
-    int fds[4];
-};
-
-static void check(enum vcr_err err, const struct vcr_why *why)
-{
-    if (err == VCR_OK)
-        return;
-    fprintf(stderr, "bench_render: %s\n", why->text);
-    exit(1);
-}
-
-static double cpu_s(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
-/* A textured picture that pans and zooms a little, with a camera's noise: neither a slide nor an explosion. */
-static void scene(struct picture *p, const uint8_t *texture, int n, uint32_t *seed)
-{
-    for (int y = 0; y < HEIGHT; y++)
-        for (int x = 0; x < WIDTH; x++) {
-            *seed = *seed * 1664525 + 1013904223;
-            int u = (x + n * 2 + (y * n >> 10)) & 1023, v = (y + n) & 1023;
-            p->plane[0][y * WIDTH + x] = (uint8_t)(texture[v << 10 | u] + (int)(*seed >> 30) - 2);
-        }
-    for (int i = 1; i < 3; i++)
-        for (int y = 0; y < HEIGHT / 2; y++)
-            for (int x = 0; x < WIDTH / 2; x++)
-                p->plane[i][y * WIDTH / 2 + x] = (uint8_t)(96 + (texture[((y * 2 + n) & 1023) << 10 | ((x * 2 + n * 2) & 1023)] >> (i + 1)));
-}
-
-/* Four octaves of smooth noise, 1024 x 1024, that joins at its edges. */
-static uint8_t *texture_make(void)
-{
-    uint8_t *t = malloc(1 << 20), grid[64 * 64];
-    uint32_t seed = 5;
-    memset(t, 0, 1 << 20);
-    for (int octave = 0; octave < 4; octave++) {
-        int cells = 8 << octave, size = 1024 / cells;
-        for (int i = 0; i < cells * cells; i++)
-            grid[i] = (uint8_t)((seed = seed * 1664525 + 1013904223) >> 24);
-        for (int y = 0; y < 1024; y++)
-            for (int x = 0; x < 1024; x++) {
-                int gx = x / size, gy = y / size, fx = x % size, fy = y % size, rx = (gx + 1) % cells, ry = (gy + 1) % cells;
-                int top = grid[gy * cells + gx] * (size - fx) + grid[gy * cells + rx] * fx;
-                int low = grid[ry * cells + gx] * (size - fx) + grid[ry * cells + rx] * fx;
-                t[y << 10 | x] = (uint8_t)(t[y << 10 | x] + (((top * (size - fy) + low * fy) / (size * size)) >> (octave + 1)));
-            }
-    }
-    return t;
-}
-
-static struct io *file(int *fd)
-{
-    struct io *io = NULL;
-    struct vcr_why why;
-    *fd = memfd_create("reel", MFD_CLOEXEC);
-    check(io_fd_open(&io, dup(*fd), "bench", &why), &why);
-    return io;
-}
-
-static void video_make(struct tape *t)
-{
-    static const struct video_encoder_config config = { .width = WIDTH, .height = HEIGHT, .sar_num = 8, .sar_den = 9, .rate_num = 60000, .rate_den = 1001,
-                                                        .gop_frames = 15, .bitrate_bps = 6000000, .effort = VIDEO_EFFORT_SUPERFAST };
-    struct reel_format format = { .codec = REEL_H264, .timescale = REEL_VIDEO_TIMESCALE, .width = WIDTH, .height = HEIGHT, .sar_num = 8, .sar_den = 9, .pass_through = true };
-    uint8_t *m = malloc(WIDTH * HEIGHT * 3 / 2), *texture = texture_make();
-    struct picture p = { WIDTH, HEIGHT, { m, m + WIDTH * HEIGHT, m + WIDTH * HEIGHT * 5 / 4 }, { WIDTH, WIDTH / 2, WIDTH / 2 } };
-    struct io *reel = file(&t->fds[0]), *index = file(&t->fds[1]);
-    struct video_encoder *e = NULL;
-    struct reel_writer *w = NULL;
-    struct vcr_why why;
-    uint32_t seed = 1;
-    int64_t duration;
-    check(video_encoder_open(&e, &config, &why), &why);
-    for (int n = 0; n < PICTURES; n++) {
-        struct packet k;
-        int64_t pts = (int64_t)n * 1001000 / 60;
-        scene(&p, texture, n, &seed);
-        check(video_encode(e, &p, pts, false, &k, &why), &why);
-        if (n == 0) {
-            reel_make_avcc(&format, &k);
-            check(reel_writer_open(&w, &format, reel, index, &why), &why);
-        }
-        check(reel_write(w, k.data, k.len, pts, pts, 16683, k.flags & PACKET_KEY, &why), &why);
-    }
-    check(reel_writer_finish(w, &duration, &why), &why);
-    reel_writer_close(&w);
-    video_encoder_close(&e);
-    io_close(&reel);
-    io_close(&index);
-    free(m);
-    free(texture);
-}
-
-static void sound_make(struct tape *t)
-{
-    struct reel_format format = { .codec = REEL_OPUS, .timescale = 48000, .channels = 2, .sample_rate = 48000 };
-    struct io *reel = file(&t->fds[2]), *index = file(&t->fds[3]);
-    struct audio_encoder *e = NULL;
-    struct reel_writer *w = NULL;
-    struct vcr_why why;
-    uint32_t seed = 1;
-    int64_t duration;
-    int16_t pcm[AUDIO_FRAME * 2];
-    reel_make_dops(&format);
-    check(audio_encoder_open(&e, 112000, &why), &why);
-    check(reel_writer_open(&w, &format, reel, index, &why), &why);
-    for (int64_t pts = 0; pts < INT64_C(10010000); pts += AUDIO_FRAME_US) {
-        struct packet k;
-        for (int i = 0; i < AUDIO_FRAME * 2; i++) /* noise through a gentle low-pass */
-            pcm[i] = (int16_t)((i > 1 ? pcm[i - 2] * 7 / 8 : 0) + (int)((seed = seed * 1664525 + 1013904223) >> 21) - 1024);
-        check(audio_encode(e, pcm, pts, &k, &why), &why);
-        check(reel_write(w, k.data, k.len, pts, pts, AUDIO_FRAME_US, true, &why), &why);
-    }
-    check(reel_writer_finish(w, &duration, &why), &why);
-    reel_writer_close(&w);
-    audio_encoder_close(&e);
-    io_close(&reel);
-    io_close(&index);
-}
-
-/* Makes the ten seconds a minute by repeating their bytes, and two hours by repeating their index; what lies beyond the minute is never played here. */
-static void stretch(int reel_fd, int *index_fd)
-{
-    struct io *reel = NULL, *index = NULL;
-    struct reelidx x;
-    struct buf out;
-    struct vcr_why why;
-    check(io_fd_open(&reel, dup(reel_fd), "bench", &why), &why);
-    check(io_fd_open(&index, *index_fd, "bench", &why), &why);
-    size_t len = io_size(index), film_len = io_size(reel);
-    uint8_t *bytes = malloc(len), *film = malloc(film_len);
-    check(io_pread_all(index, bytes, len, 0, &why), &why);
-    check(reelidx_parse(&x, bytes, len, &why), &why);
-    check(io_pread_all(reel, film, film_len, 0, &why), &why);
-    for (int i = 1; i < STORED_TIMES; i++)
-        check(io_append(reel, film + x.init_size, film_len - x.init_size, &why), &why);
-    struct reelidx y = x;
-    y.fragment_count *= INDEXED_TIMES;
-    y.sample_count *= INDEXED_TIMES;
-    y.duration_us *= INDEXED_TIMES;
-    y.fragments = malloc(y.fragment_count * sizeof(*y.fragments));
-    y.samples = x.samples ? malloc(y.sample_count * sizeof(*y.samples)) : NULL;
-    for (uint32_t i = 0; i < INDEXED_TIMES; i++) {
-        for (uint32_t k = 0; k < x.fragment_count; k++) {
-            struct reelidx_fragment f = x.fragments[k];
-            f.offset += i * (film_len - x.init_size);
-            f.start_us += i * x.duration_us;
-            f.first_sample += i * x.sample_count;
-            y.fragments[i * x.fragment_count + k] = f;
-        }
-        if (x.samples)
-            memcpy(y.samples + i * x.sample_count, x.samples, x.sample_count * sizeof(*x.samples));
-    }
-    buf_init(&out, 64 << 20);
-    reelidx_write(&out, &y);
-    io_close(&index);
-    index = file(index_fd);
-    check(io_append(index, out.data, out.len, &why), &why);
-    io_close(&index);
-    io_close(&reel);
-    buf_free(&out);
-    reelidx_free(&x);
-    reelidx_free(&y);
-    free(bytes);
-    free(film);
-}
+enum { WIDTH = TAPE_WIDTH, HEIGHT = TAPE_HEIGHT, PICTURES = TAPE_PICTURES, BITRATE = 2400000 };
 
 static const struct state {
     const char *name;
@@ -233,8 +60,8 @@ static struct seat *seat_make(const struct tape *t, const struct state *state)
                                   .servo = DECK_SERVO_LOCKED, .pos_us = state->from_us, .length_us = 7200000000, .rate = (int32_t)(state->rate * 65536),
                                   .rate_from = (int32_t)(state->rate * 65536), .seed = 3, .tracking = INT16_MIN, .clean = state->clean, .look = "family",
                                   .osd_counter_line = -1 };
-    check(seat_open(&seat, &open, 0, &why), &why);
-    check(seat_tape(seat, &tape, fds, &why), &why);
+    tape_check(seat_open(&seat, &open, 0, &why), &why);
+    tape_check(seat_tape(seat, &tape, fds, &why), &why);
     seat_deck(seat, &snap);
     return seat;
 }
@@ -249,20 +76,20 @@ static double session(const struct tape *t, const struct state *state, double *r
     struct seat_counts counts = { 0 };
     int ring_fd;
     double bytes = 0;
-    check(ring_create(&reader, &ring_fd, 4 << 20, &why), &why);
-    check(ring_attach(&out.ring, ring_fd, &why), &why);
+    tape_check(ring_create(&reader, &ring_fd, 4 << 20, &why), &why);
+    tape_check(ring_attach(&out.ring, ring_fd, &why), &why);
     out.wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     struct seat *seat = seat_make(t, state);
-    double start = cpu_s();
+    double start = tape_cpu_s();
     for (int64_t due; (due = seat_due_us(seat)) < SECONDS * INT64_C(1000000);) {
         const uint8_t *record;
         size_t len;
-        check(seat_run(seat, due, &out, &counts, &why), &why);
+        tape_check(seat_run(seat, due, &out, &counts, &why), &why);
         out_wake(&out);
         for (; ring_peek(reader, &record, &len, NULL) == VCR_OK; ring_next(reader))
             bytes += (double)len;
     }
-    double cost = (cpu_s() - start) / SECONDS;
+    double cost = (tape_cpu_s() - start) / SECONDS;
     *ret_mbit = bytes * 8 / SECONDS / 1e6;
     seat_close(&seat);
     ring_close(&out.ring);
@@ -283,14 +110,14 @@ static void base_film_open(struct base_film *b, const struct tape *t)
     struct io *reel_io = NULL, *index_io = NULL;
     struct reel *reel = NULL;
     struct video_decoder *d = NULL;
-    check(io_fd_open(&reel_io, dup(t->fds[0]), "bench", &why), &why);
-    check(io_fd_open(&index_io, dup(t->fds[1]), "bench", &why), &why);
-    check(reel_open(&reel, reel_io, index_io, &why), &why);
-    check(video_decoder_open(&d, &why), &why);
+    tape_check(io_fd_open(&reel_io, dup(t->fds[0]), "bench", &why), &why);
+    tape_check(io_fd_open(&index_io, dup(t->fds[1]), "bench", &why), &why);
+    tape_check(reel_open(&reel, reel_io, index_io, &why), &why);
+    tape_check(video_decoder_open(&d, &why), &why);
     for (uint32_t n = 0; n < BASE_PICTURES; n++) {
         struct packet in;
-        check(reel_read(reel, n, &in, &why), &why);
-        check(video_decode(d, in.data, in.len, &b->frames[n], &why), &why);
+        tape_check(reel_read(reel, n, &in, &why), &why);
+        tape_check(video_decode(d, in.data, in.len, &b->frames[n], &why), &why);
     }
     video_decoder_close(&d);
     reel_close(&reel);
@@ -306,11 +133,11 @@ static double x264_alone(const struct base_film *b, bool field_rate)
     struct vcr_why why;
     struct video_encoder *e = NULL;
     struct packet p;
-    check(video_encoder_open(&e, &config, &why), &why);
-    double start = cpu_s();
+    tape_check(video_encoder_open(&e, &config, &why), &why);
+    double start = tape_cpu_s();
     for (int64_t n = 0; n < BASE_PICTURES; n += field_rate ? 1 : 2)
-        check(video_encode(e, &b->frames[n]->picture, n, false, &p, &why), &why);
-    double cost = (cpu_s() - start) / (BASE_PICTURES * 1.001 / 60);
+        tape_check(video_encode(e, &b->frames[n]->picture, n, false, &p, &why), &why);
+    double cost = (tape_cpu_s() - start) / (BASE_PICTURES * 1.001 / 60);
     video_encoder_close(&e);
     return cost;
 }
@@ -349,15 +176,15 @@ static struct start cold_start(const struct tape *t)
     struct seat_counts counts = { 0 };
     struct start s = { 0 };
     int ring_fd;
-    check(ring_create(&reader, &ring_fd, 4 << 20, &why), &why);
-    check(ring_attach(&out.ring, ring_fd, &why), &why);
+    tape_check(ring_create(&reader, &ring_fd, 4 << 20, &why), &why);
+    tape_check(ring_attach(&out.ring, ring_fd, &why), &why);
     out.wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     int64_t begun = clock_mono_us();
     struct seat *seat = seat_make(t, &states[0]);
     s.tape_ms = (double)(clock_mono_us() - begun) / 1000;
     while (counts.frames < 2) {
         int64_t step = clock_mono_us();
-        check(seat_run(seat, seat_due_us(seat), &out, &counts, &why), &why);
+        tape_check(seat_run(seat, seat_due_us(seat), &out, &counts, &why), &why);
         s.step_ms = VCR_MAX(s.step_ms, (double)(clock_mono_us() - step) / 1000);
     }
     s.all_ms = (double)(clock_mono_us() - begun) / 1000;
@@ -456,7 +283,7 @@ static struct live live(const struct tape *t, uint32_t sessions, int seconds)
     struct live sum = { 0 };
     struct ring *ring = NULL;
     struct vcr_why why;
-    check(ring_create(&ring, &ring_fd, 16 << 20, &why), &why);
+    tape_check(ring_create(&ring, &ring_fd, 16 << 20, &why), &why);
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0)
         exit(1);
     pin(false);
@@ -519,10 +346,7 @@ static void lives(const struct tape *t)
 int main(int argc, char **argv)
 {
     struct tape t;
-    video_make(&t);
-    sound_make(&t);
-    stretch(t.fds[0], &t.fds[1]);
-    stretch(t.fds[2], &t.fds[3]);
+    tape_make(&t);
     if (argc == 4 && strcmp(argv[1], "--live") == 0) {
         live(&t, (uint32_t)atoi(argv[2]), atoi(argv[3]));
         return 0;

@@ -22,10 +22,12 @@ LIMIT_S = 180  # one bench; more is a hang
 
 def commands(build):
     """name -> command line, in the order of the table"""
-    programs = {name: [str(build / "bench" / f"bench_{name}")] for name in ("signal", "render", "webrtc", "store")}
+    programs = {name: [str(build / "bench" / f"bench_{name}")] for name in ("deck", "signal", "render", "make", "webrtc", "store", "timeline")}
     programs["ingest"] = [sys.executable, str(BENCH / "bench_ingest.py")]
     programs["http"] = [sys.executable, str(BENCH / "bench_http.py")]
+    programs["hls"] = [sys.executable, str(BENCH / "bench_hls.py")]
     programs["system"] = ["node", str(BENCH / "system.mjs")]
+    programs["live"] = ["node", str(BENCH / "live.mjs")]
     return programs
 
 

@@ -16,7 +16,7 @@ LAYERS = {
     "store": "base wire net",
     "session": "deck deliver store net wire base",
     "app": "session deck deliver store net wire base",
-    "api": "app session deck deliver store http wire base",
+    "api": "app session signal deck deliver store http wire base",
     "render": "deck signal media wire base",
     "agent": "media deck signal deliver net wire base",
     "cmd": "base signal deck wire media deliver net http store session app api render agent",
@@ -27,12 +27,14 @@ LIBRARIES = {
     "openssl": "deliver http store app wire",
     "sodium.h": "app deliver store wire",
     "jansson.h": "api app",
+    "zlib.h": "wire",
     "sqlite3.h": "store/sqlite",
     "libavformat": "media", "libavcodec": "media", "libavfilter": "media", "libavutil": "media", "libswscale": "media", "libswresample": "media",
     "x264.h": "media",
     "opus": "media",
     "seccomp.h": "media render",
-    "ini.h": "cmd",
+    "srt": "deliver",
+    "ini.h": "cmd signal",
 }
 PURE = ("signal", "deck", "wire")  # no sockets, files or clocks
 IMPURE = {"uv.h", "base/loop.h", "base/pool.h", "base/clock.h", "base/log.h", "sys/socket.h", "pthread.h", "time.h", "fcntl.h", "unistd.h"}

@@ -48,7 +48,10 @@ def run_one(name, command, env, timeout, folder):
 def count(totals, name, output, status, took):
     """Adds a program's TAP lines; a program that ends badly without a failed line is one failure of its own."""
     passed = failed = 0
+    reason = ""
     for line in output.splitlines():
+        told = re.search(r"# reason: (.*)$", line)  # of the skip that comes: cmocka has no room for it
+        reason = told.group(1) if told else reason
         found = TAP.match(line)
         if not found or line.startswith("# "):
             continue
@@ -57,7 +60,8 @@ def count(totals, name, output, status, took):
         if "# Subtest" in line:
             continue
         if skip:
-            totals.skips.append(f"{name}: {what}")
+            totals.skips.append(f"{name}: {what}" + (f": {reason}" if reason else ""))
+            reason = ""
         elif found.group(1) == "ok":
             passed += 1
         else:
@@ -77,12 +81,18 @@ def count(totals, name, output, status, took):
         print("\n".join("    " + line for line in tail[-120:]), flush=True)
 
 
-def c_tests(build, suite):
+def shared_env(args):
+    env = {"VCR_LONG": "1"} if args.long else {}
+    return env | ({"VCR_RELEASE": str(ROOT / args.release)} if args.release else {})
+
+
+def c_tests(args):
+    build, suite = args.build, args.suite
     listing = subprocess.run(["meson", "introspect", "--tests", build], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     for test in json.loads(listing):
         if suite and not any(s.split(":")[-1] == suite for s in test["suite"]):
             continue
-        yield test["name"], test["cmd"], test["env"], test["timeout"], ROOT / build
+        yield test["name"], test["cmd"], test["env"] | shared_env(args), test["timeout"] * (10 if args.long else 1), ROOT / build
 
 
 def node_tests(args):
@@ -103,7 +113,7 @@ def main():
     os.environ.setdefault("TSAN_OPTIONS", "halt_on_error=1:second_deadlock_stack=1:ignore_noninstrumented_modules=1:suppressions=" + str(ROOT / "tools" / "tsan.supp"))
     wanted = lambda t: not args.names or any(n in t[0] for n in args.names)
     totals = Totals()
-    parallel = [t for t in c_tests(args.build, args.suite) if wanted(t)]
+    parallel = [t for t in c_tests(args) if wanted(t)]
     with concurrent.futures.ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1)) as pool:
         for done in concurrent.futures.as_completed([pool.submit(run_one, *t) for t in parallel]):
             count(totals, *done.result())

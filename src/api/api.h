@@ -152,6 +152,7 @@ struct api_config {
     struct app *app;
     const char *web_dir;           /* the built page; NULL: none */
     struct http_server **server;   /* filled after http_open: for connection counts in /metrics; may be NULL */
+    const char *cors_origins;      /* "https://a.example, https://b.example"; NULL: none */
     uint64_t disk_low_bytes;       /* /readyz: with less free the server is not ready; 0: 32 MiB */
     uint64_t disk_short_bytes;     /* and with less than that "nearly full"; 0: 1 GiB */
 };

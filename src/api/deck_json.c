@@ -1,4 +1,4 @@
-/* api/deck_json.c - the deck object of deck.md, and the look member that goes in. */
+/* api/deck_json.c - the deck object of deck.md. */
 #include <string.h>
 
 #include "api/internal.h"
@@ -30,18 +30,22 @@ static void flags(struct jsonw *j, const struct deck_state *d)
     jsonw_bool(j, "head_protection", d->flag_head_protection);
     jsonw_bool(j, "tab", d->flag_tab);
     jsonw_bool(j, "blank", d->flag_blank);
+    jsonw_bool(j, "missing", d->flag_missing);
     jsonw_close(j);
 }
 
-static void look(struct jsonw *j, const struct deck_state *d)
+static void input_json(struct jsonw *j, const struct session_source *input)
 {
-    const char *name = *d->look ? d->look : "vhs";
-    if (d->clean || strcmp(name, "vhs") == 0) {
-        jsonw_str(j, "look", d->clean ? "clean" : "vhs");
+    if (!input->device_id && !input->session_id[0]) {
+        jsonw_null(j, "input");
         return;
     }
-    jsonw_open(j, "look");
-    jsonw_str(j, "profile", name);
+    jsonw_open(j, "input");
+    jsonw_str(j, "session_id", input->session_id[0] ? input->session_id : NULL);
+    if (input->device_id)
+        jsonw_int(j, "device_id", input->device_id);
+    else
+        jsonw_null(j, "device_id");
     jsonw_close(j);
 }
 
@@ -63,12 +67,13 @@ void deck_json(struct jsonw *j, const char *key, const struct session_info *info
         jsonw_str(j, "tracking", "auto");
     else
         jsonw_int(j, "tracking", d->tracking);
-    look(j, d);
+    look_json(j, "look", d->clean, d->look);
     jsonw_str(j, "servo", servo_names[VCR_MIN((unsigned)d->servo, 2u)]);
     jsonw_str(j, "picture", picture_names[VCR_MIN((unsigned)d->picture, 4u)]);
     jsonw_str(j, "sound", sound_names[VCR_MIN((unsigned)d->sound, 2u)]);
     jsonw_bool(j, "memory", d->memory);
     jsonw_bool(j, "repeat", d->repeat);
+    input_json(j, &info->input);
     jsonw_open_array(j, "osd");
     for (int i = 0; i < d->osd_lines && i < DECK_OSD_LINES; i++)
         jsonw_str(j, NULL, d->osd[i]);
@@ -78,21 +83,4 @@ void deck_json(struct jsonw *j, const char *key, const struct session_info *info
     jsonw_str(j, "stop_reason", d->stop_reason && *d->stop_reason ? d->stop_reason : NULL);
     jsonw_int(j, "command_seq", d->command_seq);
     jsonw_close(j);
-}
-
-enum vcr_err look_read(struct api_call *c, const json_t *value, const char *pointer, char **ret_json, bool *ret_clean, char ret_name[DECK_LOOK_BYTES], struct vcr_why *why)
-{
-    const char *name = json_is_object(value) ? json_string_value(json_object_get(value, "profile")) : json_string_value(value);
-    const json_t *settings = json_object_get(value, "settings");
-    size_t known = (size_t)(json_object_get(value, "profile") != NULL) + (settings != NULL);
-    bool plain = json_is_string(value), clean = plain && strcmp(name, "clean") == 0;
-    if (!name || (plain && !clean && strcmp(name, "vhs") != 0) || (settings && !json_is_object(settings)) || json_object_size(value) > known)
-        return api_invalid(c, why, pointer, "must be \"clean\", \"vhs\" or {\"profile\", \"settings\"}");
-    size_t n = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_-");
-    if (n == 0 || name[n] || n >= DECK_LOOK_BYTES)
-        return api_invalid(c, why, pointer, "names no look");
-    vcr_strcpy(ret_name, DECK_LOOK_BYTES, clean ? "" : name);
-    *ret_clean = clean;
-    *ret_json = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
-    return VCR_OK;
 }

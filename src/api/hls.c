@@ -1,118 +1,155 @@
-/* api/hls.c - a tape as HLS: playlists, the reels that their segments are ranges of, and tokens for players that send no headers.
+/* api/hls.c - a tape as HLS: who may have what lies below its root (hls.h), and tokens for players that send no headers.
  *
- * Each address exists twice: for an account (a header or the cookie says who asks; one transaction) and below t/TOKEN/ (a MAC, what was found a moment ago, a file). */
+ * An account (a header or the cookie says who asks) costs one transaction. A token (in the path, in the query of where players begin, or as the cookie vcr_hls) costs a
+ * MAC and what is held in memory. */
+#include "api/hls.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "api/internal.h"
-#include "app/hls.h"
-
-#define PLAYLIST_TYPE "application/vnd.apple.mpegurl"
 enum { TOKEN_S = 21600, TOKEN_MAX_S = 86400 };
+#define COOKIE "vcr_hls"
+#define HLS "/api/v1/hls/:id/"
 
-/* What the last segment of a path asks for. */
-static const struct what {
-    const char *name;
-    bool is_list;
-    enum app_hls_list list;
-    bool audio;
-    const char *type;
-} whats[] = {
-    { "playlist.m3u8", true, APP_HLS_MULTIVARIANT, false, PLAYLIST_TYPE }, { "video.m3u8", true, APP_HLS_VIDEO, false, PLAYLIST_TYPE },
-    { "audio.m3u8", true, APP_HLS_AUDIO, false, PLAYLIST_TYPE },           { "iframe.m3u8", true, APP_HLS_IFRAMES, false, PLAYLIST_TYPE },
-    { "video.mp4", false, APP_HLS_VIDEO, false, "video/mp4" },             { "audio.mp4", false, APP_HLS_AUDIO, true, "audio/mp4" },
-};
+/* All that lies below a tape's root: X(address, begin, list of the clean look). */
+#define HLS_THINGS(X)                                          \
+    X("video.m3u8", hls_clean_list, .list = APP_HLS_VIDEO)     \
+    X("audio.m3u8", hls_clean_list, .list = APP_HLS_AUDIO)     \
+    X("iframe.m3u8", hls_clean_list, .list = APP_HLS_IFRAMES)  \
+    X("video.mp4", hls_clean_reel, .list = APP_HLS_VIDEO)      \
+    X("audio.mp4", hls_clean_reel, .list = APP_HLS_AUDIO)      \
+    X("audio/:file", hls_clean_sound)                          \
+    X("p/:folder/:file", hls_piece)                            \
+    X("captions/:file", hls_captions)                          \
+    X("vhs/:file", hls_vhs_list)                               \
+    X("vhs/:rev/:file", hls_vhs_segment)                       \
+    X("r/:rung/:file", hls_rung)
+/* And what also opens by ?token=: where players begin. */
+#define HLS_DOORS(X)                                                                \
+    X("playlist.m3u8", hls_playlist, .list = APP_HLS_MULTIVARIANT, .looks = true)   \
+    X("manifest.mpd", hls_clean_list, .list = APP_HLS_MANIFEST, .looks = true)
 
-struct hls_own {
-    const struct what *what;
-    struct app_hls hls;
-    int64_t tape_id, user_id;
-    const char *token;      /* NULL: the caller has an account */
-    int fd;                 /* of the reel */
-    uint64_t size;
-    char etag[APP_HLS_VERSION_BYTES + 2];
-    bool versioned;
-};
+#define THING(path, fn, ...) { .below = path, .begin = fn, __VA_ARGS__ },
+static const struct hls_thing things[] = { HLS_DOORS(THING) HLS_THINGS(THING) };
+
+/* The row of a route, by where its path goes on below the root or the token. */
+static const struct hls_thing *thing_of(const struct api_route *r)
+{
+    static const char token[] = "t/:token/";
+    const char *below = r->path + sizeof(HLS) - 1;
+    if (strncmp(below, token, sizeof(token) - 1) == 0)
+        below += sizeof(token) - 1;
+    for (size_t i = 0; i < ARRAY_LEN(things); i++)
+        if (strcmp(below, things[i].below) == 0)
+            return &things[i];
+    return NULL;
+}
 
 static void own_free(void *p)
 {
-    struct hls_own *o = p;
-    vcr_close(&o->fd);
-    free(o);
+    struct hls_call *h = p;
+    vcr_close(&h->fd);
+    doc_unref(h->doc);
+    if (h->free_own)
+        h->free_own(h->own);
+    free(h);
 }
 
-static struct hls_own *own_of(struct api_call *c)
+static struct hls_call *own_of(struct api_call *c)
 {
     if (c->own)
         return c->own;
-    struct hls_own *o = vcr_alloc(sizeof(*o));
-    const char *name = strrchr(c->route->path, '/') + 1;
-    for (size_t i = 0; i < ARRAY_LEN(whats); i++)
-        if (strcmp(name, whats[i].name) == 0)
-            o->what = &whats[i];
-    o->fd = -1;
-    c->own = o;
+    struct hls_call *h = vcr_alloc(sizeof(*h));
+    h->thing = thing_of(c->route);
+    h->fd = -1;
+    c->own = h;
     c->free_own = own_free;
-    return o;
+    return h;
 }
 
-/* ---- the answers: on a pool thread ---- */
-static enum vcr_err make_list(struct api_call *c, struct hls_own *o, struct vcr_why *why)
+/* ---- for things ---- */
+void hls_prefix(const struct api_call *c, char ret[APP_HLS_TOKEN_BYTES + 8])
 {
-    char prefix[APP_HLS_TOKEN_BYTES + 8] = "", etag[APP_HLS_VERSION_BYTES + 2];
-    if (o->token)
-        snprintf(prefix, sizeof(prefix), "t/%s/", o->token);
-    enum vcr_err err = app_hls_playlist(c->app, &o->hls, o->what->list, prefix, &c->out, why);
-    if (err != VCR_OK)
-        return err;
-    app_hls_etag(&c->out, etag);
-    api_header(c, "ETag", etag);
-    api_header(c, "Cache-Control", "private, no-cache");
-    c->content_type = PLAYLIST_TYPE;
-    api_not_modified(c, etag);
-    return VCR_OK;
+    const struct hls_call *h = hls_of(c);
+    bool in_path = !h->token || *api_param(c, "token");
+    snprintf(ret, APP_HLS_TOKEN_BYTES + 8, in_path ? "%s" : "t/%s/", in_path ? "" : h->token);
 }
 
-/* Which blob is asked for. */
-static enum vcr_err choose_reel(struct api_call *c, struct hls_own *o, const char **ret_key, struct vcr_why *why)
+bool hls_file_stem(const struct api_call *c, const char *kind, char *out, size_t size)
 {
-    const struct app_hls_reel *r = o->what->audio ? &o->hls.audio : &o->hls.video;
-    const char *version = api_query(c, "v");
-    if (!app_hls_has(r))
-        return vcr_fail(why, VCR_E_NOT_FOUND, o->what->audio ? "this tape has no sound" : "this tape has no picture");
-    if (version && strcmp(version, r->version) != 0)
+    const char *file = api_param(c, "file"), *dot = strrchr(file, '.');
+    if (!dot || strcmp(dot + 1, kind) != 0 || (size_t)(dot - file) >= size)
+        return false;
+    snprintf(out, size, "%.*s", (int)(dot - file), file);
+    return true;
+}
+
+void hls_absent(struct api_call *c)
+{
+    struct vcr_why why;
+    vcr_fail(&why, VCR_E_NOT_FOUND, "there is nothing at this address");
+    api_fail(c, &why);
+}
+
+enum vcr_err hls_version(struct api_call *c, const char *version, struct vcr_why *why)
+{
+    const char *asked = api_query(c, "v");
+    hls_of(c)->versioned = asked != NULL;
+    if (asked && strcmp(asked, version) != 0)
         return vcr_fail(why, VCR_E_NOT_FOUND, "this recording was replaced; load its playlist again");
-    snprintf(o->etag, sizeof(o->etag), "\"%s\"", r->version);
-    o->versioned = version != NULL;
-    *ret_key = r->blob_key;
     return VCR_OK;
-}
-
-static enum vcr_err open_reel(struct api_call *c, struct hls_own *o, struct vcr_why *why)
-{
-    const char *key;
-    enum vcr_err err = choose_reel(c, o, &key, why);
-    return err == VCR_OK ? app_hls_open(c->app, key, &o->fd, &o->size, why) : err;
-}
-
-static enum vcr_err answer(struct api_call *c, struct vcr_why *why)
-{
-    struct hls_own *o = c->own;
-    return o->what->is_list ? make_list(c, o, why) : open_reel(c, o, why);
 }
 
 /* Only the address that names the version may be kept for ever: the other one shows other bytes once the tape was processed anew. */
-static void send_reel(struct api_call *c)
+static bool for_cdn(const struct hls_call *h) { return h->token && h->user_id == APP_HLS_CDN; }
+
+static const char *cache_control(const struct hls_call *h)
 {
-    struct hls_own *o = c->own;
-    struct http_file f = { .fd = o->fd, .len = o->size, .content_type = o->what->type, .etag = o->etag,
-                           .cache_control = o->versioned ? "private, max-age=604800, immutable" : "private, no-cache" };
-    o->fd = -1;
-    security_headers(c->req);
+    return !h->versioned ? "private, no-cache" : for_cdn(h) ? "public, max-age=604800, immutable" : "private, max-age=604800, immutable";
+}
+
+/* What goes through the CDN is for pages of any origin: its address is all that opens it. */
+static void add_headers(struct api_call *c)
+{
+    if (!for_cdn(hls_of(c))) {
+        security_headers(c->req);
+        return;
+    }
+    shared_headers(c->req);
+    if (!cors_allows(c->api, c->req))
+        http_set_header(c->req, "Access-Control-Allow-Origin", "*");
+}
+
+void hls_send_file(struct api_call *c)
+{
+    struct hls_call *h = hls_of(c);
+    struct http_file f = { .fd = h->fd, .len = h->size, .content_type = h->type, .etag = h->etag, .cache_control = cache_control(h) };
+    h->fd = -1;
+    add_headers(c);
     http_send_file(c->req, &f);
 }
 
+void hls_send_doc(struct api_call *c)
+{
+    struct hls_call *h = hls_of(c);
+    const struct doc *d = h->doc;
+    bool gzip = d->gzip && accepts_gzip(c->req);
+    const char *etag = gzip ? d->gzip_etag : d->etag;
+    http_set_header(c->req, "ETag", etag);
+    http_set_header(c->req, "Cache-Control", cache_control(h));
+    http_set_header(c->req, "Vary", "Accept-Encoding");
+    add_headers(c);
+    if (api_not_modified(c, etag)) {
+        http_send(c->req, 304, NULL, NULL, 0);
+        return;
+    }
+    if (gzip)
+        http_set_header(c->req, "Content-Encoding", "gzip");
+    http_send(c->req, 200, h->type, gzip ? d->gzip : d->text, gzip ? d->gzip_len : d->len);
+}
+
+/* ---- who may ---- */
 static enum vcr_err check_look(struct api_call *c, struct vcr_why *why)
 {
     const char *look = api_query(c, "look");
@@ -120,86 +157,125 @@ static enum vcr_err check_look(struct api_call *c, struct vcr_why *why)
         return VCR_OK;
     if (strcmp(look, "vhs") != 0)
         return api_invalid(c, why, "look", "must be clean or vhs");
-    return vcr_refuse(why, VCR_E_CONFLICT, "/not-rendered", "the tape look is watched live over WebRTC in this version: start a session, or ask for look=clean");
+    if (hls_of(c)->thing->list == APP_HLS_MULTIVARIANT)
+        return VCR_OK;
+    return vcr_refuse(why, VCR_E_CONFLICT, "/not-rendered", "the look of a tape is there as HLS only, or in a session: ask for look=clean");
 }
 
 /* A wrong look is told before the state of the tape, but not to who may not see it. */
 static enum vcr_err found(struct api_call *c, enum vcr_err err, struct vcr_why *why)
 {
-    struct hls_own *o = c->own;
     bool sees = err == VCR_OK || err == VCR_E_CONFLICT;
-    enum vcr_err look = sees && o->what->list == APP_HLS_MULTIVARIANT ? check_look(c, why) : VCR_OK;
+    enum vcr_err look = sees && hls_of(c)->thing->looks ? check_look(c, why) : VCR_OK;
     return look != VCR_OK ? look : err;
 }
+
+static void begin(struct api_call *c) { hls_of(c)->thing->begin(c); }
 
 /* ---- for accounts ---- */
 static enum vcr_err account_run(struct api_call *c, struct sql_tx *tx, struct vcr_why *why)
 {
-    struct hls_own *o = own_of(c);
-    enum vcr_err err = api_param_id(c, "id", &o->tape_id, why);
+    struct hls_call *h = own_of(c);
+    char key[32];
+    enum vcr_err err = api_param_id(c, "id", &h->tape_id, why);
+    if (err != VCR_OK)
+        return err;
+    struct vcr_why rate;
+    err = frame_identify(c, tx, why);
+    h->user_id = c->who.user_id;
+    snprintf(key, sizeof(key), "%" PRId64, c->who.user_id);
+    if (err == VCR_E_AUTH && api_rate(c, APP_RATE_READ, c->ip, &rate) != VCR_OK)
+        err = VCR_E_RATE, *why = rate; /* who guesses is held back, too */
     if (err == VCR_OK)
-        err = found(c, app_hls_find(tx, &c->who, o->tape_id, &o->hls, why), why);
-    return err == VCR_OK ? answer(c, why) : err;
+        err = api_rate(c, APP_RATE_READ, key, why);
+    return err == VCR_OK ? found(c, app_hls_find(tx, &c->who, h->tape_id, &h->hls, why), why) : err;
+}
+
+static void account_begin(struct api_call *c)
+{
+    c->then = begin;
+    api_sql(c, SQL_READ, account_run);
 }
 
 /* ---- for tokens ---- */
-static void token_answer(struct api_call *c)
-{
-    struct hls_own *o = c->own;
-    const char *key;
-    struct vcr_why ignored; /* the pool's step comes to the same and tells it */
-    c->then = o->what->is_list ? NULL : send_reel;
-    if (!o->what->is_list && choose_reel(c, o, &key, &ignored) == VCR_OK && app_hls_opened(c->app, key, &o->fd, &o->size))
-        send_reel(c);
-    else
-        api_pool(c, c->app->files, answer);
-}
-
 static enum vcr_err token_find(struct api_call *c, struct sql_tx *tx, struct vcr_why *why)
 {
-    struct hls_own *o = c->own;
-    return found(c, app_hls_find_for(c->app, tx, o->tape_id, o->user_id, &o->hls, why), why);
+    struct hls_call *h = hls_of(c);
+    return found(c, app_hls_find_for(c->app, tx, h->tape_id, h->user_id, &h->hls, why), why);
 }
 
-static void token_begin(struct api_call *c, const char *token)
+static enum vcr_err token_check(struct api_call *c, const char *token, struct vcr_why *why)
 {
-    struct hls_own *o = own_of(c);
+    struct hls_call *h = own_of(c);
+    enum vcr_err err = api_param_id(c, "id", &h->tape_id, why);
+    return err == VCR_OK ? app_hls_token_check(c->app, h->tape_id, token, c->now_ms, &h->user_id, &h->expires_ms, why) : err;
+}
+
+/* Of a token that is good. */
+static void token_begin(struct api_call *c)
+{
+    struct hls_call *h = hls_of(c);
     struct vcr_why why;
-    o->token = token;
-    enum vcr_err err = api_param_id(c, "id", &o->tape_id, &why);
-    if (err == VCR_OK)
-        err = app_hls_token_check(c->app, o->tape_id, token, c->now_ms, &o->user_id, &why);
-    c->asker_id = err == VCR_OK ? o->user_id : 0;
-    bool remembered = err == VCR_OK && app_hls_remembered(c->app, o->tape_id, o->user_id, &o->hls);
-    if (remembered)
-        err = found(c, VCR_OK, &why);
-    if (err != VCR_OK) {
-        why.code = err;
-        api_fail(c, &why);
-    } else if (remembered) {
-        token_answer(c);
-    } else {
-        c->then = token_answer;
+    c->asker_id = h->user_id;
+    if (!app_hls_remembered(c->app, h->tape_id, h->user_id, &h->hls)) {
+        c->then = begin;
         api_sql(c, SQL_READ, token_find);
+    } else if ((why.code = found(c, VCR_OK, &why)) != VCR_OK) {
+        api_fail(c, &why);
+    } else {
+        begin(c);
     }
 }
 
-static void token_then(struct api_call *c) { token_begin(c, api_param(c, "token")); }
-
-/* The one address that opens both ways: with ?token= or for an account. */
-static enum vcr_err playlist_run(struct api_call *c, struct sql_tx *tx, struct vcr_why *why)
+static void by_token(struct api_call *c, const char *token)
 {
-    enum vcr_err err = frame_identify(c, tx, why);
-    return err == VCR_OK ? account_run(c, tx, why) : err;
+    struct vcr_why why;
+    enum vcr_err err = token_check(c, token, &why);
+    hls_of(c)->token = token;
+    if (err == VCR_OK) {
+        token_begin(c);
+    } else {
+        why.code = err;
+        api_fail(c, &why);
+    }
 }
 
-static void playlist_then(struct api_call *c)
+static void token_then(struct api_call *c) { by_token(c, api_param(c, "token")); }
+
+/* A cookie with a token opens what the token opens; one that does not may stand beside better credentials. */
+static void door_then(struct api_call *c)
+{
+    char cookie[APP_HLS_TOKEN_BYTES];
+    struct vcr_why why;
+    bool has = !c->authorization && http_req_cookie(c->req, COOKIE, cookie, sizeof(cookie));
+    enum vcr_err err = has ? token_check(c, cookie, &why) : VCR_OK;
+    if (has && err == VCR_OK) {
+        token_begin(c);
+    } else if (has && !c->cookie_access) {
+        why.code = err;
+        api_fail(c, &why);
+    } else {
+        account_begin(c);
+    }
+}
+
+/* Where players begin: also with ?token=. */
+static void front_then(struct api_call *c)
 {
     const char *token = api_query(c, "token");
     if (token)
-        token_begin(c, token);
+        by_token(c, token);
     else
-        api_sql(c, SQL_READ, playlist_run);
+        door_then(c);
+}
+
+/* For players that share the browser's cookies: every request below the tape's root then opens by it. */
+static void set_cookie(struct api_call *c, int64_t id, const char *token, int64_t lasts_s)
+{
+    char text[APP_HLS_TOKEN_BYTES + 160];
+    snprintf(text, sizeof(text), COOKIE "=%s; Path=/api/v1/hls/%" PRId64 "; Max-Age=%" PRId64 "; HttpOnly; SameSite=Strict%s", token, id, lasts_s,
+             c->app->config.secure_cookies ? "; Secure" : "");
+    api_header(c, "Set-Cookie", text);
 }
 
 static enum vcr_err make_token(struct api_call *c, struct sql_tx *tx, struct vcr_why *why)
@@ -223,25 +299,22 @@ static enum vcr_err make_token(struct api_call *c, struct sql_tx *tx, struct vcr
     jsonw_time(&c->json, "expires_at", expires_ms);
     jsonw_str(&c->json, "url", url);
     jsonw_close(&c->json);
+    if (json_is_true(json_object_get(c->body, "cookie")))
+        set_cookie(c, id, token, lasts_s);
     return VCR_OK;
 }
 
-static const struct api_field token_fields[] = { { "expires_in", API_INTEGER, .min = 1, .max = TOKEN_MAX_S }, { 0 } };
+static const struct api_field token_fields[] = { { "expires_in", API_INTEGER, .min = 1, .max = TOKEN_MAX_S }, { "cookie", API_BOOLEAN, .required = false }, { 0 } };
 
-/* Below a token nothing is counted: each request costs a MAC, and a player that seeks asks often. */
-#define HLS "/api/v1/hls/:id/"
+/* Below a token nothing is counted: each request costs a MAC, and a player that seeks asks often. Accounts are counted when it is known whose they are. */
+#define BY_TOKEN(path, ...) { HTTP_GET, HLS "t/:token/" path, API_ANYONE, APP_RATE_NONE, API_DB_NONE, .then = token_then },
+#define BY_ACCOUNT(path, ...) { HTTP_GET, HLS path, API_ANYONE, APP_RATE_NONE, API_DB_NONE, .then = door_then },
+#define AT_THE_FRONT(path, ...) { HTTP_GET, HLS path, API_ANYONE, APP_RATE_NONE, API_DB_NONE, .then = front_then },
 const struct api_route api_hls_routes[] = {
     { HTTP_POST, HLS "token", API_ACCOUNT, APP_RATE_WRITE, API_DB_READ, 4096, token_fields, make_token, .body_optional = true },
-    { HTTP_GET, HLS "playlist.m3u8", API_ANYONE, APP_RATE_READ, API_DB_NONE, .then = playlist_then },
-    { HTTP_GET, HLS "video.m3u8", API_ACCOUNT, APP_RATE_READ, API_DB_READ, .run = account_run },
-    { HTTP_GET, HLS "audio.m3u8", API_ACCOUNT, APP_RATE_READ, API_DB_READ, .run = account_run },
-    { HTTP_GET, HLS "iframe.m3u8", API_ACCOUNT, APP_RATE_READ, API_DB_READ, .run = account_run },
-    { HTTP_GET, HLS "video.mp4", API_ACCOUNT, APP_RATE_READ, API_DB_READ, .run = account_run, .then = send_reel },
-    { HTTP_GET, HLS "audio.mp4", API_ACCOUNT, APP_RATE_READ, API_DB_READ, .run = account_run, .then = send_reel },
-    { HTTP_GET, HLS "t/:token/video.m3u8", API_ANYONE, APP_RATE_NONE, API_DB_NONE, .then = token_then },
-    { HTTP_GET, HLS "t/:token/audio.m3u8", API_ANYONE, APP_RATE_NONE, API_DB_NONE, .then = token_then },
-    { HTTP_GET, HLS "t/:token/iframe.m3u8", API_ANYONE, APP_RATE_NONE, API_DB_NONE, .then = token_then },
-    { HTTP_GET, HLS "t/:token/video.mp4", API_ANYONE, APP_RATE_NONE, API_DB_NONE, .then = token_then },
-    { HTTP_GET, HLS "t/:token/audio.mp4", API_ANYONE, APP_RATE_NONE, API_DB_NONE, .then = token_then },
+    HLS_DOORS(AT_THE_FRONT)
+    HLS_DOORS(BY_TOKEN)
+    HLS_THINGS(BY_ACCOUNT)
+    HLS_THINGS(BY_TOKEN)
     { 0 }
 };

@@ -8,11 +8,12 @@
 #include "session/session.h"
 
 /* The groups of routes, each ended by a row without a path. */
-extern const struct api_route api_auth_routes[], api_tape_routes[], api_media_routes[], api_job_routes[], api_session_routes[], api_command_routes[],
-    api_live_routes[], api_hls_routes[],
+extern const struct api_route api_auth_routes[], api_tape_routes[], api_media_routes[], api_job_routes[], api_mark_routes[], api_session_routes[], api_command_routes[], api_remote_routes[],
+    api_live_routes[], api_hls_routes[], api_device_routes[], api_whip_routes[],
+    api_caption_routes[], api_storyboard_routes[],
     api_system_routes[];
 
-enum { API_STATUS_MAX = 600, API_JSON_DEPTH = 16 };
+enum { API_STATUS_MAX = 600, API_JSON_DEPTH = 16, API_ORIGINS_MAX = 32 };
 struct api_asset;
 struct api_ready {
     int64_t at_us;               /* when it was found; 0: never */
@@ -27,6 +28,8 @@ struct api {
     size_t route_count;
     struct api_asset *assets;
     size_t asset_count;
+    char *origins[API_ORIGINS_MAX]; /* VCR_CORS_ORIGINS */
+    int origin_count;
     uint64_t disk_low_bytes, disk_short_bytes;
     /* guarded by ready_lock */
     pthread_mutex_t ready_lock;
@@ -36,6 +39,8 @@ struct api {
     atomic_bool draining;
     atomic_int calls; /* begun and not yet freed */
 };
+
+extern const struct api_route api_hls_live_routes[];
 
 /* frame.c: every API route's http_route.begin. */
 void frame_begin(struct http_req *r, const struct http_route *route);
@@ -61,15 +66,29 @@ int problem_status(enum vcr_err code);
 void problem_write(struct buf *out, const struct api_call *c, const struct vcr_why *why, const char *request_id);
 void problem_plain(struct buf *out, int status, const char *detail, const char *request_id);
 void security_headers(struct http_req *r);
+void shared_headers(struct http_req *r); /* the same for what pages of others may show, too */
+/* cors.c */
+enum vcr_err cors_read(struct api *a, const char *list, struct vcr_why *why);
+void cors_free(struct api *a);
+bool cors_allows(const struct api *a, const struct http_req *r);
+void cors_head(struct http_req *r);
+/* encoding.c */
+bool accepts_gzip(const struct http_req *r);
 /* ready.c */
 void ready_then(struct api_call *c);
+/* tapes.c: the id of the address, of a tape that they may see (or edit), not in the bin. */
+enum vcr_err tape_of(const struct api_call *c, struct sql_tx *tx, enum app_access access, int64_t *ret, struct vcr_why *why);
 /* lists */
 void list_begin(struct api_call *c);
 void list_end(struct api_call *c, const char *next_cursor);
 /* A cursor that is the id of the last row seen. */
 enum vcr_err cursor_id(const struct api_call *c, int64_t *ret, struct vcr_why *why);
 void list_end_id(struct api_call *c, int64_t last);
+/* After a change of the recordings or the marks of the tape in the path (id): decks with it are told, the answer goes. */
+void tape_changed_then(struct api_call *c);
 /* deck_json.c */
 void deck_json(struct jsonw *j, const char *key, const struct session_info *info);
-/* "clean", "vhs" or {profile, settings}: checks a member of the body, writes its JSON text and what the deck takes. */
-enum vcr_err look_read(struct api_call *c, const json_t *value, const char *pointer, char **ret_json, bool *ret_clean, char ret_name[DECK_LOOK_BYTES], struct vcr_why *why);
+/* look.c: "clean", "vhs" or {profile, settings}. look: what the deck takes (deck.h). look_read checks a member of the body; ret_json may be NULL. */
+void look_json(struct jsonw *j, const char *key, bool clean, const char *look);
+char *look_text(bool clean, const char *look); /* free it */
+enum vcr_err look_read(struct api_call *c, const json_t *value, const char *pointer, char **ret_json, bool *ret_clean, char ret_look[DECK_LOOK_BYTES], struct vcr_why *why);

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "api/internal.h"
+#include "app/library.h"
 #include "app/upload.h"
 
 /* ---- PUT: transaction (uploading) -> body into the blob store -> transaction (processing, job) ---- */
@@ -41,12 +42,15 @@ static enum vcr_err put_answer(struct api_call *c, struct sql_tx *tx, struct vcr
 {
     struct put_own *o = c->own;
     struct app_tape t = { 0 };
+    struct app_duplicates d;
     int64_t job;
-    enum vcr_err err = app_upload_finish(c->app, tx, &c->who, o->tape_id, o->name[0] ? o->name : NULL, o->sha256, o->size, c->now_ms, &job, why);
+    enum vcr_err err = app_upload_finish(c->app, tx, &c->who, o->tape_id, QUEUE_PERSON, o->name[0] ? o->name : NULL, o->sha256, o->size, c->now_ms, &job, why);
     if (err == VCR_OK)
         err = app_tape_find(tx, &c->who, o->tape_id, APP_OWN, APP_NOT_BINNED, &t, why);
     if (err == VCR_OK)
-        app_tape_json(&t, NULL, &c->json);
+        err = app_tape_duplicates(tx, o->tape_id, &d, why);
+    if (err == VCR_OK)
+        app_tape_json_whole(&t, &d, &c->json);
     app_tape_free(&t);
     c->status = 201;
     return err;
@@ -168,6 +172,17 @@ static void file_then(struct api_call *c)
     http_send_file(c->req, &f);
 }
 
+/* What stands in a library is looked at anew each time: it is not ours. */
+static enum vcr_err open_library(struct api_call *c, struct sql_tx *tx, int64_t id, struct vcr_why *why)
+{
+    struct file_own *o = c->own;
+    struct library_file file;
+    enum vcr_err err = library_find(tx, id, &file, why);
+    if (err == VCR_E_END)
+        return vcr_fail(why, VCR_E_NOT_FOUND, "this tape has none yet");
+    return err == VCR_OK ? library_open(c->app->config.libraries, &file, &o->fd, &o->size, why) : err;
+}
+
 static enum vcr_err open_file(struct api_call *c, struct sql_tx *tx, enum app_access access, const char *what, struct app_tape *t, struct vcr_why *why)
 {
     struct file_own *o = vcr_alloc(sizeof(*o));
@@ -181,6 +196,8 @@ static enum vcr_err open_file(struct api_call *c, struct sql_tx *tx, enum app_ac
         err = app_tape_find(tx, &c->who, id, access, APP_NOT_BINNED, t, why);
     if (err != VCR_OK)
         return err;
+    if (access == APP_OWN && t->c[APP_T_ORIGINAL_STATE].s)
+        return open_library(c, tx, id, why);
     snprintf(key, sizeof(key), "tapes/%" PRId64 "/%s", id, what);
     if (strcmp(t->c[APP_T_STATUS].s, "uploading") == 0 || blob_open_fd(c->app->config.blobs, key, &o->fd, &o->size, why) != VCR_OK)
         return vcr_fail(why, VCR_E_NOT_FOUND, "this tape has none yet");

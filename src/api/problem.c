@@ -80,10 +80,13 @@ void problem_plain(struct buf *out, int status, const char *detail, const char *
     jsonw_close(&j);
 }
 
-void security_headers(struct http_req *r)
+static void headers(struct http_req *r, const char *resource_policy)
 {
     http_set_header(r, "X-Content-Type-Options", "nosniff");
     http_set_header(r, "Referrer-Policy", "no-referrer");
     http_set_header(r, "X-Frame-Options", "DENY");
-    http_set_header(r, "Cross-Origin-Resource-Policy", "same-origin");
+    http_set_header(r, "Cross-Origin-Resource-Policy", resource_policy);
 }
+
+void security_headers(struct http_req *r) { headers(r, "same-origin"); }
+void shared_headers(struct http_req *r) { headers(r, "cross-origin"); }

@@ -8,6 +8,7 @@
 #include <sys/statvfs.h>
 
 #include "api/internal.h"
+#include "app/recover.h"
 #include "base/clock.h"
 
 enum { FRESH_MS = 2000, MIB = 1 << 20, REASONS_MAX = 6 };
@@ -59,6 +60,9 @@ static void answer(struct api_call *c, const struct api_ready *r)
         add(&why, "the disk takes nothing more"); /* perhaps by a quota */
     else if (r->free_bytes < a->disk_short_bytes)
         add(&why, "the disk is %s: %" PRIu64 " MiB are left", disk ? "nearly full" : "full", r->free_bytes / MIB);
+    int recovering = app_recovering(c->app);
+    if (recovering)
+        add(&why, "%d recording%s that broke off %s being made whole", recovering, recovering == 1 ? "" : "s", recovering == 1 ? "is" : "are");
     if (n.render_processes < n.render_wanted)
         add(&why, "%d of %d render processes run", n.render_processes, n.render_wanted);
     const struct { const char *name; bool ok; } dependencies[] = {

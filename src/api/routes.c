@@ -2,7 +2,8 @@
 #include "api/internal.h"
 
 static const struct api_route *const groups[] = {
-    api_system_routes, api_auth_routes, api_tape_routes, api_media_routes, api_job_routes, api_session_routes, api_command_routes, api_live_routes, api_hls_routes,
+    api_system_routes, api_auth_routes, api_tape_routes, api_media_routes, api_job_routes, api_mark_routes, api_session_routes, api_command_routes, api_remote_routes, api_live_routes, api_hls_routes,
+    api_hls_live_routes, api_device_routes, api_whip_routes, api_caption_routes, api_storyboard_routes,
 };
 
 static void error_body(struct http_req *r, int status, const char *detail, struct buf *body, const char **content_type)
@@ -38,7 +39,9 @@ enum vcr_err api_open(struct api **ret, const struct api_config *config, struct 
     a->disk_low_bytes = config->disk_low_bytes ? config->disk_low_bytes : UINT64_C(32) << 20;
     a->disk_short_bytes = config->disk_short_bytes ? config->disk_short_bytes : UINT64_C(1) << 30;
     pthread_mutex_init(&a->ready_lock, NULL);
-    enum vcr_err err = page_load(a, config->web_dir, why);
+    enum vcr_err err = cors_read(a, config->cors_origins, why);
+    if (err == VCR_OK)
+        err = page_load(a, config->web_dir, why);
     if (err != VCR_OK) {
         api_close(&a);
         return err;
@@ -60,6 +63,7 @@ void api_close(struct api **ap)
     if (!a)
         return;
     page_free(a);
+    cors_free(a);
     free(a->routes);
     free((void *)a->counts);
     pthread_mutex_destroy(&a->ready_lock);
@@ -74,6 +78,7 @@ void api_http_config(struct api *a, struct http_config *config)
     config->user = a;
     config->error_body = error_body;
     config->on_done = on_done;
+    config->on_head = cors_head;
     if (!a->app->config.rate_limits)
         config->connections_per_ip = -1;
 }

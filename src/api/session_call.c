@@ -12,6 +12,7 @@ static void own_free(void *p)
     for (int i = 0; i < o->count; i++)
         app_session_free(&o->list[i].row);
     free(o->list);
+    free(o->record);
     free(o);
 }
 
@@ -30,13 +31,28 @@ enum vcr_err call_session_need(struct api_call *c, struct vcr_why *why)
 }
 
 /* ---- JSON ---- */
+static void person_json(struct jsonw *j, const struct session_person *who)
+{
+    if (who->user_id <= 0) {
+        jsonw_null(j, "user");
+        return;
+    }
+    jsonw_open(j, "user");
+    jsonw_int(j, "id", who->user_id);
+    jsonw_str(j, "name", who->name);
+    jsonw_close(j);
+}
+
 static void viewers_json(struct jsonw *j, const struct session_info *info)
 {
     jsonw_open_array(j, "viewers");
-    for (int i = 0; info && i < info->viewer_count && i < (int)ARRAY_LEN(info->viewers); i++) {
-        const struct rtc_viewer_stats *v = &info->viewers[i];
+    for (int i = 0; info && i < info->viewers_told; i++) {
+        const struct rtc_viewer_stats *v = &info->viewers[i].stats;
         jsonw_open(j, NULL);
         jsonw_str(j, "peer_id", v->peer_id);
+        person_json(j, &info->viewers[i].who);
+        jsonw_bool(j, "requested", info->viewers[i].requested);
+        jsonw_bool(j, "holds_remote", info->viewers[i].holds_remote);
         jsonw_bool(j, "connected", v->connected);
         jsonw_num(j, "rtt_ms", v->rtt_ms < 0 ? NAN : v->rtt_ms);
         jsonw_num(j, "loss", v->loss);
@@ -63,6 +79,17 @@ static void aspect_json(struct jsonw *j, const struct session_info *info)
     jsonw_str(j, "display_aspect", text);
 }
 
+void call_remote_json(struct jsonw *j, const char *key, const struct session_remote *r)
+{
+    jsonw_open(j, key);
+    if (r->user_id > 0)
+        jsonw_int(j, "user_id", r->user_id);
+    else
+        jsonw_null(j, "user_id");
+    jsonw_str(j, "peer_id", r->peer_id[0] ? r->peer_id : NULL);
+    jsonw_close(j);
+}
+
 void call_session_json(struct jsonw *j, const struct app_session *s, const struct session_info *info, bool privy)
 {
     bool over = s->ended_at != 0;
@@ -70,15 +97,22 @@ void call_session_json(struct jsonw *j, const struct app_session *s, const struc
     jsonw_str(j, "id", s->id);
     id_or_null(j, "user_id", s->user_id);
     id_or_null(j, "tape_id", info ? info->tape_id : s->tape_id);
-    jsonw_null(j, "device_id");
+    id_or_null(j, "device_id", s->device_id);
     jsonw_str(j, "type", s->type);
     jsonw_str(j, "status", over ? s->status : info ? info->status : "ended");
     if (info)
         deck_json(j, "deck", info);
     else
         jsonw_null(j, "deck");
-    jsonw_raw(j, "look", s->look ? s->look : "\"vhs\"");
+    if (info && !s->device_id)
+        look_json(j, "look", info->deck.clean, info->deck.look); /* two keys pressed at once may be written in the other order */
+    else
+        jsonw_raw(j, "look", s->look ? s->look : "\"vhs\"");
     aspect_json(j, info);
+    if (info)
+        call_remote_json(j, "remote", &info->remote);
+    else
+        jsonw_null(j, "remote");
     if (privy) {
         viewers_json(j, info);
         jsonw_raw(j, "settings", s->settings ? s->settings : "{}");
@@ -105,8 +139,8 @@ void call_session_fail(struct api_call *c, const struct session_reply *r)
         api_problem_extra(c, "deck", b.data);
         buf_free(&b);
     }
-    if (why.code == VCR_E_INVALID && o->pointer[0])
-        api_invalid(c, NULL, o->pointer, "%s", r->why.text);
+    if (why.code == VCR_E_INVALID && o->command.pointer[0])
+        api_invalid(c, NULL, o->command.pointer, "%s", r->why.text);
     api_fail(c, &why);
 }
 

@@ -3,29 +3,19 @@
 #include <string.h>
 
 #include "api/session_call.h"
+#include "app/devices.h"
 
 /* ---- POST /sessions ---- */
-static enum vcr_err read_settings(struct api_call *c, struct session_settings *s, struct vcr_why *why)
+static enum vcr_err find_device(struct api_call *c, struct sql_tx *tx, struct vcr_why *why)
 {
-    const json_t *set = json_object_get(c->body, "settings"), *v;
-    const char *name;
-    s->deck = (struct deck_settings){ .auto_rewind = true };
-    s->grace_us = 30 * INT64_C(1000000);
-    json_object_foreach((json_t *)set, name, v) {
-        char pointer[64];
-        body_pointer(pointer, sizeof(pointer), "/settings", name);
-        bool *flag = strcmp(name, "auto_rewind") == 0 ? &s->deck.auto_rewind : strcmp(name, "autoplay") == 0 ? &s->deck.autoplay : NULL;
-        if (flag && json_is_boolean(v)) {
-            *flag = json_is_true(v);
-        } else if (strcmp(name, "winding") == 0 && json_is_string(v) && (!strcmp(json_string_value(v), "real") || !strcmp(json_string_value(v), "fast"))) {
-            s->deck.winding_real = !strcmp(json_string_value(v), "real");
-        } else if (strcmp(name, "grace_s") == 0 && json_is_number(v) && json_number_value(v) >= 0 && json_number_value(v) <= 3600) {
-            s->grace_us = (int64_t)(json_number_value(v) * 1e6);
-        } else if (!(strcmp(name, "seed") == 0 && json_is_integer(v))) {
-            return api_invalid(c, why, pointer, "is not known here or has no such value");
-        }
-    }
-    return VCR_OK;
+    struct app_device d = { 0 };
+    int64_t id = json_integer_value(json_object_get(c->body, "device_id"));
+    if (!api_has(c, "device_id"))
+        return api_invalid(c, why, "/device_id", "is required");
+    enum vcr_err err = app_device_find(tx, &c->who, id, APP_EDIT, &d, why);
+    call_session(c)->device_id = d.id;
+    app_device_free(&d);
+    return err;
 }
 
 static enum vcr_err create_run(struct api_call *c, struct sql_tx *tx, struct vcr_why *why)
@@ -35,21 +25,26 @@ static enum vcr_err create_run(struct api_call *c, struct sql_tx *tx, struct vcr
     char *look = NULL;
     vcr_strcpy(o->settings.look, sizeof(o->settings.look), "vhs");
     enum vcr_err err = call_session_need(c, why);
-    if (err == VCR_OK && strcmp(api_str(c, "type"), "streaming") == 0)
-        err = api_has(c, "device_id") ? vcr_fail(why, VCR_E_NOT_FOUND, "there is no such device") : api_invalid(c, why, "/device_id", "is required");
+    bool streaming = strcmp(api_str(c, "type"), "streaming") == 0;
+    if (err == VCR_OK && streaming)
+        err = find_device(c, tx, why);
+    else if (err == VCR_OK && api_has(c, "device_id"))
+        err = api_invalid(c, why, "/device_id", "is for a streaming session");
+    if (err == VCR_OK && streaming && tape_id)
+        err = api_invalid(c, why, "/tape_id", "is for an emulation");
     if (err == VCR_OK && json_object_get(c->body, "look"))
         err = look_read(c, json_object_get(c->body, "look"), "/look", &look, &o->settings.clean, o->settings.look, why);
     if (err == VCR_OK)
-        err = read_settings(c, &o->settings, why);
+        err = session_settings_read(c, json_object_get(c->body, "settings"), &o->settings, why);
     if (err == VCR_OK && tape_id) {
         err = app_tape_open(c->app, tx, &c->who, tape_id, &o->tape, why);
         o->has_tape = err == VCR_OK;
     }
     if (err == VCR_OK) {
-        char *settings = api_has(c, "settings") ? json_dumps(json_object_get(c->body, "settings"), JSON_COMPACT) : vcr_strdup("{}");
+        char *settings = session_settings_json(&o->settings);
         char id[VCR_UUID_BYTES];
         vcr_uuid7(id);
-        err = app_session_create(c->app, tx, &c->who, id, tape_id, look ? look : "\"vhs\"", settings, c->now_ms, why);
+        err = app_session_create(c->app, tx, &c->who, id, tape_id, o->device_id, look ? look : "\"vhs\"", settings, c->now_ms, why);
         free(settings);
         if (err == VCR_OK)
             err = app_session_find(tx, &c->who, id, APP_SEE, &o->row, why);
@@ -60,7 +55,8 @@ static enum vcr_err create_run(struct api_call *c, struct sql_tx *tx, struct vcr
 
 static enum vcr_err save_status(struct api_call *c, struct sql_tx *tx, struct vcr_why *why)
 {
-    return app_session_set_status(tx, call_session(c)->row.id, c->refuse ? "failed" : "active", c->now_ms, why);
+    struct call_session *o = call_session(c);
+    return app_session_set_status(tx, o->row.id, c->refuse ? "failed" : o->device_id ? "starting" : "active", c->now_ms, why);
 }
 
 static void created(void *arg, struct session_reply *r)
@@ -84,6 +80,11 @@ static void create_then(struct api_call *c)
 {
     struct call_session *o = call_session(c);
     bool tape = o->has_tape;
+    o->settings.owner_id = c->who.user_id;
+    if (o->device_id) {
+        session_start_live(c->app->config.sessions, o->row.id, &o->settings, o->device_id, c->loop, created, c);
+        return;
+    }
     o->has_tape = false; /* the actor owns its descriptors from here on */
     session_start(c->app->config.sessions, o->row.id, &o->settings, tape ? &o->tape : NULL, c->loop, created, c);
 }

@@ -5,6 +5,7 @@
 
 #include "api/internal.h"
 #include "app/accounts.h"
+#include "session/maker.h"
 
 extern const unsigned char api_openapi_json[];
 extern const size_t api_openapi_json_len;
@@ -57,6 +58,34 @@ static void request_metrics(struct api_call *c)
         }
 }
 
+static void made_metrics(struct api_call *c)
+{
+    struct maker_counts m;
+    struct segments_counts s;
+    struct buf *b = &c->out;
+    if (!c->app->config.maker)
+        return;
+    maker_counts(c->app->config.maker, &m);
+    segments_counts(c->app->config.segments, &s);
+    const struct { const char *name, *kind, *help; uint64_t value; } rows[] = {
+        { "maker_processes", "gauge", "Processes that make segments.", (uint64_t)m.processes },
+        { "maker_waiting", "gauge", "Segments that players wait for.", (uint64_t)m.waiting },
+        { "maker_ahead", "gauge", "Segments to be made ahead of players.", (uint64_t)m.ahead },
+        { "maker_made_total", "counter", "Segments made.", m.made },
+        { "maker_failed_total", "counter", "Segments that could not be made.", m.failed },
+        { "maker_left_total", "counter", "Segments that nobody wanted any more.", m.left },
+        { "maker_restarts_total", "counter", "Processes that ended at work.", m.restarts },
+        { "maker_cpu_microseconds_total", "counter", "CPU time of making segments.", m.cpu_us },
+        { "render_cache_bytes", "gauge", "Bytes of kept segments.", s.bytes },
+        { "render_cache_files", "gauge", "Kept segments.", s.files },
+        { "render_cache_evicted_total", "counter", "Segments that had to go for newer ones.", s.evicted },
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        metric(b, rows[i].name, rows[i].kind, rows[i].help);
+        buf_addf(b, "vcr_%s %" PRIu64 "\n", rows[i].name, rows[i].value);
+    }
+}
+
 static enum vcr_err metrics_run(struct api_call *c, struct sql_tx *tx, struct vcr_why *why)
 {
     struct sessions_counts n = { 0 };
@@ -80,6 +109,7 @@ static enum vcr_err metrics_run(struct api_call *c, struct sql_tx *tx, struct vc
     }
     metric(b, "render_restarts_total", "counter", "Render processes that had to be replaced.");
     buf_addf(b, "vcr_render_restarts_total %d\n", n.render_restarts);
+    made_metrics(c);
     metric(b, "jobs", "gauge", "Jobs by status.");
     enum vcr_err err = sql_query(tx, &rows, "SELECT status, COUNT(*) FROM jobs GROUP BY status ORDER BY status", SQL_NONE, why);
     while (err == VCR_OK && (err = sql_next(rows, why)) == VCR_OK)

@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "api/internal.h"
+#include "app/tape_map.h"
+#include "app/timeline.h"
 
 /* ---- from a body to columns ---- */
 enum to { TO_TEXT, TO_INT, TO_BOOL, TO_JSON, TO_DATE, TO_LOOK, TO_URI };
@@ -61,7 +63,11 @@ static enum vcr_err put_member(struct api_call *c, struct changes *ch, size_t i,
         put(ch, col, SQL_T(json_string_value(v)));
         break;
     case TO_JSON: text = json_dumps(v, JSON_COMPACT); break;
-    case TO_LOOK: err = look_read(c, v, "/look", &text, &clean, name, why); break;
+    case TO_LOOK:
+        err = look_read(c, v, "/look", &text, &clean, name, why);
+        if (err == VCR_OK && strchr(name, ';'))
+            err = api_invalid(c, why, "/look/settings", "are for a session: a tape's own look is a profile as it is");
+        break;
     }
     if (text) {
         ch->owned[ch->owned_count++] = text;
@@ -85,13 +91,16 @@ static enum vcr_err read_changes(struct api_call *c, struct changes *ch, struct 
 static enum vcr_err answer_tape(struct api_call *c, struct sql_tx *tx, int64_t id, struct vcr_why *why)
 {
     struct app_tape t = { 0 };
-    char etag[120];
+    struct app_duplicates d;
+    char etag[140];
     enum vcr_err err = app_tape_find(tx, &c->who, id, APP_SEE, APP_NOT_BINNED, &t, why);
+    if (err == VCR_OK)
+        err = app_tape_duplicates(tx, id, &d, why);
     if (err == VCR_OK) {
-        app_tape_etag(&t, etag, sizeof(etag));
+        app_tape_etag(&t, &d, etag, sizeof(etag));
         api_header(c, "ETag", etag);
         if (c->route->method != HTTP_GET || !api_not_modified(c, etag))
-            app_tape_json(&t, NULL, &c->json);
+            app_tape_json_whole(&t, &d, &c->json);
     }
     app_tape_free(&t);
     return err;
@@ -138,13 +147,13 @@ static enum vcr_err patch_run(struct api_call *c, struct sql_tx *tx, struct vcr_
 {
     struct app_tape t = { 0 };
     struct changes ch = { 0 };
-    char etag[120];
+    char etag[140];
     int64_t id;
     enum vcr_err err = api_param_id(c, "id", &id, why);
     if (err == VCR_OK)
         err = app_tape_find(tx, &c->who, id, APP_EDIT, APP_NOT_BINNED, &t, why);
     if (err == VCR_OK) {
-        app_tape_etag(&t, etag, sizeof(etag));
+        app_tape_etag(&t, NULL, etag, sizeof(etag));
         err = api_if_match(c, etag, why);
     }
     if (err == VCR_OK)
@@ -167,7 +176,24 @@ static enum vcr_err purge_blobs(struct api_call *c, struct vcr_why *why)
     return err == VCR_OK ? app_tape_delete_blobs(c->app, id, why) : err;
 }
 
-static void purge_then(struct api_call *c) { api_pool(c, c->app->files, purge_blobs); }
+static void tell_decks(struct api_call *c, const char *reason)
+{
+    int64_t id;
+    if (c->app->config.sessions && api_param_id(c, "id", &id, NULL) == VCR_OK)
+        session_tape_gone(c->app->config.sessions, id, reason);
+}
+
+static void trash_then(struct api_call *c)
+{
+    tell_decks(c, "tape_trashed");
+    api_finish(c);
+}
+
+static void purge_then(struct api_call *c)
+{
+    tell_decks(c, "tape_purged");
+    api_pool(c, c->app->files, purge_blobs);
+}
 
 static enum vcr_err delete_run(struct api_call *c, struct sql_tx *tx, struct vcr_why *why)
 {
@@ -184,7 +210,7 @@ static enum vcr_err delete_run(struct api_call *c, struct sql_tx *tx, struct vcr
         err = purge ? app_tape_purge(tx, id, why) : app_tape_trash(tx, &c->who, id, c->now_ms, why);
     app_tape_free(&t);
     c->status = 204;
-    c->then = purge ? purge_then : NULL;
+    c->then = purge ? purge_then : trash_then;
     return err;
 }
 
@@ -266,24 +292,67 @@ static enum vcr_err list_run(struct api_call *c, struct sql_tx *tx, struct vcr_w
     return err;
 }
 
-static enum vcr_err history_run(struct api_call *c, struct sql_tx *tx, struct vcr_why *why)
+enum vcr_err tape_of(const struct api_call *c, struct sql_tx *tx, enum app_access access, int64_t *ret, struct vcr_why *why)
 {
     struct app_tape t = { 0 };
+    enum vcr_err err = api_param_id(c, "id", ret, why);
+    if (err == VCR_OK)
+        err = app_tape_find(tx, &c->who, *ret, access, APP_NOT_BINNED, &t, why);
+    app_tape_free(&t);
+    return err;
+}
+
+static enum vcr_err history_run(struct api_call *c, struct sql_tx *tx, struct vcr_why *why)
+{
     int64_t id, before = 0, last;
     int limit;
     enum vcr_err err = api_query_limit(c, &limit, why);
     if (err == VCR_OK)
         err = cursor_id(c, &before, why);
     if (err == VCR_OK)
-        err = api_param_id(c, "id", &id, why);
-    if (err == VCR_OK)
-        err = app_tape_find(tx, &c->who, id, APP_SEE, APP_NOT_BINNED, &t, why);
-    app_tape_free(&t);
+        err = tape_of(c, tx, APP_SEE, &id, why);
     if (err != VCR_OK)
         return err;
     list_begin(c);
     err = app_history_list(tx, id, before, limit, &c->json, &last, why);
     list_end_id(c, last);
+    return err;
+}
+
+void tape_changed_then(struct api_call *c)
+{
+    int64_t id;
+    if (api_param_id(c, "id", &id, NULL) == VCR_OK)
+        app_tape_changed(c->app, id);
+    api_finish(c);
+}
+
+static enum vcr_err undo_run(struct api_call *c, struct sql_tx *tx, struct vcr_why *why)
+{
+    int64_t id, item;
+    enum vcr_err err = api_param_id(c, "id", &id, why);
+    if (err == VCR_OK)
+        err = api_param_id(c, "itemId", &item, why);
+    if (err == VCR_OK)
+        err = app_timeline_undo(tx, &c->who, id, item, c->now_ms, why);
+    c->then = tape_changed_then;
+    return err == VCR_OK ? answer_tape(c, tx, id, why) : err;
+}
+
+static enum vcr_err timeline_run(struct api_call *c, struct sql_tx *tx, struct vcr_why *why)
+{
+    int64_t id;
+    enum vcr_err err = tape_of(c, tx, APP_SEE, &id, why);
+    if (err != VCR_OK)
+        return err;
+    struct timeline spans = { 0 };
+    err = app_timeline_read(tx, id, &spans, why);
+    jsonw_open(&c->json, NULL);
+    jsonw_open_array(&c->json, "items");
+    app_timeline_json(&spans, &c->json);
+    jsonw_close_array(&c->json);
+    jsonw_close(&c->json);
+    timeline_free(&spans);
     return err;
 }
 
@@ -307,5 +376,7 @@ const struct api_route api_tape_routes[] = {
     { HTTP_DELETE, "/api/v1/tapes/:id", API_ACCOUNT, APP_RATE_WRITE, API_DB_WRITE, .run = delete_run },
     { HTTP_POST, "/api/v1/tapes/:id/restore", API_ACCOUNT, APP_RATE_WRITE, API_DB_WRITE, .run = restore_run },
     { HTTP_GET, "/api/v1/tapes/:id/history", API_ACCOUNT, APP_RATE_READ, API_DB_READ, .run = history_run },
+    { HTTP_POST, "/api/v1/tapes/:id/history/:itemId/undo", API_ACCOUNT, APP_RATE_WRITE, API_DB_WRITE, .run = undo_run },
+    { HTTP_GET, "/api/v1/tapes/:id/timeline", API_ACCOUNT, APP_RATE_READ, API_DB_READ, .run = timeline_run },
     { 0 }
 };

@@ -6,6 +6,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "app/deck_recordings.h"
+#include "app/devices.h"
+#include "app/recordings.h"
+#include "app/recover.h"
+#include "app/hls.h"
 #include "app/tapes.h"
 #include "base/clock.h"
 
@@ -48,7 +53,17 @@ enum vcr_err app_open(struct app **ret, const struct app_config *config, struct 
     err = pool_open(&a->files, &(struct pool_config){ .name = "files", .threads = a->config.file_threads, .queue_max = 1024 }, why);
     if (err != VCR_OK)
         goto fail;
-    err = app_recover(a, clock_wall_ms(), why);
+    err = recovery_open(&a->recovery, why);
+    if (err == VCR_OK)
+        err = app_recover(a, clock_wall_ms(), why);
+    if (err == VCR_OK)
+        err = app_deck_record_recover(a, why);
+    if (err == VCR_OK)
+        err = app_record_recover(a, why);
+    if (err == VCR_OK)
+        err = device_list_open(a, why);
+    if (err == VCR_OK)
+        err = hls_state_open(a, why);
     if (err != VCR_OK)
         goto fail;
     *ret = a;
@@ -60,6 +75,7 @@ fail:
 
 void app_stop(struct app *a)
 {
+    recovery_close(&a->recovery);
     pool_close(&a->passwords);
     pool_close(&a->files);
 }
@@ -70,6 +86,8 @@ void app_close(struct app **ap)
     if (!a)
         return;
     app_stop(a);
+    hls_state_close(a);
+    device_list_close(&a->devices);
     sodium_memzero(a->secret, sizeof(a->secret));
     free((char *)a->config.data_dir);
     free((char *)a->config.secret_file);

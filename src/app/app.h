@@ -13,10 +13,18 @@
 #include "base/why.h"
 #include "store/blob.h"
 #include "store/cache.h"
+#include "store/outside.h"
 #include "store/queue.h"
 #include "store/sql.h"
 
+struct programmes;
 struct sessions;
+struct segments;
+struct maker;
+struct device_list;
+struct hls_state;
+struct whip;
+struct recovery;
 
 enum app_registration { APP_REGISTRATION_OPEN, APP_REGISTRATION_INVITE, APP_REGISTRATION_CLOSED };
 enum { APP_SECRET_BYTES = 32, APP_RATE_KEY_BYTES = 320 };
@@ -31,13 +39,19 @@ struct app_config {
     struct sql_db *db;
     struct blob_store *blobs;
     struct cache *cache;
+    struct programmes *programmes;  /* live ones; NULL: none */
     struct sessions *sessions;      /* NULL: this process plays no tapes (503) */
+    struct segments *segments;      /* both or none: made segments, and their maker */
+    struct maker *maker;
+    const char *srt_url;            /* where publishers call, "srt://host:port"; stays the caller's; NULL or empty: nowhere */
+    const struct outside_roots *libraries; /* NULL: none; the caller's */
     const char *data_dir;
     const char *secret_file;        /* NULL: "secret" in data_dir, made at the first start */
     enum app_registration registration;
     bool rate_limits;               /* VCR_RATE_LIMITS */
     struct app_rate_limit rates[APP_RATES]; /* count 0: the default of that class */
     bool demo;                      /* VCR_DEMO: the first account finds the demo tapes on its shelf */
+    const char *cdn_url, *cdn_key_file; /* VCR_CDN_URL, VCR_CDN_KEY_FILE; NULL or "": none. Read by app_open only */
     bool secure_cookies;            /* served over TLS */
     uint64_t max_upload_bytes;      /* 0: 64 GiB */
     uint64_t quota_bytes;           /* a user; 0: none */
@@ -52,6 +66,10 @@ struct app {
     struct app_config config;       /* defaults filled in; strings are copies */
     struct pool *passwords;         /* argon2id only: never more than its threads times password_mem_bytes */
     struct pool *files;             /* blocking file work: uploads, purging */
+    struct hls_state *hls;          /* app/hls.h; has locks of its own */
+    struct device_list *devices;    /* app/devices.h; has a lock of its own */
+    struct whip *whip;              /* app/whip.h; NULL: no live pictures by WebRTC */
+    struct recovery *recovery;      /* app/recover.h; has a lock of its own */
     uint8_t secret[APP_SECRET_BYTES]; /* signs access tokens, CSRF tokens and cursors, each by a key derived from it */
     char dummy_hash[128];           /* verified when the e-mail is unknown, so that it takes the same time */
 };
@@ -66,6 +84,9 @@ void app_close(struct app **a);
 void app_digest(const void *bytes, size_t len, char ret[33]);
 /* A key for one purpose ("access", "csrf", ...) derived from the secret. */
 void app_key(const struct app *a, const char *purpose, uint8_t ret[32]);
+/* Text that only this server can read again: for what is kept though it was told once. Free it. app_unseal: NULL when it is none of that purpose. */
+char *app_seal(const struct app *a, const char *purpose, const char *text);
+char *app_unseal(const struct app *a, const char *purpose, const char *sealed);
 /* Reads the secret file, or makes it (0600, atomically: of racing starters one wins and the others read its secret). */
 enum vcr_err app_secret_file(const char *path, uint8_t ret[APP_SECRET_BYTES], struct vcr_why *why);
 

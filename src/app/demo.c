@@ -21,7 +21,7 @@ enum vcr_err app_demo_tapes(struct sql_tx *tx, int64_t user_id, int64_t now_ms, 
         };
         err = app_tape_create(tx, &who, changes, ARRAY_LEN(changes), now_ms, &id, why);
         if (err == VCR_OK)
-            err = queue_put(tx, id, "demo", tapes[i].payload, now_ms, &job, why);
+            err = queue_put(tx, id, "demo", QUEUE_DEMO, tapes[i].payload, now_ms, &job, why);
     }
     return err;
 }

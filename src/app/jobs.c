@@ -1,13 +1,16 @@
 /* app/jobs.c - jobs: reading, cancelling, retrying. */
 #include "app/jobs.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "app/tapes.h"
+#include "app/trash.h"
 
-#define JOB_COLUMNS "j.id, j.tape_id, j.kind, j.status, j.progress, j.stage, j.error, j.attempts, j.created_at, j.updated_at, j.finished_at"
+#define JOB_COLUMNS "j.id, j.tape_id, j.kind, j.status, j.progress, j.stage, j.error, j.attempts, j.created_at, j.updated_at, j.finished_at, j.speed, j.ends_at"
 
-static void job_json(struct sql_rows *r, struct jsonw *j)
+static void job_json(struct sql_rows *r, int64_t now_ms, struct jsonw *j)
 {
     jsonw_open(j, NULL);
     jsonw_int(j, "id", sql_int(r, 0));
@@ -17,6 +20,14 @@ static void job_json(struct sql_rows *r, struct jsonw *j)
     jsonw_num(j, "progress", sql_real(r, 4));
     jsonw_str(j, "stage", sql_text(r, 5));
     jsonw_str(j, "error", sql_is_null(r, 6) ? NULL : sql_text(r, 6));
+    if (sql_is_null(r, 11))
+        jsonw_null(j, "speed");
+    else
+        jsonw_num(j, "speed", sql_real(r, 11));
+    if (sql_is_null(r, 12))
+        jsonw_null(j, "eta");
+    else
+        jsonw_num(j, "eta", (double)(VCR_MAX(sql_int(r, 12) - now_ms, 0) / 100) / 10);
     jsonw_int(j, "attempts", sql_int(r, 7));
     jsonw_time(j, "created_at", sql_int(r, 8));
     jsonw_time(j, "updated_at", sql_int(r, sql_is_null(r, 9) ? 8 : 9));
@@ -27,19 +38,18 @@ static void job_json(struct sql_rows *r, struct jsonw *j)
     jsonw_close(j);
 }
 
-struct job { int64_t tape_id; char kind[33], status[17]; };
+struct job { int64_t tape_id; char status[17]; };
 
 static enum vcr_err find_job(struct sql_tx *tx, const struct app_principal *who, int64_t id, enum app_access access, struct job *ret, struct vcr_why *why)
 {
     struct sql_rows *rows = NULL;
     struct app_tape tape = { 0 };
-    enum vcr_err err = sql_query(tx, &rows, "SELECT tape_id, kind, status FROM jobs WHERE id = $1", SQL_ARGS(SQL_I(id)), why);
+    enum vcr_err err = sql_query(tx, &rows, "SELECT tape_id, status FROM jobs WHERE id = $1", SQL_ARGS(SQL_I(id)), why);
     if (err == VCR_OK)
         err = sql_next(rows, why);
     if (err == VCR_OK) {
         ret->tape_id = sql_int(rows, 0);
-        vcr_strcpy(ret->kind, sizeof(ret->kind), sql_text(rows, 1));
-        vcr_strcpy(ret->status, sizeof(ret->status), sql_text(rows, 2));
+        vcr_strcpy(ret->status, sizeof(ret->status), sql_text(rows, 1));
     }
     sql_rows_close(&rows);
     if (err == VCR_OK)
@@ -48,7 +58,7 @@ static enum vcr_err find_job(struct sql_tx *tx, const struct app_principal *who,
     return err == VCR_E_END || err == VCR_E_NOT_FOUND ? vcr_fail(why, VCR_E_NOT_FOUND, "there is no such job") : err;
 }
 
-enum vcr_err app_job_get(struct sql_tx *tx, const struct app_principal *who, int64_t id, struct jsonw *j, struct vcr_why *why)
+enum vcr_err app_job_get(struct sql_tx *tx, const struct app_principal *who, int64_t id, int64_t now_ms, struct jsonw *j, struct vcr_why *why)
 {
     struct job job;
     struct sql_rows *rows = NULL;
@@ -59,13 +69,13 @@ enum vcr_err app_job_get(struct sql_tx *tx, const struct app_principal *who, int
     if (err == VCR_OK)
         err = sql_next(rows, why);
     if (err == VCR_OK)
-        job_json(rows, j);
+        job_json(rows, now_ms, j);
     sql_rows_close(&rows);
     return err;
 }
 
-enum vcr_err app_job_list(struct sql_tx *tx, const struct app_principal *who, int64_t tape_id, int64_t before, int limit, struct jsonw *j, int64_t *ret_last,
-                          struct vcr_why *why)
+enum vcr_err app_job_list(struct sql_tx *tx, const struct app_principal *who, int64_t tape_id, int64_t before, int limit, int64_t now_ms, struct jsonw *j,
+                          int64_t *ret_last, struct vcr_why *why)
 {
     struct sql_rows *rows = NULL;
     int n = 0;
@@ -81,22 +91,39 @@ enum vcr_err app_job_list(struct sql_tx *tx, const struct app_principal *who, in
             break;
         }
         last = sql_int(rows, 0);
-        job_json(rows, j);
+        job_json(rows, now_ms, j);
     }
     sql_rows_close(&rows);
     return err == VCR_E_END ? VCR_OK : err;
 }
 
-/* Kinds whose end decides what the tape is. */
-static bool makes_tape(const struct job *j) { return strcmp(j->kind, "process") == 0 || strcmp(j->kind, "demo") == 0; }
-
-static enum vcr_err set_tape_status(struct sql_tx *tx, int64_t tape_id, const char *status, int64_t now_ms, struct vcr_why *why)
+/* What the tape is while a job of it waits or runs, and after one that was not done: one that can be watched stays so. */
+static enum vcr_err set_tape_status(struct sql_tx *tx, int64_t tape_id, const char *without_film, int64_t now_ms, struct vcr_why *why)
 {
-    struct app_change c = { APP_T_STATUS, SQL_T(status) };
-    return app_tape_update(tx, tape_id, &c, 1, now_ms, why);
+    return sql_exec(tx,
+                    "UPDATE tapes SET revision = revision + 1, updated_at = $2, status = CASE WHEN EXISTS (SELECT 1 FROM reels WHERE tape_id = $1 AND kind = 'clean_video')"
+                    " THEN 'ready' ELSE $3 END WHERE id = $1 AND status IN ('processing', 'failed')",
+                    SQL_ARGS(SQL_I(tape_id), SQL_I(now_ms), SQL_T(without_film)), NULL, why);
 }
 
-enum vcr_err app_job_cancel(struct sql_tx *tx, const struct app_principal *who, int64_t id, int64_t now_ms, struct vcr_why *why)
+enum vcr_err app_job_under_way(struct sql_tx *tx, int64_t tape_id, struct vcr_why *why)
+{
+    struct sql_rows *rows = NULL;
+    enum vcr_err err = sql_query(tx, &rows, "SELECT id FROM jobs WHERE tape_id = $1 AND status IN ('queued', 'running') LIMIT 1", SQL_ARGS(SQL_I(tape_id)), why);
+    if (err == VCR_OK)
+        err = sql_next(rows, why);
+    sql_rows_close(&rows);
+    if (err == VCR_OK)
+        return vcr_refuse(why, VCR_E_CONFLICT, "/job-under-way", "this tape is being processed already");
+    return err == VCR_E_END ? VCR_OK : err;
+}
+
+static void blobs_of(char out[APP_JOB_PREFIX_BYTES], const struct job *job, int64_t id)
+{
+    snprintf(out, APP_JOB_PREFIX_BYTES, "tapes/%" PRId64 "/r%" PRId64 "/", job->tape_id, id);
+}
+
+enum vcr_err app_job_cancel(struct sql_tx *tx, const struct app_principal *who, int64_t id, int64_t now_ms, char ret_prefix[APP_JOB_PREFIX_BYTES], struct vcr_why *why)
 {
     struct job job;
     enum vcr_err err = find_job(tx, who, id, APP_EDIT, &job, why);
@@ -104,9 +131,16 @@ enum vcr_err app_job_cancel(struct sql_tx *tx, const struct app_principal *who, 
         return err;
     if (strcmp(job.status, "queued") != 0 && strcmp(job.status, "running") != 0)
         return vcr_refuse(why, VCR_E_CONFLICT, "/job-over", "this job is %s already", job.status);
-    err = sql_exec(tx, "UPDATE jobs SET status = 'cancelled', error = 'cancelled', worker = NULL, lease_until = NULL, updated_at = $2, finished_at = $2 WHERE id = $1",
+    err = sql_exec(tx,
+                   "UPDATE jobs SET status = 'cancelled', error = 'cancelled', worker = NULL, lease_until = NULL, speed = NULL, ends_at = NULL, updated_at = $2,"
+                   " finished_at = $2 WHERE id = $1",
                    SQL_ARGS(SQL_I(id), SQL_I(now_ms)), NULL, why);
-    return err == VCR_OK && makes_tape(&job) ? set_tape_status(tx, job.tape_id, "failed", now_ms, why) : err;
+    blobs_of(ret_prefix, &job, id);
+    if (err == VCR_OK)
+        err = app_trash_add(tx, ret_prefix, why); /* should we be killed before they are deleted; a retry takes it back */
+    if (strcmp(job.status, "running") == 0)
+        ret_prefix[0] = '\0';
+    return err == VCR_OK ? set_tape_status(tx, job.tape_id, "failed", now_ms, why) : err;
 }
 
 enum vcr_err app_job_retry(struct sql_tx *tx, const struct app_principal *who, int64_t id, int64_t now_ms, struct vcr_why *why)
@@ -117,8 +151,15 @@ enum vcr_err app_job_retry(struct sql_tx *tx, const struct app_principal *who, i
         return err;
     if (strcmp(job.status, "failed") != 0 && strcmp(job.status, "cancelled") != 0)
         return vcr_refuse(why, VCR_E_CONFLICT, "/not-failed", "this job is %s; only a failed or cancelled one can be tried again", job.status);
-    err = sql_exec(tx,
-                   "UPDATE jobs SET status = 'queued', error = NULL, attempts = 0, worker = NULL, lease_until = NULL, updated_at = $2, finished_at = NULL WHERE id = $1",
-                   SQL_ARGS(SQL_I(id), SQL_I(now_ms)), NULL, why);
-    return err == VCR_OK && makes_tape(&job) ? set_tape_status(tx, job.tape_id, "processing", now_ms, why) : err;
+    char prefix[APP_JOB_PREFIX_BYTES];
+    blobs_of(prefix, &job, id);
+    err = app_job_under_way(tx, job.tape_id, why);
+    if (err == VCR_OK)
+        err = sql_exec(tx, "DELETE FROM blob_trash WHERE prefix = $1", SQL_ARGS(SQL_T(prefix)), NULL, why);
+    if (err == VCR_OK)
+        err = sql_exec(tx,
+                       "UPDATE jobs SET status = 'queued', error = NULL, attempts = 0, not_before = 0, worker = NULL, lease_until = NULL, updated_at = $2,"
+                       " finished_at = NULL WHERE id = $1",
+                       SQL_ARGS(SQL_I(id), SQL_I(now_ms)), NULL, why);
+    return err == VCR_OK ? set_tape_status(tx, job.tape_id, "processing", now_ms, why) : err;
 }

@@ -3,5 +3,6 @@
 #include <jansson.h>
 #include <stdbool.h>
 
-/* The object "result" of media/ingest/report.c: everything that is kept or shown has its type and a possible value, and both video reels are named. */
-bool process_result_ok(const json_t *result);
+/* The object "result" of media/ingest/report.c: everything that is kept or shown has its type and a possible value, and both video reels are named (of a "finish"
+ * job the tape's alone). */
+bool process_result_ok(const json_t *result, bool finish);

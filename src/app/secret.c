@@ -1,4 +1,4 @@
-/* app/secret.c - the secret file: 64 hex digits, made once, readable by the owner only. */
+/* app/secret.c - the secret file: 64 hex digits, made once, readable by the owner only; and text sealed with a key from it. */
 #include <errno.h>
 #include <fcntl.h>
 #include <sodium.h>
@@ -60,4 +60,35 @@ enum vcr_err app_secret_file(const char *path, uint8_t ret[APP_SECRET_BYTES], st
         return err;
     err = make_secret(path, why);
     return err == VCR_OK ? read_secret(path, ret, why) : err;
+}
+
+char *app_seal(const struct app *a, const char *purpose, const char *text)
+{
+    size_t len = strlen(text), sealed = crypto_secretbox_NONCEBYTES + crypto_secretbox_MACBYTES + len;
+    uint8_t key[32], *bytes = vcr_alloc(sealed);
+    app_key(a, purpose, key);
+    vcr_random(bytes, crypto_secretbox_NONCEBYTES);
+    crypto_secretbox_easy(bytes + crypto_secretbox_NONCEBYTES, (const uint8_t *)text, len, bytes, key);
+    sodium_memzero(key, sizeof(key));
+    char *out = vcr_alloc(VCR_B64URL_BYTES(sealed));
+    vcr_b64url_encode(out, bytes, sealed);
+    free(bytes);
+    return out;
+}
+
+char *app_unseal(const struct app *a, const char *purpose, const char *sealed)
+{
+    const long head = crypto_secretbox_NONCEBYTES + crypto_secretbox_MACBYTES;
+    size_t len = strlen(sealed);
+    uint8_t key[32], *bytes = vcr_alloc(len + 1);
+    long n = vcr_b64url_decode(bytes, len, sealed, len);
+    char *out = n >= head ? vcr_alloc((size_t)(n - head) + 1) : NULL;
+    app_key(a, purpose, key);
+    if (out && crypto_secretbox_open_easy((uint8_t *)out, bytes + crypto_secretbox_NONCEBYTES, (size_t)n - crypto_secretbox_NONCEBYTES, bytes, key) != 0) {
+        free(out);
+        out = NULL;
+    }
+    sodium_memzero(key, sizeof(key));
+    free(bytes);
+    return out;
 }

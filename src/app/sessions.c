@@ -4,6 +4,8 @@
 #include <jansson.h>
 #include <string.h>
 
+#include "app/tape_map.h"
+#include "app/timeline.h"
 #include "base/clock.h"
 #include "base/log.h"
 
@@ -14,7 +16,7 @@ void app_session_free(struct app_session *s)
     memset(s, 0, sizeof(*s));
 }
 
-enum vcr_err app_session_create(const struct app *a, struct sql_tx *tx, const struct app_principal *who, const char *id, int64_t tape_id, const char *look_json,
+enum vcr_err app_session_create(const struct app *a, struct sql_tx *tx, const struct app_principal *who, const char *id, int64_t tape_id, int64_t device_id, const char *look_json,
                                 const char *settings_json, int64_t now_ms, struct vcr_why *why)
 {
     struct sql_rows *rows = NULL;
@@ -29,11 +31,13 @@ enum vcr_err app_session_create(const struct app *a, struct sql_tx *tx, const st
         return err;
     if (a->config.rate_limits && running >= APP_SESSIONS_PER_USER)
         return vcr_refuse(why, VCR_E_RATE, "/too-many-sessions", "you have %d running VCRs; end one first", APP_SESSIONS_PER_USER);
-    return sql_exec(tx, "INSERT INTO sessions (id, user_id, tape_id, type, status, started_at, look, settings) VALUES ($1, $2, $3, 'emulation', 'starting', $4, $5, $6)",
-                    SQL_ARGS(SQL_T(id), SQL_I(who->user_id), tape_id ? SQL_I(tape_id) : SQL_NUL, SQL_I(now_ms), SQL_T(look_json), SQL_T(settings_json)), NULL, why);
+    return sql_exec(tx, "INSERT INTO sessions (id, user_id, tape_id, device_id, type, status, started_at, look, settings) VALUES ($1, $2, $3, $4, $5, 'starting', $6, $7, $8)",
+                    SQL_ARGS(SQL_T(id), SQL_I(who->user_id), tape_id ? SQL_I(tape_id) : SQL_NUL, device_id ? SQL_I(device_id) : SQL_NUL,
+                             SQL_T(device_id ? "streaming" : "emulation"), SQL_I(now_ms), SQL_T(look_json), SQL_T(settings_json)),
+                    NULL, why);
 }
 
-#define SESSION_COLUMNS "s.id, s.user_id, s.tape_id, s.type, s.status, s.started_at, s.ended_at, s.look, s.settings"
+#define SESSION_COLUMNS "s.id, s.user_id, s.tape_id, s.type, s.status, s.started_at, s.ended_at, s.look, s.settings, s.device_id"
 
 static void read_session(struct sql_rows *r, struct app_session *s)
 {
@@ -47,6 +51,7 @@ static void read_session(struct sql_rows *r, struct app_session *s)
     s->ended_at = sql_int(r, 6);
     s->look = sql_is_null(r, 7) ? NULL : vcr_strdup(sql_text(r, 7));
     s->settings = sql_is_null(r, 8) ? NULL : vcr_strdup(sql_text(r, 8));
+    s->device_id = sql_int(r, 9);
 }
 
 static bool sees_tape(struct sql_tx *tx, const struct app_principal *who, int64_t tape_id)
@@ -71,13 +76,28 @@ enum vcr_err app_session_find(struct sql_tx *tx, const struct app_principal *who
     if (err != VCR_OK && err != VCR_E_END)
         return err;
     bool mine = err == VCR_OK && ret->user_id == who->user_id, admin = who->role == APP_ADMIN;
-    if (err == VCR_E_END || (!mine && !admin && !sees_tape(tx, who, ret->tape_id)))
+    if (err == VCR_E_END || (!mine && !admin && (strcmp(ret->type, "streaming") == 0 || !sees_tape(tx, who, ret->tape_id))))
         return vcr_fail(why, VCR_E_NOT_FOUND, "there is no such session");
     if (access == APP_EDIT && !mine && !admin)
         return vcr_fail(why, VCR_E_DENIED, "only the owner of the session may do this");
-    if (access == APP_OWN && !mine)
-        return vcr_refuse(why, VCR_E_CONFLICT, "/remote-held", "somebody else holds the remote control");
     return VCR_OK;
+}
+
+enum vcr_err app_session_person(struct sql_tx *tx, const struct app_principal *who, struct session_person *ret, struct vcr_why *why)
+{
+    struct sql_rows *rows = NULL;
+    *ret = (struct session_person){ .user_id = who->user_id };
+    enum vcr_err err = sql_query(tx, &rows, "SELECT display_name, email FROM users WHERE id = $1", SQL_ARGS(SQL_I(who->user_id)), why);
+    if (err == VCR_OK && (err = sql_next(rows, why)) == VCR_OK) {
+        const char *name = sql_is_null(rows, 0) ? "" : sql_text(rows, 0), *email = sql_text(rows, 1);
+        vcr_strcpy(ret->name, sizeof(ret->name), *name ? name : email);
+        if (!*name)
+            ret->name[strcspn(ret->name, "@")] = '\0';
+        for (size_t n = strlen(ret->name); n > 0 && !vcr_utf8_ok(ret->name, n); n--) /* a long name is cut between its characters */
+            ret->name[n - 1] = '\0';
+    }
+    sql_rows_close(&rows);
+    return err == VCR_E_END ? VCR_OK : err;
 }
 
 enum vcr_err app_session_set_status(struct sql_tx *tx, const char *id, const char *status, int64_t now_ms, struct vcr_why *why)
@@ -90,6 +110,11 @@ enum vcr_err app_session_set_status(struct sql_tx *tx, const char *id, const cha
 enum vcr_err app_session_set_tape(struct sql_tx *tx, const char *id, int64_t tape_id, struct vcr_why *why)
 {
     return sql_exec(tx, "UPDATE sessions SET tape_id = $2 WHERE id = $1", SQL_ARGS(SQL_T(id), tape_id ? SQL_I(tape_id) : SQL_NUL), NULL, why);
+}
+
+enum vcr_err app_session_set_look(struct sql_tx *tx, const char *id, const char *look_json, struct vcr_why *why)
+{
+    return sql_exec(tx, "UPDATE sessions SET look = $2 WHERE id = $1", SQL_ARGS(SQL_T(id), SQL_T(look_json)), NULL, why);
 }
 
 enum vcr_err app_session_list(struct sql_tx *tx, const struct app_principal *who, int64_t tape_id, const char *before, int limit,
@@ -124,12 +149,20 @@ static const struct { const char *kind; size_t file, index; } reel_places[] = {
     { "clean_video", offsetof(struct session_tape, clean_video_fd), offsetof(struct session_tape, clean_video_index_fd) },
 };
 
+/* One that is not there is left out: the deck shows snow in its place. */
 static enum vcr_err open_reel(const struct app *a, struct session_tape *t, size_t place, const char *file_key, const char *index_key, struct vcr_why *why)
 {
     int *file = (int *)(void *)((char *)t + reel_places[place].file), *index = (int *)(void *)((char *)t + reel_places[place].index);
     uint64_t size;
     enum vcr_err err = blob_open_fd(a->config.blobs, file_key, file, &size, why);
-    return err == VCR_OK ? blob_open_fd(a->config.blobs, index_key, index, &size, why) : err;
+    if (err == VCR_OK)
+        err = blob_open_fd(a->config.blobs, index_key, index, &size, why);
+    if (err != VCR_OK)
+        vcr_close(file);
+    if (err != VCR_E_NOT_FOUND)
+        return err;
+    log_warn("session", "%s is missing: there is snow in its place", file_key);
+    return VCR_OK;
 }
 
 /* The raster that vcr-ingest noted with the tape reel; without a word of it 4:3 at field rate. */
@@ -142,10 +175,12 @@ static void read_raster(const char *info, struct session_tape *t)
     json_decref(j);
 }
 
-static enum vcr_err open_reels(const struct app *a, struct sql_tx *tx, struct session_tape *t, struct vcr_why *why)
+/* take 0: the film. */
+static enum vcr_err open_reels(const struct app *a, struct sql_tx *tx, int64_t take, struct session_tape *t, struct vcr_why *why)
 {
     struct sql_rows *rows = NULL;
-    enum vcr_err err = sql_query(tx, &rows, "SELECT kind, blob_key, index_key, info FROM reels WHERE tape_id = $1", SQL_ARGS(SQL_I(t->tape_id)), why);
+    enum vcr_err err = sql_query(tx, &rows, "SELECT kind, blob_key, index_key, info FROM reels WHERE tape_id = $1 AND COALESCE(take_id, 0) = $2 AND track = 0",
+                                 SQL_ARGS(SQL_I(t->tape_id), SQL_I(take)), why);
     while (err == VCR_OK && (err = sql_next(rows, why)) == VCR_OK) {
         const char *kind = sql_text(rows, 0), *info = sql_is_null(rows, 3) ? "" : sql_text(rows, 3);
         for (size_t i = 0; i < ARRAY_LEN(reel_places) && err == VCR_OK; i++)
@@ -158,17 +193,17 @@ static enum vcr_err open_reels(const struct app *a, struct sql_tx *tx, struct se
     return err == VCR_E_END ? VCR_OK : err;
 }
 
-static void describe(const struct app_tape *row, struct session_tape *t)
+static void describe(const struct app_tape *row, int64_t length_us, struct session_tape *t)
 {
     const struct app_cell *c = row->c;
-    const int64_t minute_us = INT64_C(60000000);
     const char *speed = c[APP_T_TAPE_SPEED].s ? c[APP_T_TAPE_SPEED].s : "sp";
     t->tape_id = c[APP_T_ID].i;
+    t->owner_id = c[APP_T_USER_ID].null ? 0 : c[APP_T_USER_ID].i;
     vcr_strcpy(t->title, sizeof(t->title), c[APP_T_TITLE].s);
     t->pal = c[APP_T_STANDARD].s && strcmp(c[APP_T_STANDARD].s, "pal") == 0;
     t->field_rate = true;
     t->deck.blank = strcmp(c[APP_T_STATUS].s, "ready") != 0;
-    t->deck.length_us = !c[APP_T_LENGTH_MINUTES].null ? c[APP_T_LENGTH_MINUTES].i * minute_us : c[APP_T_DURATION].i ? c[APP_T_DURATION].i : 120 * minute_us;
+    t->deck.length_us = length_us;
     t->deck.position_us = VCR_CLAMP(c[APP_T_POSITION].i, 0, t->deck.length_us);
     t->deck.frame_us = t->pal ? 40000 : 33367;
     t->deck.seed = (uint64_t)c[APP_T_SEED].i;
@@ -177,18 +212,59 @@ static void describe(const struct app_tape *row, struct session_tape *t)
     t->deck.write_protected = c[APP_T_WRITE_PROTECTED].i != 0;
 }
 
+static const struct session_tape no_reels = {
+    .tape_video_fd = -1, .tape_video_index_fd = -1, .tape_audio_fd = -1, .tape_audio_index_fd = -1, .clean_video_fd = -1, .clean_video_index_fd = -1,
+};
+
+struct opening {
+    const struct app *a;
+    int64_t take;
+    struct session_tape tape;
+};
+
+static enum vcr_err take_work(struct sql_tx *tx, void *arg, struct vcr_why *why)
+{
+    struct opening *o = arg;
+    return open_reels(o->a, tx, o->take, &o->tape, why);
+}
+
+enum vcr_err app_take_open(const struct app *a, int64_t tape_id, int64_t take, int ret_fds[APP_TAKE_FDS], struct vcr_why *why)
+{
+    struct opening o = { .a = a, .take = take, .tape = no_reels };
+    o.tape.tape_id = tape_id;
+    enum vcr_err err = sql_run(a->config.db, SQL_READ, take_work, &o, why);
+    if (err != VCR_OK)
+        session_tape_close(&o.tape);
+    const int fds[APP_TAKE_FDS] = { o.tape.tape_video_fd,       o.tape.tape_video_index_fd, o.tape.tape_audio_fd,
+                                    o.tape.tape_audio_index_fd, o.tape.clean_video_fd,      o.tape.clean_video_index_fd };
+    bool some = false;
+    for (int i = 0; i < APP_TAKE_FDS; i++) {
+        ret_fds[i] = fds[i];
+        some = some || fds[i] >= 0;
+    }
+    return err == VCR_OK && !some ? vcr_fail(why, VCR_E_NOT_FOUND, "this recording is missing") : err;
+}
+
 enum vcr_err app_tape_open(const struct app *a, struct sql_tx *tx, const struct app_principal *who, int64_t tape_id, struct session_tape *ret, struct vcr_why *why)
 {
     struct app_tape row = { 0 };
-    *ret = (struct session_tape){ .tape_video_fd = -1, .tape_video_index_fd = -1, .tape_audio_fd = -1, .tape_audio_index_fd = -1, .clean_video_fd = -1,
-                                  .clean_video_index_fd = -1 };
+    int64_t length_us = 0;
+    *ret = no_reels;
     enum vcr_err err = app_tape_find(tx, who, tape_id, APP_SEE, APP_NOT_BINNED, &row, why);
+    if (err == VCR_OK && strcmp(row.c[APP_T_STATUS].s, "recording") == 0)
+        err = vcr_refuse(why, VCR_E_CONFLICT, "/tape-in-use", "this tape is being recorded onto elsewhere");
     if (err == VCR_OK && strcmp(row.c[APP_T_STATUS].s, "ready") != 0 && strcmp(row.c[APP_T_STATUS].s, "blank") != 0)
         err = vcr_refuse(why, VCR_E_CONFLICT, "/tape-not-ready", "this tape cannot be played: it is %s", row.c[APP_T_STATUS].s);
+    if (err == VCR_OK)
+        err = app_tape_length(tx, &row, &length_us, why);
     if (err == VCR_OK) {
-        describe(&row, ret);
-        err = open_reels(a, tx, ret, why);
+        describe(&row, length_us, ret);
+        err = open_reels(a, tx, 0, ret, why);
     }
+    if (err == VCR_OK)
+        err = app_tape_map(tx, tape_id, &ret->map, why);
+    if (err == VCR_OK)
+        ret->deck.map = &ret->map->map;
     app_tape_free(&row);
     if (err != VCR_OK)
         session_tape_close(ret);

@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "app/tapes.h"
+#include "app/trash.h"
+#include "store/segments.h"
 
 static enum vcr_err run_built(struct sql_tx *tx, struct buf *sql, const struct sql_val *vals, size_t n, struct vcr_why *why)
 {
@@ -90,7 +92,7 @@ static void side_json(struct jsonw *j, const char *key, const struct app_tape *b
         if (col == APP_T_RECORDED_FROM || col == APP_T_RECORDED_TO)
             continue;
         struct sql_val v = before ? cell_value(&before->c[col], &changes[i].val) : changes[i].val;
-        value_json(j, app_tape_column(col), &v, col == APP_T_TAGS || col == APP_T_LOOK);
+        value_json(j, app_tape_column(col), &v, col == APP_T_TAGS || col == APP_T_LOOK || col == APP_T_PROCESSING);
     }
     jsonw_close(j);
 }
@@ -130,15 +132,22 @@ enum vcr_err app_tape_restore(struct sql_tx *tx, const struct app_principal *who
     return err == VCR_OK ? app_history_add(tx, id, "restored", who->user_id, NULL, now_ms, why) : err;
 }
 
+static void blobs_prefix(char out[64], int64_t id) { snprintf(out, 64, "tapes/%" PRId64 "/", id); }
+
 enum vcr_err app_tape_purge(struct sql_tx *tx, int64_t id, struct vcr_why *why)
 {
-    return sql_exec(tx, "DELETE FROM tapes WHERE id = $1", SQL_ARGS(SQL_I(id)), NULL, why);
+    char prefix[64];
+    blobs_prefix(prefix, id);
+    enum vcr_err err = app_trash_add(tx, prefix, why);
+    return err == VCR_OK ? sql_exec(tx, "DELETE FROM tapes WHERE id = $1", SQL_ARGS(SQL_I(id)), NULL, why) : err;
 }
 
 enum vcr_err app_tape_delete_blobs(const struct app *a, int64_t id, struct vcr_why *why)
 {
     char prefix[64];
-    snprintf(prefix, sizeof(prefix), "tapes/%" PRId64 "/", id);
+    blobs_prefix(prefix, id);
+    if (a->config.segments)
+        segments_drop_tape(a->config.segments, id);
     return blob_delete_prefix(a->config.blobs, prefix, why);
 }
 
@@ -165,7 +174,7 @@ enum vcr_err app_bin_sweep(const struct app *a, int64_t now_ms, struct vcr_why *
     enum vcr_err err = sql_run(a->config.db, SQL_WRITE, sweep_work, &s, why);
     for (int i = 0; i < s.count && err == VCR_OK; i++)
         err = app_tape_delete_blobs(a, s.ids[i], why);
-    return err;
+    return err == VCR_OK ? app_trash_empty(a->config.db, a->config.blobs, why) : err;
 }
 
 static enum vcr_err recover_work(struct sql_tx *tx, void *arg, struct vcr_why *why)
@@ -179,5 +188,6 @@ static enum vcr_err recover_work(struct sql_tx *tx, void *arg, struct vcr_why *w
 
 enum vcr_err app_recover(const struct app *a, int64_t now_ms, struct vcr_why *why)
 {
-    return sql_run(a->config.db, SQL_WRITE, recover_work, &now_ms, why);
+    enum vcr_err err = sql_run(a->config.db, SQL_WRITE, recover_work, &now_ms, why);
+    return err == VCR_OK && a->config.blobs ? app_trash_empty(a->config.db, a->config.blobs, why) : err;
 }

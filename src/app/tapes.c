@@ -34,6 +34,8 @@ static const struct { const char *column; enum kind kind; const char *json; } co
     [APP_T_LANGUAGE] = { "language", K_TEXT, "language" },
     [APP_T_CREATED_AT] = { "created_at", K_TIME, "created_at" },
     [APP_T_UPDATED_AT] = { "updated_at", K_TIME, "updated_at" },
+    [APP_T_PROCESSING] = { "processing", K_JSON, "processing" },
+    [APP_T_ORIGINAL_STATE] = { "original_state", K_TEXT, "original_state" },
     [APP_T_RECORDED_FROM] = { "recorded_from", K_INT, NULL },
     [APP_T_RECORDED_TO] = { "recorded_to", K_INT, NULL },
     [APP_T_WEAR] = { "wear_16", K_INT, NULL },
@@ -52,7 +54,7 @@ const char *app_tape_columns(void)
 {
     return "id, user_id, title, description, tags, recorded_at, storage_uri, source_note, format, status, duration_us, standard, tape_speed, length_minutes, "
            "write_protected, look, media, capture_report, position_us, identifier, location, notes, rights, language, created_at, updated_at, "
-           "recorded_from, recorded_to, wear_16, seed, file_name, revision, trashed_at";
+           "processing, original_state, recorded_from, recorded_to, wear_16, seed, file_name, revision, trashed_at";
 }
 
 void app_tape_read(struct sql_rows *rows, struct app_tape *t)
@@ -93,19 +95,52 @@ static void cell_json(const struct app_cell *c, enum kind kind, const char *key,
     }
 }
 
-void app_tape_json(const struct app_tape *t, const char *key, struct jsonw *j)
+static void members_json(const struct app_tape *t, struct jsonw *j)
 {
-    jsonw_open(j, key);
     for (int i = 0; i < APP_T_COLS; i++)
         if (columns[i].json)
             cell_json(&t->c[i], columns[i].kind, columns[i].json, j);
+}
+
+void app_tape_json(const struct app_tape *t, const char *key, struct jsonw *j)
+{
+    jsonw_open(j, key);
+    members_json(t, j);
     jsonw_close(j);
 }
 
-void app_tape_etag(const struct app_tape *t, char *out, size_t size)
+void app_tape_json_whole(const struct app_tape *t, const struct app_duplicates *d, struct jsonw *j)
 {
-    snprintf(out, size, "\"%" PRId64 "-%" PRId64 ".%" PRId64 ".%" PRId64 "%s\"", t->c[APP_T_ID].i, t->c[APP_T_REVISION].i, t->c[APP_T_POSITION].i,
-             t->c[APP_T_UPDATED_AT].i, t->c[APP_T_STATUS].s);
+    jsonw_open(j, NULL);
+    members_json(t, j);
+    jsonw_open_array(j, "duplicates");
+    for (int i = 0; i < d->count; i++)
+        jsonw_int(j, NULL, d->ids[i]);
+    jsonw_close_array(j);
+    jsonw_close(j);
+}
+
+enum vcr_err app_tape_duplicates(struct sql_tx *tx, int64_t id, struct app_duplicates *ret, struct vcr_why *why)
+{
+    struct sql_rows *rows = NULL;
+    ret->count = 0;
+    enum vcr_err err = sql_query(tx, &rows,
+                                 "SELECT o.id FROM tapes t JOIN tapes o ON o.original_sha256 = t.original_sha256 AND COALESCE(o.user_id, 0) = COALESCE(t.user_id, 0)"
+                                 " WHERE t.id = $1 AND o.id <> $1 AND o.trashed_at IS NULL ORDER BY o.id LIMIT $2",
+                                 SQL_ARGS(SQL_I(id), SQL_I(APP_DUPLICATES_MAX)), why);
+    while (err == VCR_OK && (err = sql_next(rows, why)) == VCR_OK)
+        ret->ids[ret->count++] = sql_int(rows, 0);
+    sql_rows_close(&rows);
+    return err == VCR_E_END ? VCR_OK : err;
+}
+
+void app_tape_etag(const struct app_tape *t, const struct app_duplicates *d, char *out, size_t size)
+{
+    int64_t others = 0;
+    for (int i = 0; d && i < d->count; i++)
+        others = (int64_t)((uint64_t)others * 31 + (uint64_t)d->ids[i]);
+    snprintf(out, size, "\"%" PRId64 "-%" PRId64 ".%" PRId64 ".%" PRId64 "%s%" PRIx64 "\"", t->c[APP_T_ID].i, t->c[APP_T_REVISION].i, t->c[APP_T_POSITION].i,
+             t->c[APP_T_UPDATED_AT].i, t->c[APP_T_STATUS].s, (uint64_t)others);
 }
 
 static enum vcr_err may(const struct app_principal *who, const struct app_tape *t, enum app_access access, struct vcr_why *why)
@@ -143,8 +178,19 @@ enum vcr_err app_tape_find(struct sql_tx *tx, const struct app_principal *who, i
 
 enum vcr_err app_history_add(struct sql_tx *tx, int64_t tape_id, const char *action, int64_t user_id, const char *details_json, int64_t now_ms, struct vcr_why *why)
 {
-    return sql_exec(tx, "INSERT INTO tape_history (tape_id, action, performed_by, performed_at, details) VALUES ($1, $2, $3, $4, $5)",
-                    SQL_ARGS(SQL_I(tape_id), SQL_T(action), user_id ? SQL_I(user_id) : SQL_NUL, SQL_I(now_ms), SQL_T(details_json ? details_json : "{}")), NULL, why);
+    return app_history_add_item(tx, tape_id, action, user_id, details_json, now_ms, NULL, why);
+}
+
+enum vcr_err app_history_add_item(struct sql_tx *tx, int64_t tape_id, const char *action, int64_t user_id, const char *details_json, int64_t now_ms, int64_t *ret_id,
+                                  struct vcr_why *why)
+{
+    struct sql_rows *rows = NULL;
+    enum vcr_err err = sql_query(tx, &rows, "INSERT INTO tape_history (tape_id, action, performed_by, performed_at, details) VALUES ($1, $2, $3, $4, $5) RETURNING id",
+                                 SQL_ARGS(SQL_I(tape_id), SQL_T(action), user_id ? SQL_I(user_id) : SQL_NUL, SQL_I(now_ms), SQL_T(details_json ? details_json : "{}")), why);
+    if (err == VCR_OK && (err = sql_next(rows, why)) == VCR_OK && ret_id)
+        *ret_id = sql_int(rows, 0);
+    sql_rows_close(&rows);
+    return err;
 }
 
 enum vcr_err app_history_list(struct sql_tx *tx, int64_t tape_id, int64_t before, int limit, struct jsonw *j, int64_t *ret_last, struct vcr_why *why)

@@ -234,8 +234,8 @@ static void media_json(struct jsonw *j, const void *arg)
     jsonw_null(j, "damage");
 }
 
-enum vcr_err app_upload_finish(const struct app *a, struct sql_tx *tx, const struct app_principal *who, int64_t tape_id, const char *file_name, const char *sha256,
-                               uint64_t size, int64_t now_ms, int64_t *ret_job, struct vcr_why *why)
+enum vcr_err app_upload_finish(const struct app *a, struct sql_tx *tx, const struct app_principal *who, int64_t tape_id, enum queue_priority priority,
+                               const char *file_name, const char *sha256, uint64_t size, int64_t now_ms, int64_t *ret_job, struct vcr_why *why)
 {
     struct app_tape t = { 0 };
     struct original o = { sha256, file_name, size };
@@ -254,9 +254,11 @@ enum vcr_err app_upload_finish(const struct app *a, struct sql_tx *tx, const str
         err = app_tape_update(tx, tape_id, changes, ARRAY_LEN(changes), now_ms, why);
     }
     if (err == VCR_OK)
+        err = sql_exec(tx, "UPDATE tapes SET original_sha256 = $2 WHERE id = $1", SQL_ARGS(SQL_I(tape_id), SQL_T(sha256)), NULL, why);
+    if (err == VCR_OK)
         err = app_history_add(tx, tape_id, "uploaded", who->user_id, facts, now_ms, why);
     if (err == VCR_OK)
-        err = queue_put(tx, tape_id, "process", facts, now_ms, ret_job, why);
+        err = queue_put(tx, tape_id, "process", priority, facts, now_ms, ret_job, why);
     if (err == VCR_OK)
         err = sql_exec(tx, "UPDATE jobs SET user_id = $1 WHERE id = $2", SQL_ARGS(SQL_I(who->user_id), SQL_I(*ret_job)), NULL, why);
     app_tape_free(&t);

@@ -14,8 +14,8 @@ enum { UPLOAD_QUEUE_BYTES = 1 << 20 };
 enum vcr_err app_upload_begin(const struct app *a, struct sql_tx *tx, const struct app_principal *who, int64_t tape_id, int64_t length, int64_t now_ms,
                               struct vcr_why *why);
 /* The tape has its original: `processing`, with the job in the same transaction. *ret_job its id. */
-enum vcr_err app_upload_finish(const struct app *a, struct sql_tx *tx, const struct app_principal *who, int64_t tape_id, const char *file_name, const char *sha256,
-                               uint64_t size, int64_t now_ms, int64_t *ret_job, struct vcr_why *why);
+enum vcr_err app_upload_finish(const struct app *a, struct sql_tx *tx, const struct app_principal *who, int64_t tape_id, enum queue_priority priority,
+                               const char *file_name, const char *sha256, uint64_t size, int64_t now_ms, int64_t *ret_job, struct vcr_why *why);
 enum vcr_err app_upload_undo(struct sql_tx *tx, int64_t tape_id, int64_t now_ms, struct vcr_why *why);
 void app_original_key(int64_t tape_id, char *out, size_t size);
 

@@ -46,7 +46,7 @@ enum vcr_err io_pread_all(struct io *io, void *buf, size_t len, uint64_t offset,
 struct io_fd {
     struct io io;
     int fd;
-    uint64_t end; /* where the next append goes */
+    _Atomic uint64_t end; /* where the next append goes; asked for by any thread */
     char name[40];
 };
 

@@ -9,7 +9,7 @@
 
 #include "base/util.h"
 
-enum kind { TEXT, SWITCH, NUMBER, CHOICE, ADDRESS };
+enum kind { TEXT, SWITCH, NUMBER, CHOICE, ADDRESS, ADDRESS_OR_NONE };
 struct setting {
     const char *name;
     enum kind kind;
@@ -22,6 +22,7 @@ struct setting {
 static const struct setting settings[] = {
     { "VCR_LISTEN", ADDRESS, AT(listen), "127.0.0.1:8080", NULL, 0, 0 },
     { "VCR_MEDIA_LISTEN", ADDRESS, AT(media_listen), "127.0.0.1:8189", NULL, 0, 0 },
+    { "VCR_SRT_LISTEN", ADDRESS_OR_NONE, AT(srt_listen), CONFIG_SRT_DEFAULT, NULL, 0, 0 },
     { "VCR_PUBLIC_ADDRESS", TEXT, AT(public_address), "", NULL, 0, 0 },
     { "VCR_DATA_DIR", TEXT, AT(data_dir), "./data", NULL, 0, 0 },
     { "VCR_DATABASE_URL", TEXT, AT(database_url), "sqlite:vcr.db", NULL, 0, 0 },
@@ -33,10 +34,17 @@ static const struct setting settings[] = {
     { "VCR_REGISTRATION", CHOICE, AT(registration), "open", "open invite closed", 0, 0 },
     { "VCR_DEMO", SWITCH, AT(demo), "off", NULL, 0, 0 },
     { "VCR_RATE_LIMITS", SWITCH, AT(rate_limits), "on", NULL, 0, 0 },
+    { "VCR_CORS_ORIGINS", TEXT, AT(cors_origins), "", NULL, 0, 0 },
+    { "VCR_CDN_URL", TEXT, AT(cdn_url), "", NULL, 0, 0 },
+    { "VCR_CDN_KEY_FILE", TEXT, AT(cdn_key_file), "", NULL, 0, 0 },
     { "VCR_LOG", CHOICE, AT(log), "", "text json", 0, 0 },
     { "VCR_WEB_DIR", TEXT, AT(web_dir), "", NULL, 0, 0 },
     { "VCR_MAX_UPLOAD_BYTES", NUMBER, AT(max_upload_bytes), "137438953472", NULL, 1, INT64_C(1) << 50 },
     { "VCR_QUOTA_BYTES", NUMBER, AT(quota_bytes), "0", NULL, 0, INT64_C(1) << 60 },
+    { "VCR_WATCH_DIR", TEXT, AT(watch_dir), "", NULL, 0, 0 },
+    { "VCR_LIBRARY_DIRS", TEXT, AT(library_dirs), "", NULL, 0, 0 },
+    { "VCR_WORKERS", NUMBER, AT(workers), "0", NULL, 0, 64 },
+    { "VCR_RENDER_CACHE_BYTES", NUMBER, AT(render_cache_bytes), "4294967296", NULL, 0, INT64_C(1) << 60 },
     { "VCR_BIN_DAYS", NUMBER, AT(bin_days), "30", NULL, 0, 36500 },
 };
 
@@ -78,7 +86,7 @@ static enum vcr_err apply(struct config *c, const struct setting *s, const char 
     }
     if (s->kind == CHOICE && *value && !chosen(s->choices, value))
         return vcr_fail(why, VCR_E_INVALID, "%s: \"%s\" is none of: %s", s->name, value, s->choices);
-    if (s->kind == ADDRESS && !is_address(value))
+    if ((s->kind == ADDRESS || (s->kind == ADDRESS_OR_NONE && *value)) && !is_address(value))
         return vcr_fail(why, VCR_E_INVALID, "%s: \"%s\" is not ADDRESS:PORT", s->name, value);
     char *copy = vcr_strdup(value);
     c->strings[c->string_count++] = copy;

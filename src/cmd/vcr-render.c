@@ -1,9 +1,10 @@
-/* cmd/vcr-render.c - main of vcr-render. Started by vcrd with the descriptors of wire/render_msg.h; no arguments but --prove-sandbox and --version. */
+/* cmd/vcr-render.c - main of vcr-render. Started by vcrd: without arguments it has the descriptors of wire/render_msg.h, with --make those of wire/make_msg.h. */
 #include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "render/make.h"
 #include "render/render.h"
 #include "render/seal.h"
 #include "wire/render_msg.h"
@@ -15,6 +16,17 @@ const char *__asan_default_options(void);
 const char *__asan_default_options(void) { return "detect_leaks=0"; }
 #endif
 
+/* Segments, one at a time. */
+static int make_main(void)
+{
+    struct vcr_why why = { 0 };
+    log_setup(LOG_JSON, LOG_INFO, "vcr-render");
+    enum vcr_err err = make_run(&(struct make_config){ MAKE_FD_CONTROL, .seals = true }, &why);
+    if (err != VCR_OK)
+        log_error("make", "%s", why.text);
+    return err != VCR_OK;
+}
+
 int main(int argc, char **argv)
 {
     if (argc == 2 && strcmp(argv[1], "--prove-sandbox") == 0)
@@ -23,8 +35,10 @@ int main(int argc, char **argv)
         puts("vcr-render " VCR_VERSION);
         return 0;
     }
+    if (argc == 2 && strcmp(argv[1], "--make") == 0)
+        return make_main();
     if (argc != 1) {
-        fputs("usage: vcr-render [--prove-sandbox | --version]\nIt is started by vcrd, with its descriptors 3, 4 and 5.\n", stderr);
+        fputs("usage: vcr-render [--make | --prove-sandbox | --version]\nIt is started by vcrd, which gives it its descriptors.\n", stderr);
         return 2;
     }
     log_setup(LOG_JSON, LOG_INFO, "vcr-render");

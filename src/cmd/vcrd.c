@@ -10,23 +10,29 @@
 
 #include "api/api.h"
 #include "app/app.h"
+#include "app/devices.h"
+#include "app/import.h"
 #include "app/process.h"
-#include "app/sessions.h"
-#include "app/tapes.h"
+#include "app/whip.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/log_writer.h"
 #include "base/loop.h"
 #include "base/util.h"
 #include "cmd/config.h"
+#include "cmd/vcrd_keep.h"
+#include "cmd/vcrd_srt.h"
+#include "cmd/vcrd_told.h"
 #include "deliver/webrtc/rtc.h"
 #include "http/http.h"
+#include "session/maker.h"
 #include "session/session.h"
 #include "store/blob.h"
 #include "store/cache.h"
+#include "store/segments.h"
 #include "store/sql.h"
 
-enum { DRAIN_MS = 30000, CALLS_MS = 10000, CALLS_EVERY_MS = 10, SWEEP_MS = 3600 * 1000, TIDY_MS = 5000, PATH_BYTES = 4096, CONNECTIONS_MAX = 20000, DESCRIPTORS_KEPT = 256 };
+enum { DRAIN_MS = 30000, CALLS_MS = 10000, CALLS_EVERY_MS = 10, PATH_BYTES = 4096, CONNECTIONS_MAX = 20000, DESCRIPTORS_KEPT = 256 };
 
 struct server {
     struct config config;
@@ -37,15 +43,21 @@ struct server {
     struct cache *cache;
     struct rtc *rtc;
     struct sessions *sessions;
+    struct segments *segments;
+    struct maker *maker;
+    struct vcrd_srt srt;
     struct app *app;
     struct process_worker *process;
+    struct outside_roots watch, libraries;
+    struct importer *importer;
     struct api *api;
     struct http_server *http;
+    struct vcrd_told told;
+    struct vcrd_keep keep;
     uv_signal_t term, interrupt;
-    uv_timer_t calls, sweep, tidy; /* while draining; of the bin, hourly; of descriptors kept for a while */
-    uv_work_t sweeping;
+    uv_timer_t calls;             /* while draining */
     int64_t drained_ms;
-    bool handles_open, draining, sweep_runs;
+    bool handles_open, draining;
 };
 
 /* program_dir + name, for what is started or served from beside vcrd. */
@@ -91,6 +103,23 @@ static enum vcr_err open_blobs(struct server *s, struct vcr_why *why)
     return err == VCR_OK ? blob_sweep(s->blobs, why) : err;
 }
 
+/* Folders that are not ours. Neither may hold the data directory or lie among the blobs: a server that imports itself has no end. */
+static enum vcr_err open_outside(struct server *s, struct vcr_why *why)
+{
+    const char *url = s->config.blob_url;
+    const char *name = strncmp(url, "file:", 5) == 0 ? url + 5 : "";
+    char *blobs = !*name ? NULL : *name == '/' ? vcr_strdup(name) : vcr_asprintf("%s/%s", s->config.data_dir, name);
+    enum vcr_err err = outside_roots_parse(&s->watch, "VCR_WATCH_DIR", s->config.watch_dir, s->config.data_dir, blobs, why);
+    if (err == VCR_OK && s->watch.count > 1)
+        err = vcr_fail(why, VCR_E_INVALID, "VCR_WATCH_DIR: one folder, not %d", s->watch.count);
+    if (err == VCR_OK)
+        err = outside_roots_parse(&s->libraries, "VCR_LIBRARY_DIRS", s->config.library_dirs, s->config.data_dir, blobs, why);
+    if (err == VCR_OK && s->watch.count && outside_roots_overlap(&s->libraries, s->watch.roots[0]))
+        err = vcr_fail(why, VCR_E_INVALID, "VCR_WATCH_DIR: %.150s is a library, too", s->watch.roots[0]);
+    free(blobs);
+    return err;
+}
+
 static enum vcr_err open_cache(struct server *s, struct vcr_why *why) { return cache_open(&s->cache, s->config.cache_url, why); }
 
 static enum vcr_err open_rtc(struct server *s, struct vcr_why *why)
@@ -103,27 +132,32 @@ static enum vcr_err open_rtc(struct server *s, struct vcr_why *why)
     return rtc_open(&s->rtc, &c, why);
 }
 
-static void save_position(void *arg, int64_t tape_id, int64_t position_us)
-{
-    const struct server *s = arg;
-    app_tape_save_position(s->db, tape_id, position_us);
-}
-
-static void session_over(void *arg, const char *session_id, const char *status, const char *reason)
-{
-    const struct server *s = arg;
-    log_info("session", "session %s: %s (%s)", session_id, status, reason);
-    app_session_over(s->db, session_id, status);
-}
-
 static enum vcr_err open_sessions(struct server *s, struct vcr_why *why)
 {
-    char render[PATH_BYTES];
+    char render[PATH_BYTES], ingest[PATH_BYTES];
     beside(s, "vcr-render", render);
-    struct sessions_config c = {
-        .rtc = s->rtc, .render_program = render, .save_position = save_position, .ended = session_over, .arg = s,
-    };
+    beside(s, "vcr-ingest", ingest);
+    struct sessions_config c = { .rtc = s->rtc, .render_program = render, .ingest_program = ingest };
+    s->told.db = s->db;
+    vcrd_told_config(&s->told, &c);
     return sessions_open(&s->sessions, &c, why);
+}
+
+static bool live_is_late(void *arg)
+{
+    struct sessions_counts n;
+    sessions_counts(arg, &n);
+    return n.late_per_s > 0;
+}
+
+static enum vcr_err open_maker(struct server *s, struct vcr_why *why)
+{
+    char render[PATH_BYTES], dir[PATH_BYTES];
+    beside(s, "vcr-render", render);
+    snprintf(dir, sizeof(dir), "%.2000s/render-cache", s->config.data_dir);
+    enum vcr_err err = segments_open(&s->segments, dir, s->config.render_cache_bytes, why);
+    struct maker_config c = { .segments = s->segments, .render_program = render, .live_is_late = live_is_late, .arg = s->sessions };
+    return err == VCR_OK ? maker_open(&s->maker, &c, why) : err;
 }
 
 static enum app_registration registration(const char *name)
@@ -134,7 +168,8 @@ static enum app_registration registration(const char *name)
 static enum vcr_err open_app(struct server *s, struct vcr_why *why)
 {
     struct app_config c = {
-        .db = s->db, .blobs = s->blobs, .cache = s->cache, .sessions = s->sessions, .data_dir = s->config.data_dir,
+        .db = s->db, .blobs = s->blobs, .libraries = &s->libraries, .cache = s->cache, .sessions = s->sessions,
+        .programmes = sessions_programmes(s->sessions), .segments = s->segments, .maker = s->maker, .data_dir = s->config.data_dir,
         .secret_file = *s->config.secret_file ? s->config.secret_file : NULL,
         .registration = registration(s->config.registration),
         .rate_limits = s->config.rate_limits,
@@ -142,16 +177,44 @@ static enum vcr_err open_app(struct server *s, struct vcr_why *why)
         .quota_bytes = s->config.quota_bytes,
         .bin_days = (int)s->config.bin_days,
         .demo = s->config.demo,
+        .cdn_url = s->config.cdn_url, .cdn_key_file = s->config.cdn_key_file,
+        .srt_url = s->srt.url,
     };
-    return app_open(&s->app, &c, why);
+    enum vcr_err err = app_open(&s->app, &c, why);
+    s->told.app = s->keep.app = s->app;
+    return err;
+}
+
+/* Before any request can ask where to send to. */
+static enum vcr_err open_srt(struct server *s, struct vcr_why *why)
+{
+    s->srt.app = s->app;
+    s->srt.sessions = s->sessions;
+    return vcrd_srt_open(&s->srt, s->config.srt_listen, strcmp(s->config.srt_listen, CONFIG_SRT_DEFAULT) == 0, *s->config.public_address ? s->config.public_address : NULL, why);
+}
+
+static enum vcr_err whip_begins(void *arg, struct live_publisher **ret, int64_t device_id, const struct live_events *events, struct vcr_why *why)
+{
+    return live_publish(arg, ret, device_id, LIVE_PACKETS, events, why);
+}
+
+static enum vcr_err open_whip(struct server *s, struct vcr_why *why)
+{
+    return whip_open(s->app, s->rtc, &(struct whip_sink) { .open = whip_begins, .packet = live_packet, .close = live_unpublish, .arg = s->sessions }, why);
 }
 
 static enum vcr_err open_process(struct server *s, struct vcr_why *why)
 {
     char ingest[PATH_BYTES];
     beside(s, "vcr-ingest", ingest);
-    struct process_config c = { .db = s->db, .blobs = s->blobs, .program = ingest };
+    struct process_config c = { .db = s->db, .blobs = s->blobs, .libraries = &s->libraries, .program = ingest, .workers = (int)s->config.workers };
     return process_open(&s->process, &c, why);
+}
+
+static enum vcr_err open_import(struct server *s, struct vcr_why *why)
+{
+    struct import_config c = { .app = s->app, .loop = s->loop, .watch = &s->watch, .libraries = &s->libraries };
+    return s->watch.count + s->libraries.count > 0 ? import_open(&s->importer, &c, why) : VCR_OK;
 }
 
 /* The built page: VCR_WEB_DIR, else beside the programs of an installation, else in the source tree. */
@@ -171,7 +234,7 @@ static enum vcr_err open_api(struct server *s, struct vcr_why *why)
         return vcr_fail(why, VCR_E_INVALID, "VCR_WEB_DIR: %s does not exist", dir);
     if (!there)
         log_warn("vcrd", "the page is not built (%s): only the API is served", dir);
-    struct api_config c = { .app = s->app, .web_dir = there ? dir : NULL, .server = &s->http };
+    struct api_config c = { .app = s->app, .web_dir = there ? dir : NULL, .server = &s->http, .cors_origins = s->config.cors_origins };
     return api_open(&s->api, &c, why);
 }
 
@@ -193,42 +256,13 @@ static enum vcr_err open_http(struct server *s, struct vcr_why *why)
     return http_open(&s->http, &c, why);
 }
 
-/* The bin: what lies in it long enough is purged. It blocks, so it runs on libuv's own pool. */
-static void sweep_work(uv_work_t *w)
-{
-    struct server *s = w->data;
-    struct vcr_why why;
-    if (app_bin_sweep(s->app, clock_wall_ms(), &why) != VCR_OK)
-        log_warn("vcrd", "the bin was not emptied: %s", why.text);
-}
-
-static void sweep_done(uv_work_t *w, int status)
-{
-    struct server *s = w->data;
-    s->sweep_runs = false;
-}
-
-static void on_tidy(uv_timer_t *t)
-{
-    struct server *s = t->data;
-    if (!s->draining)
-        blob_tidy(s->blobs, clock_mono_us());
-}
-
-static void on_sweep(uv_timer_t *t)
-{
-    struct server *s = t->data;
-    if (!s->sweep_runs && !s->draining)
-        s->sweep_runs = uv_queue_work(loop_uv(s->loop), &s->sweeping, sweep_work, sweep_done) == 0;
-}
-
 /* No connection is left, but requests whose clients went away may still be on a pool: everything they use stays until they are through. */
 static void on_calls(uv_timer_t *t)
 {
     struct server *s = t->data;
     int left = api_calls(s->api);
     bool late = clock_wall_ms() - s->drained_ms > CALLS_MS;
-    if ((left > 0 || s->sweep_runs) && !late)
+    if ((left > 0 || s->keep.sweeping_now) && !late)
         return;
     if (late)
         log_warn("vcrd", "%d requests did not end in time", left);
@@ -250,7 +284,7 @@ static void on_signal(uv_signal_t *handle, int number)
         log_error("vcrd", "second signal: ending at once");
         _exit(1);
     }
-    s->draining = true;
+    s->draining = s->keep.ended = true;
     log_info("vcrd", "%s: draining", number == SIGTERM ? "SIGTERM" : "SIGINT");
     api_set_draining(s->api);
     http_drain(s->http, DRAIN_MS, s->loop, on_drained, s);
@@ -260,11 +294,9 @@ static enum vcr_err open_handles(struct server *s, struct vcr_why *why)
 {
     s->handles_open = true;
     uv_timer_init(loop_uv(s->loop), &s->calls);
-    uv_timer_init(loop_uv(s->loop), &s->sweep);
-    uv_timer_init(loop_uv(s->loop), &s->tidy);
-    s->calls.data = s->sweep.data = s->tidy.data = s->sweeping.data = s;
-    uv_timer_start(&s->sweep, on_sweep, 60000, SWEEP_MS);
-    uv_timer_start(&s->tidy, on_tidy, TIDY_MS, TIDY_MS);
+    s->calls.data = s;
+    s->keep.blobs = s->blobs;
+    vcrd_keep_begin(&s->keep, s->loop);
     uv_signal_init(loop_uv(s->loop), &s->term);
     uv_signal_init(loop_uv(s->loop), &s->interrupt);
     s->term.data = s->interrupt.data = s;
@@ -274,29 +306,37 @@ static enum vcr_err open_handles(struct server *s, struct vcr_why *why)
 }
 
 static enum vcr_err (*const openers[])(struct server *s, struct vcr_why *why) = {
-    check_roles, check_queue, open_data_dir, open_loop, open_sql, open_blobs, open_cache, open_rtc, open_sessions, open_app, open_process,
+    check_roles, check_queue, open_data_dir, open_loop, open_sql, open_blobs, open_outside, open_cache, open_rtc, open_sessions, open_maker, open_app, open_srt, open_whip, open_process, open_import,
     open_api, open_http, open_handles,
 };
 
 /* What uses something is closed before it; what was never opened is skipped. */
 static void close_all(struct server *s)
 {
+    import_close(&s->importer);
     process_close(&s->process);
+    maker_close(&s->maker); /* it asks how the sessions do */
+    vcrd_srt_close(&s->srt);
+    if (s->app)
+        whip_close(&s->app->whip);
     sessions_close(&s->sessions); /* keeps the places of the tapes, which is a write */
     http_close(&s->http);
     api_close(&s->api);
     app_close(&s->app);
+    segments_close(&s->segments);
     rtc_close(&s->rtc);
     sql_close(&s->db);
     cache_close(&s->cache);
     blob_close_store(&s->blobs);
     if (s->handles_open) {
-        uv_handle_t *handles[] = { (uv_handle_t *)&s->term, (uv_handle_t *)&s->interrupt, (uv_handle_t *)&s->calls, (uv_handle_t *)&s->sweep,
-                                    (uv_handle_t *)&s->tidy };
+        uv_handle_t *handles[] = { (uv_handle_t *)&s->term, (uv_handle_t *)&s->interrupt, (uv_handle_t *)&s->calls };
         for (size_t i = 0; i < ARRAY_LEN(handles); i++)
             uv_close(handles[i], NULL);
+        vcrd_keep_end(&s->keep);
     }
     loop_close(&s->loop);
+    outside_roots_free(&s->watch);
+    outside_roots_free(&s->libraries);
     config_free(&s->config);
 }
 
@@ -336,6 +376,7 @@ int main(int argc, char **argv)
         bool json = *s.config.log ? strcmp(s.config.log, "json") == 0 : !isatty(2);
         log_setup(json ? LOG_JSON : LOG_TEXT, LOG_INFO, "vcrd");
         signal(SIGPIPE, SIG_IGN);
+        signal(SIGXFSZ, SIG_IGN); /* a limit on the size of files (ulimit -f) is a full disk */
         umask(077);
         log_writer_begin();
     }

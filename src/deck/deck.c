@@ -6,49 +6,22 @@
 #include "base/util.h"
 #include "deck/motion.h"
 
-const struct deck_profile deck_profile_consumer = {
-    .load_us = 2000000,
-    .eject_us = 1500000,
-    .thread_us = 1200000,
-    .lock_us = 500000,
-    .brake_us = 400000,
-    .wind_ramp_us = 800000,
-    .wind_full_us = 180000000,
-    .wind_full_fast_us = 8000000,
-    .cue_rate = 7 * 65536,
-    .review_rate = -7 * 65536,
-    .still_timeout_us = 300000000,
-    .stop_unthread_us = 300000000,
-    .osd_us = 4000000,
-};
-
 /* What may come due; in this order when at the same microsecond. */
-enum source { SOURCE_EVENT, SOURCE_LOCK, SOURCE_TIMEOUT, SOURCE_OSD, SOURCE_SLEEP, SOURCES };
+enum source { SOURCE_EVENT, SOURCE_EDGE, SOURCE_LOCK, SOURCE_BLUE, SOURCE_TIMEOUT, SOURCE_TIMER, SOURCE_COUNT, SOURCE_OSD, SOURCE_SLEEP, SOURCES };
 
-static int64_t due_us(const struct deck *d, enum source s)
+static enum source next_source(const struct deck *d, int64_t *ret_us)
 {
-    switch (s) {
-    case SOURCE_EVENT:
-        return d->event_us;
-    case SOURCE_LOCK:
-        return d->snap.lock_at_us ? d->snap.lock_at_us : INT64_MAX;
-    case SOURCE_TIMEOUT:
-        return d->timeout_us;
-    case SOURCE_OSD:
-        return d->snap.osd_until_us ? d->snap.osd_until_us : INT64_MAX;
-    case SOURCE_SLEEP:
-    case SOURCES:
-        break;
-    }
-    return d->sleep_us;
-}
-
-static enum source next_source(const struct deck *d)
-{
+    const struct deck_snapshot *s = &d->snap;
+    const int64_t due_us[SOURCES] = {
+        [SOURCE_EVENT] = d->event_us, [SOURCE_EDGE] = d->edge_us, [SOURCE_LOCK] = s->lock_at_us ? s->lock_at_us : INT64_MAX,
+        [SOURCE_BLUE] = d->blue_us, [SOURCE_TIMEOUT] = d->timeout_us, [SOURCE_TIMER] = d->timer_us, [SOURCE_COUNT] = d->count_us,
+        [SOURCE_OSD] = s->osd_until_us ? s->osd_until_us : INT64_MAX, [SOURCE_SLEEP] = d->sleep_us,
+    };
     enum source first = SOURCE_EVENT;
-    for (enum source s = SOURCE_LOCK; s < SOURCES; s++)
-        if (due_us(d, s) < due_us(d, first))
-            first = s;
+    for (enum source i = SOURCE_EDGE; i < SOURCES; i++)
+        if (due_us[i] < due_us[first])
+            first = i;
+    *ret_us = due_us[first];
     return first;
 }
 
@@ -85,29 +58,51 @@ static void timed_out(struct deck *d, int64_t t)
     d->head_protection = true;
 }
 
+static void fall_asleep(struct deck *d, int64_t t)
+{
+    d->sleep_us = INT64_MAX;
+    if (d->snap.mode == DECK_RECORD)
+        d->sleep_after_record = true;
+    else if (d->snap.mode == DECK_LOADING || d->snap.mode == DECK_EJECTING)
+        d->pending = DECK_CMD_POWER + 1;
+    else if (d->power && d->snap.mode != DECK_FAULT)
+        deck_do_when_still(d, DECK_CMD_POWER, t);
+}
+
 static void happen(struct deck *d, enum source s, int64_t t)
 {
     switch (s) {
     case SOURCE_EVENT:
         deck_event_happened(d, t);
         break;
+    case SOURCE_EDGE:
+        deck_run_on(d, t);
+        break;
     case SOURCE_LOCK:
         d->snap.lock_at_us = 0;
         d->snap.servo = DECK_SERVO_LOCKED;
         break;
+    case SOURCE_BLUE:
+        d->blue_us = INT64_MAX;
+        d->snap.picture = DECK_PICTURE_BLUE;
+        break;
     case SOURCE_TIMEOUT:
         timed_out(d, t);
         break;
+    case SOURCE_TIMER:
+        d->timer_us = INT64_MAX;
+        deck_stop(d, "timer", t);
+        break;
+    case SOURCE_COUNT:
+        deck_count_due(d, t);
+        break;
     case SOURCE_OSD:
         d->snap.osd_until_us = 0;
+        d->tab_refused = false;
         break;
     case SOURCE_SLEEP:
     case SOURCES:
-        d->sleep_us = INT64_MAX;
-        if (d->snap.mode == DECK_LOADING || d->snap.mode == DECK_EJECTING)
-            d->pending = DECK_CMD_POWER + 1;
-        else if (d->power)
-            deck_do_when_still(d, DECK_CMD_POWER, t);
+        fall_asleep(d, t);
         break;
     }
     deck_changed(d);
@@ -117,27 +112,41 @@ bool deck_tick(struct deck *d, int64_t now_us)
 {
     uint32_t before = d->snap.seq;
     for (;;) {
-        enum source s = next_source(d);
-        int64_t t = due_us(d, s);
+        int64_t t;
+        enum source s = next_source(d, &t);
         if (t > now_us)
             return d->snap.seq != before;
         happen(d, s, t);
     }
 }
 
-int64_t deck_next_us(const struct deck *d) { return due_us(d, next_source(d)); }
+int64_t deck_next_us(const struct deck *d)
+{
+    int64_t t;
+    next_source(d, &t);
+    return t;
+}
 
 bool deck_rule_stop(struct deck *d, const char *reason, int64_t now_us)
 {
     deck_tick(d, now_us);
     enum deck_mode m = d->snap.mode;
-    if (!deck_is_winding(d) && m != DECK_PLAY && m != DECK_PAUSE && m != DECK_SLOW && m != DECK_CUE && m != DECK_REVIEW)
+    if (!deck_is_winding(d) && !deck_is_recording(d) && m != DECK_PLAY && m != DECK_PAUSE && m != DECK_SLOW && m != DECK_CUE && m != DECK_REVIEW)
         return false;
     deck_stop(d, reason, now_us);
     deck_changed(d);
     return true;
 }
 
-int64_t deck_position_us(const struct deck *d, int64_t now_us) { return deck_snapshot_position_us(&d->snap, now_us); }
+void deck_input(struct deck *d, bool on, int64_t now_us)
+{
+    deck_tick(d, now_us);
+    if (d->input == on)
+        return;
+    d->input = on;
+    if (d->snap.mode == DECK_STOP)
+        deck_set_mode(d, DECK_STOP);
+    deck_changed(d);
+}
 
-int64_t deck_counter_us(const struct deck *d, int64_t now_us) { return deck_position_us(d, now_us) - d->snap.counter_base_us; }
+int64_t deck_position_us(const struct deck *d, int64_t now_us) { return deck_snapshot_position_us(&d->snap, now_us); }

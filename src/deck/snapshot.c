@@ -22,6 +22,12 @@ int64_t deck_snapshot_position_us(const struct deck_snapshot *s, int64_t now_us)
     return pos < 0 ? 0 : pos > s->length_us ? s->length_us : (int64_t)pos;
 }
 
+int64_t deck_snapshot_counter_us(const struct deck_snapshot *s, int64_t now_us)
+{
+    int64_t pos = deck_snapshot_position_us(s, now_us);
+    return (pos < s->count_from_us ? s->count_from_us : VCR_MIN(pos, s->count_to_us)) - s->counter_base_us;
+}
+
 int32_t deck_snapshot_rate(const struct deck_snapshot *s, int64_t now_us)
 {
     int64_t e = elapsed_us(s, now_us), rate = s->rate;

@@ -12,7 +12,7 @@ enum deck_picture { DECK_PICTURE_NONE, DECK_PICTURE_TAPE, DECK_PICTURE_BLUE, DEC
 enum deck_sound { DECK_SOUND_MUTED, DECK_SOUND_LINEAR, DECK_SOUND_HIFI };
 enum deck_servo { DECK_SERVO_SPINNING_UP, DECK_SERVO_LOCKED, DECK_SERVO_LOST };
 
-enum { DECK_OSD_LINES = 4, DECK_OSD_CHARS = 24, DECK_LOOK_BYTES = 32 };
+enum { DECK_OSD_LINES = 4, DECK_OSD_CHARS = 24, DECK_LOOK_BYTES = 1024 };
 
 /* Position at time t (from since_us on): pos_us, plus rate over the time since, clamped to 0..length_us. Winding has an acceleration: the rate goes linearly
  * from rate_from to rate over ramp_us. Rates are times play speed in 1/65536 (65536: play, -65536 * 7: review at 7 times). */
@@ -28,14 +28,15 @@ struct deck_snapshot {
     int64_t ramp_us;
     int64_t picture_at_us;   /* heads on tape from here: until then `picture` is replaced by blue (spin-up); 0: at once */
     int64_t lock_at_us;      /* servo locked and sound unmuted from here; before, the picture rolls and tears; 0: locked */
-    int64_t counter_base_us; /* the counter shows (position - counter_base_us) */
+    int64_t counter_base_us; /* the counter shows (position - counter_base_us): deck_snapshot_counter_us */
+    int64_t count_from_us, count_to_us; /* it counts control pulses: on the blank tape before and behind this stretch it stands */
     int64_t osd_until_us;    /* OSD lines are shown until then; INT64_MAX: always; 0: not */
     uint64_t seed;           /* of the tape */
     int32_t wear_16;         /* 0..16 */
     int16_t tracking;        /* -10..10, or INT16_MIN: automatic */
     uint8_t tape_speed;      /* 0 SP, 1 LP, 2 EP */
     uint8_t clean;           /* 1: look is "clean": no emulation, pass-through where it qualifies */
-    char look[DECK_LOOK_BYTES]; /* profile name when not clean */
+    char look[DECK_LOOK_BYTES]; /* when not clean: a profile and amounts of it, as signal_look_read takes them */
     /* Character generator rows: ASCII and the glyphs 0x01..0x08 (play, pause, stop, forward, rewind, record, slow, eject: signal/signal.h draws them). The
      * counter is drawn by the renderer itself where osd_counter_line >= 0, so that it agrees with the frame. */
     char osd[DECK_OSD_LINES][DECK_OSD_CHARS + 1];
@@ -44,6 +45,8 @@ struct deck_snapshot {
 
 /* Where the tape is at now_us: pure integer arithmetic, same in every process. */
 int64_t deck_snapshot_position_us(const struct deck_snapshot *s, int64_t now_us);
+/* What the counter says then. Exact with the tape at the heads; in a wind over blank tape it is brought up to date while the display shows it. */
+int64_t deck_snapshot_counter_us(const struct deck_snapshot *s, int64_t now_us);
 /* Rate in 16.16 at now_us; 0 at the ends of the tape. */
 int32_t deck_snapshot_rate(const struct deck_snapshot *s, int64_t now_us);
 /* Settled PLAY: locked, rate 1, display off, automatic tracking. What the render cache and pass-through may serve. */

@@ -51,6 +51,8 @@ struct http_config {
     int connections_per_ip;        /* 64 (IPv6: per /64); -1: no cap */
     /* Called (on a loop thread) for what the core answers by itself (400, 404, 405, 408, 413, 431, 501, 503 ...): writes the body. */
     void (*error_body)(struct http_req *r, int status, const char *detail, struct buf *body, const char **content_type);
+    /* Called (on a loop thread) for each well-formed request before it is routed: may set headers, which go along with whatever answers it. */
+    void (*on_head)(struct http_req *r);
     /* Called (on a loop thread) after each response, for the access log and metrics. status 0: the client left before the answer. */
     void (*on_done)(struct http_req *r, int status, uint64_t bytes_sent, int64_t took_us);
 };

@@ -174,10 +174,13 @@ void accept_text(const struct sockaddr_storage *a, char *ip, size_t ip_size, cha
 void accept_start(struct http_loop *hl);
 void accept_pending(struct http_loop *hl);
 
+/* conn_time.c */
+void conn_set_deadline(struct conn *c); /* for what it does now */
+void conn_deadline(struct conn *c);     /* the wheel: its deadline passed */
 /* conn.c */
 void conn_open(struct http_loop *hl, int fd, const char *ip, struct ip_key key);
 void conn_pump(struct conn *c);
-void conn_deadline(struct conn *c); /* the wheel: its deadline passed */
+void conn_refuse(struct conn *c, int status, const char *detail); /* what has come is no request */
 void conn_close(struct conn *c);
 void conn_gone(struct conn *c);
 void conn_drain(struct conn *c);

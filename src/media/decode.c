@@ -110,6 +110,10 @@ static enum vcr_err wrap(struct video_decoder *d, struct frame **ret, struct vcr
     av = f->av;
     f->picture.width = av->width;
     f->picture.height = av->height;
+    f->primaries = (uint8_t)av->color_primaries; /* libavutil numbers them as the standard does */
+    f->transfer = (uint8_t)av->color_trc;
+    f->matrix = (uint8_t)av->colorspace;
+    f->full_range = av->color_range == AVCOL_RANGE_JPEG || av->format == AV_PIX_FMT_YUVJ420P;
     for (int i = 0; i < 3; i++) {
         f->picture.plane[i] = av->data[i];
         f->picture.stride[i] = av->linesize[i];

@@ -14,6 +14,8 @@
 
 struct frame {
     struct picture picture;     /* read-only: libavcodec may still predict from it */
+    uint8_t primaries, transfer, matrix; /* what its numbers mean: H.264 tables E-3 to E-5 */
+    bool full_range;
     void *av;                   /* decode.c's own */
     unsigned refs;
 };

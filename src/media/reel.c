@@ -11,7 +11,7 @@
 #include "wire/fmp4.h"
 #include "wire/reelidx.h"
 
-enum { INDEX_BYTES_MAX = 512 << 20, CHUNK_BYTES = 32 << 10, NONE = -1 };
+enum { INDEX_BYTES_MAX = 512 << 20, CHUNK_BYTES = 32 << 10, NONE = -1, NAL_SPS = 7, PARTS_MAX = 256 };
 
 struct reel {
     /* set by open, then read-only */
@@ -26,33 +26,17 @@ struct reel {
     /* the reader's own: the fragment last read */
     int64_t loaded;       /* its number, NONE */
     struct buf bytes;
-    struct fmp4_fragment fragment;
-    uint32_t at;          /* sample in the fragment that at_offset belongs to */
+    struct part {
+        struct fmp4_fragment boxes;
+        uint32_t first;   /* its first sample, of the fragment's */
+    } parts[PARTS_MAX];   /* one, unless it was recorded live */
+    uint32_t part_count;
+    uint32_t at, at_part; /* sample in the fragment, and its part, that at_offset belongs to */
     size_t at_offset;
     struct buf sample;    /* the sample given out */
 };
 
 static const uint8_t START_CODE[4] = { 0, 0, 0, 1 };
-
-/* SPS and PPS out of the avcC. */
-static bool read_sets(struct buf *out, const uint8_t *avcc, size_t len)
-{
-    size_t at = 5;
-    for (int group = 0; group < 2; group++) {
-        if (at >= len)
-            return false;
-        int count = avcc[at++] & (group == 0 ? 31 : 255);
-        for (; count > 0; count--) {
-            if (len - at < 2 || len - at - 2 < rd16be(avcc + at))
-                return false;
-            size_t n = rd16be(avcc + at);
-            buf_add(out, START_CODE, sizeof(START_CODE));
-            buf_add(out, avcc + at + 2, n);
-            at += 2 + n;
-        }
-    }
-    return buf_ok(out);
-}
 
 static void fill_format(struct reel_format *f, const struct reelidx *x)
 {
@@ -142,7 +126,7 @@ enum vcr_err reel_open(struct reel **ret, struct io *file, struct io *index, str
         goto fail;
     fill_format(&r->format, &r->idx);
     if (r->idx.sample_count == 0 || (r->format.codec == REEL_H264) != r->shape.has_samples ||
-        (r->format.codec == REEL_H264 && !read_sets(&r->sets, r->idx.config, r->idx.config_len))) {
+        (r->format.codec == REEL_H264 && !fmp4_read_sets(&r->sets, r->idx.config, r->idx.config_len))) {
         err = vcr_fail(why, VCR_E_IO, "the reel's index does not fit its codec");
         goto fail;
     }
@@ -228,6 +212,48 @@ uint32_t reel_key_at(struct reel *r, uint32_t n)
     return n;
 }
 
+static void rewind_loaded(struct reel *r)
+{
+    r->at = r->at_part = 0;
+    r->at_offset = 0;
+}
+
+/* The loaded bytes are parts that hold so many samples together. */
+static bool find_parts(struct reel *r, uint32_t samples)
+{
+    const uint8_t *bytes = (const uint8_t *)r->bytes.data;
+    uint32_t found = 0;
+    size_t used;
+    r->part_count = 0;
+    for (size_t at = 0; at < r->bytes.len; at += used) {
+        struct part *p = &r->parts[r->part_count];
+        if (r->part_count == PARTS_MAX || fmp4_parse_part(&p->boxes, bytes + at, r->bytes.len - at, &used, NULL) != VCR_OK || p->boxes.count > samples - found)
+            return false;
+        p->first = found;
+        found += p->boxes.count;
+        r->part_count++;
+    }
+    return found == samples;
+}
+
+/* Goes on to sample k of the loaded fragment. */
+static void go_to(struct reel *r, uint32_t k, struct fmp4_sample *ret)
+{
+    if (k < r->at)
+        rewind_loaded(r);
+    for (;; r->at++) {
+        const struct part *p = &r->parts[r->at_part];
+        if (r->at == p->first + p->boxes.count) {
+            p = &r->parts[++r->at_part];
+            r->at_offset = 0;
+        }
+        fmp4_fragment_sample(&p->boxes, r->at - p->first, ret);
+        if (r->at == k)
+            return;
+        r->at_offset += ret->size;
+    }
+}
+
 static enum vcr_err load(struct reel *r, uint32_t number, struct vcr_why *why)
 {
     const struct reelidx_fragment *f = &r->idx.fragments[number];
@@ -245,11 +271,10 @@ static enum vcr_err load(struct reel *r, uint32_t number, struct vcr_why *why)
     const uint8_t *bytes = (const uint8_t *)r->bytes.data;
     if (reelidx_crc32(0, bytes, f->size) != f->crc32)
         return vcr_fail(why, VCR_E_IO, "fragment %u is damaged: its checksum differs", number);
-    if (fmp4_parse_fragment(&r->fragment, bytes, f->size, NULL) != VCR_OK || r->fragment.count != f->sample_count)
+    if (!find_parts(r, f->sample_count))
         return vcr_fail(why, VCR_E_IO, "fragment %u is damaged: its boxes do not fit", number);
     r->loaded = number;
-    r->at = 0;
-    r->at_offset = 0;
+    rewind_loaded(r);
     return VCR_OK;
 }
 
@@ -268,6 +293,9 @@ static bool to_annexb(struct buf *out, const uint8_t *p, size_t len)
     return buf_ok(out);
 }
 
+/* Reels have them before each key since they may follow another reel in one list; older ones have them in their configuration alone. */
+static bool begins_with_sets(const uint8_t *p, size_t len) { return len > 4 && (p[4] & 31) == NAL_SPS; }
+
 enum vcr_err reel_read(struct reel *r, uint32_t n, struct packet *ret, struct vcr_why *why)
 {
     if (n >= r->idx.sample_count)
@@ -279,20 +307,14 @@ enum vcr_err reel_read(struct reel *r, uint32_t n, struct packet *ret, struct vc
         return err;
     uint32_t k = n - f->first_sample;
     struct fmp4_sample s;
-    if (k < r->at)
-        r->at = 0, r->at_offset = 0;
-    for (; r->at < k; r->at++) {
-        fmp4_fragment_sample(&r->fragment, r->at, &s);
-        r->at_offset += s.size;
-    }
-    fmp4_fragment_sample(&r->fragment, k, &s);
-    const uint8_t *data = r->fragment.data + r->at_offset;
+    go_to(r, k, &s);
+    const uint8_t *data = r->parts[r->at_part].boxes.data + r->at_offset;
     int64_t pts_us = pts_in(r, f, n);
     *ret = (struct packet){ .track = PACKET_AUDIO, .flags = PACKET_KEY, .pts_us = pts_us, .tape_us = pts_us, .len = s.size, .data = data };
     if (r->format.codec != REEL_H264)
         return VCR_OK;
     buf_reset(&r->sample);
-    if (s.key)
+    if (s.key && !begins_with_sets(data, s.size))
         buf_add(&r->sample, r->sets.data, r->sets.len);
     if (!to_annexb(&r->sample, data, s.size))
         return vcr_fail(why, VCR_E_IO, "fragment %u is damaged: sample %u", number, k);

@@ -32,7 +32,23 @@ struct reel_format {
 
 /* ---- writing (vcr-ingest) ---- */
 struct reel_writer;
+struct reelidx_fragment;
+struct reelidx_sample;
 enum vcr_err reel_writer_open(struct reel_writer **ret, const struct reel_format *format, struct io *file, struct io *index, struct vcr_why *why);
+/* What an attempt that broke off left of a reel: its init and all fragments that are whole. */
+struct reel_kept {
+    uint64_t bytes;              /* up to where the file is good: what follows is to be cut off */
+    uint64_t end_ticks;          /* decode time, from the first sample's */
+    uint32_t init_size, samples, fragments, parts;
+    struct reelidx_fragment *records;
+    struct reelidx_sample *video_samples;
+    uint8_t init[4096];
+};
+/* VCR_E_END: nothing that could be gone on with. Free it in any case. go_on (may be NULL) is called now and then. */
+enum vcr_err reel_kept_read(struct reel_kept *ret, struct io *file, void (*go_on)(void *arg, double part), void *arg, struct vcr_why *why);
+void reel_kept_free(struct reel_kept *k);
+/* As reel_writer_open, behind what was kept (file ends there): samples go on from there, the first a key sample. VCR_E_STALE: that is another reel. Takes the kept records. */
+enum vcr_err reel_writer_go_on(struct reel_writer **ret, const struct reel_format *format, struct reel_kept *kept, struct io *file, struct io *index, struct vcr_why *why);
 /* One sample in decode order: Annex B (H.264) or a raw frame; dts rises strictly. Video starts a new fragment at the first key frame after 200 ms, audio after a
  * second. Each fragment is one io_append of at most REEL_FRAGMENT_MAX_BYTES (VCR_E_TOO_LARGE beyond).
  * A sample lasts until the next one's dts; duration_us counts for the last. */

@@ -120,21 +120,21 @@ static uint32_t next_key(struct film *f, uint32_t n)
     return count;
 }
 
-enum vcr_err film_picture(struct film *f, uint32_t n, enum film_direction direction, struct frame **ret, struct vcr_why *why)
+/* Makes the decoder ready to go on to n; from which sample. */
+static uint32_t head_for(struct film *f, uint32_t n)
 {
-    unsigned limit = direction == FILM_BACKWARD ? KEPT_BACKWARD : KEPT_FORWARD;
-    *ret = find(f, n);
-    if (*ret)
-        return VCR_OK;
-    if (n >= f->bad_from && n < f->bad_to)
-        return vcr_fail(why, VCR_E_IO, "the video reel is damaged at picture %u", n);
     uint32_t from = reel_key_at(f->reel, n);
-    if (f->warm && f->next >= from && f->next <= n) {
-        from = f->next;
-    } else if (!f->warm || f->next != from) {
+    if (f->warm && f->next >= from && f->next <= n)
+        return f->next;
+    if (!f->warm || f->next != from) {
         video_decoder_flush(f->decoder);
         f->warm = false;
     }
+    return from;
+}
+
+static enum vcr_err decode_up_to(struct film *f, uint32_t from, uint32_t n, unsigned limit, struct vcr_why *why)
+{
     for (uint32_t i = from; i <= n; i++) {
         enum vcr_err err = decode_one(f, i, limit, why);
         if (err != VCR_OK) {
@@ -144,6 +144,28 @@ enum vcr_err film_picture(struct film *f, uint32_t n, enum film_direction direct
             return err;
         }
     }
+    return VCR_OK;
+}
+
+bool film_approach(struct film *f, uint32_t n, uint32_t pictures)
+{
+    if (find(f, n) || (n >= f->bad_from && n < f->bad_to))
+        return true;
+    uint32_t from = head_for(f, n), last = n - from < pictures ? n : from + pictures - 1;
+    return decode_up_to(f, from, last, KEPT_FORWARD, NULL) != VCR_OK || last == n;
+}
+
+enum vcr_err film_picture(struct film *f, uint32_t n, enum film_direction direction, struct frame **ret, struct vcr_why *why)
+{
+    unsigned limit = direction == FILM_BACKWARD ? KEPT_BACKWARD : KEPT_FORWARD;
+    *ret = find(f, n);
+    if (*ret)
+        return VCR_OK;
+    if (n >= f->bad_from && n < f->bad_to)
+        return vcr_fail(why, VCR_E_IO, "the video reel is damaged at picture %u", n);
+    enum vcr_err err = decode_up_to(f, head_for(f, n), n, limit, why);
+    if (err != VCR_OK)
+        return err;
     *ret = find(f, n);
     return VCR_OK;
 }

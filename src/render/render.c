@@ -118,16 +118,38 @@ static void on_open(struct render *r, struct seat **seat, struct control_msg *m)
         seat_shed(*seat, r->shed);
 }
 
+static void close_fds(struct control_msg *m)
+{
+    for (size_t i = 0; i < ARRAY_LEN(m->fds); i++)
+        vcr_close(&m->fds[i]);
+}
+
 static void on_tape(struct render *r, struct seat **seat, struct control_msg *m)
 {
     struct vcr_why why;
     if (!seat) {
-        for (size_t i = 0; i < ARRAY_LEN(m->fds); i++)
-            vcr_close(&m->fds[i]);
+        close_fds(m);
         return;
     }
     if (seat_tape(*seat, &m->tape, m->fds, &why) != VCR_OK)
         control_failed(r->control_fd, m->head.seat, why.text);
+}
+
+static void on_spans(struct render *r, struct seat **seat, struct control_msg *m)
+{
+    struct vcr_why why;
+    if (!seat)
+        close_fds(m);
+    else if (seat_spans(*seat, &m->spans, m->fds[0], &why) != VCR_OK)
+        log_warn("render", "%s", why.text);
+}
+
+static void on_take(struct render *r, struct seat **seat, struct control_msg *m)
+{
+    if (!seat)
+        close_fds(m);
+    else
+        seat_take(*seat, &m->take, m->fds);
 }
 
 static void on_deck(struct render *r, struct seat **seat, struct control_msg *m)
@@ -154,6 +176,12 @@ static void on_rate(struct render *r, struct seat **seat, struct control_msg *m)
         seat_bitrate(*seat, m->value.value);
 }
 
+static void on_encode(struct render *r, struct seat **seat, struct control_msg *m)
+{
+    if (seat)
+        seat_encode(*seat, m->value.value != 0);
+}
+
 static void on_close(struct render *r, struct seat **seat, struct control_msg *m)
 {
     if (seat)
@@ -165,6 +193,7 @@ static bool obey(struct render *r)
 {
     static void (*const handlers[])(struct render *, struct seat **, struct control_msg *) = {
         [RENDER_OPEN] = on_open, [RENDER_TAPE] = on_tape, [RENDER_DECK] = on_deck, [RENDER_KEY] = on_key, [RENDER_RATE] = on_rate, [RENDER_CLOSE] = on_close,
+        [RENDER_ENCODE] = on_encode, [RENDER_SPANS] = on_spans, [RENDER_TAKE] = on_take,
     };
     struct control_msg m;
     for (;;) {
@@ -174,7 +203,7 @@ static bool obey(struct render *r)
         case CONTROL_BAD: log_warn("render", "a message that is none"); break;
         case CONTROL_MSG:
             handlers[m.head.type](r, find(r, m.head.seat), &m);
-            if (m.head.type == RENDER_OPEN || m.head.type == RENDER_TAPE || m.head.type == RENDER_CLOSE)
+            if (m.head.type == RENDER_OPEN || m.head.type == RENDER_TAPE || m.head.type == RENDER_TAKE || m.head.type == RENDER_CLOSE)
                 return true;
             break;
         }
@@ -245,6 +274,18 @@ static void wait_until(struct render *r, int64_t due_us, int64_t now_us)
     ppoll(&p, 1, &t, NULL);
 }
 
+/* What a seat has to say. Where vcrd's socket is full it says it after its next picture. */
+static void hear(struct render *r, struct seat *seat)
+{
+    union seat_said said;
+    for (size_t len; seat_says(seat, &said, &len);) {
+        if (!control_send(r->control_fd, &said, len)) {
+            seat_unsaid(seat, &said);
+            return;
+        }
+    }
+}
+
 bool render_step(struct render *r, int64_t *ret_due_us)
 {
     if (!obey(r))
@@ -257,6 +298,7 @@ bool render_step(struct render *r, int64_t *ret_due_us)
     struct vcr_why failed;
     if (seat_run(seat, now, &r->out, &r->counts, &failed) != VCR_OK)
         control_failed(r->control_fd, seat_id(seat), failed.text);
+    hear(r, seat);
     out_wake(&r->out);
     r->busy_us += r->clock_us() - now;
     return true;

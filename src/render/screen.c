@@ -6,6 +6,7 @@
 
 #include "base/util.h"
 #include "render/box.h"
+#include "signal/settings.h"
 #include "signal/signal.h"
 
 /* Above this many times play speed, bands come from key frames alone: they pass by faster than the eye asks for, and a key costs one decode, not a GOP. */
@@ -23,7 +24,10 @@ struct screen {
     bool pal;
     struct picture canvas;
     /* the drawer's own */
+    struct fit_shape shape;      /* in the clean look */
     struct box *box;             /* NULL until the first wide picture through the tape */
+    const struct film *boxed;    /* whose pictures box keeps */
+    struct fit *fits[2];         /* for the clean look, and through the tape; NULL until a picture needs it */
     struct signal *signal;       /* NULL until the first picture through the tape */
     uint64_t seed;               /* of signal */
     char look[DECK_LOOK_BYTES];  /* of signal */
@@ -32,14 +36,16 @@ struct screen {
     int64_t last_tape_us;
 };
 
-enum vcr_err screen_open(struct screen **ret, bool pal, int width, int height, struct vcr_why *why)
+enum vcr_err screen_open(struct screen **ret, bool pal, const struct fit_shape *shape, struct vcr_why *why)
 {
+    int width = shape->width, height = shape->height;
     size_t luma = (size_t)width * (size_t)height;
     uint8_t *memory = malloc(luma * 3 / 2);
     if (!memory)
         return vcr_fail(why, VCR_E_NOMEM, "no memory for a screen of %dx%d", width, height);
     struct screen *s = vcr_alloc(sizeof(*s));
     s->pal = pal;
+    s->shape = *shape;
     s->canvas = (struct picture){ width, height, { memory, memory + luma, memory + luma + luma / 4 }, { width, width / 2, width / 2 } };
     s->drawn.kind = (enum view_kind)-1;
     s->last_sample = UINT32_MAX;
@@ -53,6 +59,8 @@ void screen_close(struct screen **s)
         return;
     signal_close(&(*s)->signal);
     box_close(&(*s)->box);
+    for (int i = 0; i < 2; i++)
+        fit_close(&(*s)->fits[i]);
     free((*s)->canvas.plane[0]);
     free(*s);
     *s = NULL;
@@ -83,13 +91,26 @@ static enum vcr_err ready_signal(struct screen *s, const struct deck_snapshot *s
             return err;
         s->seed = snap->seed;
     }
-    const struct signal_profile *profile = signal_profile_by_name(snap->look);
-    signal_set_profile(s->signal, profile ? profile : signal_profile_at(0));
+    struct signal_profile profile;
+    signal_profile_shown(&profile, snap->look, s->pal ? SIGNAL_PAL : SIGNAL_NTSC, 0);
+    signal_set_profile(s->signal, &profile);
     vcr_strcpy(s->look, sizeof(s->look), snap->look);
     return VCR_OK;
 }
 
 enum vcr_err screen_warm(struct screen *s, const struct deck_snapshot *snap, struct vcr_why *why) { return ready_signal(s, snap, why); }
+
+void screen_forget(struct screen *s) { s->last_sample = UINT32_MAX; }
+
+void screen_reels_closed(struct screen *s)
+{
+    for (int i = 0; i < 2; i++)
+        if (s->fits[i])
+            fit_forget(s->fits[i]);
+    box_close(&s->box);
+    s->boxed = NULL;
+    s->drawn.kind = (enum view_kind)-1;
+}
 
 const struct picture *screen_canvas(const struct screen *s) { return &s->canvas; }
 
@@ -110,39 +131,83 @@ static uint32_t sample_in_play(struct screen *s, struct reel *reel, int64_t tape
     return exact;
 }
 
-static struct frame *source(struct screen *s, struct film *film, const struct view *view, int64_t tape_us, struct screen_shot *shot, uint32_t *ret_n)
+/* The reel at a place of the tape, and where it is there; *ret_begins_us: from which place of it on it is on the tape. */
+static struct film *reel_at(const struct screen_tape *tape, int64_t tape_us, int64_t *ret_ahead_us, int64_t *ret_begins_us)
 {
-    if (!film || tape_us >= reel_duration_us(film_reel(film)))
-        return NULL;
-    struct reel *reel = film_reel(film);
-    uint32_t n = view->rate == 65536 ? sample_in_play(s, reel, tape_us) : reel_sample_at(reel, tape_us);
-    if (view->rate >= KEYS_ONLY_RATE || view->rate <= -KEYS_ONLY_RATE)
-        n = reel_key_at(reel, n);
-    struct frame *frame = NULL;
-    if (film_picture(film, n, view->rate < 0 ? FILM_BACKWARD : FILM_FORWARD, &frame, NULL) != VCR_OK) {
-        shot->damaged = true;
-        return NULL;
-    }
-    if (frame->picture.width != s->canvas.width || frame->picture.height != s->canvas.height) {
-        shot->damaged = true;
-        return NULL;
-    }
-    s->last_sample = view->rate == 65536 ? n : UINT32_MAX;
-    s->last_tape_us = tape_us;
-    *ret_n = n;
-    if (shot->tape_us < 0)
-        shot->tape_us = reel_sample_pts_us(reel, n);
-    return frame;
+    struct recording r;
+    *ret_ahead_us = *ret_begins_us = 0;
+    if (!tape->recordings)
+        return tape->film;
+    recordings_at(tape->recordings, tape_us, &r);
+    *ret_ahead_us = r.reel_ahead_us;
+    *ret_begins_us = r.start_us + r.reel_ahead_us;
+    return r.film ? r.film : r.clean;
 }
 
-/* What the recorder was given: a 4:3 picture. */
-static const struct picture *recorded(struct screen *s, struct film *film, const struct frame *frame, uint32_t n)
+/* The key picture before n; where that was recorded over, the first picture that was not. */
+static uint32_t key_on_tape(struct reel *reel, uint32_t n, int64_t begins_us)
 {
-    const struct reel_format *f = reel_format(film_reel(film));
-    int rows = box_rows(f->width, f->height, f->sar_num, f->sar_den);
-    if (rows == f->height || (!s->box && box_open(&s->box, f->width, f->height, rows, NULL) != VCR_OK))
-        return &frame->picture;
-    return box_picture(s->box, n, &frame->picture);
+    uint32_t key = reel_key_at(reel, n);
+    return reel_sample_pts_us(reel, key) < begins_us ? VCR_MAX(key, reel_sample_at(reel, begins_us)) : key;
+}
+
+/* A picture, and whose. */
+struct found {
+    struct frame *frame; /* NULL: there is none */
+    struct film *film;
+    uint32_t n;
+};
+
+static struct found source(struct screen *s, const struct screen_tape *tape, const struct view *view, int64_t tape_us, struct screen_shot *shot)
+{
+    struct found f = { .frame = NULL };
+    int64_t ahead_us, at_us, begins_us;
+    f.film = reel_at(tape, tape_us, &ahead_us, &begins_us);
+    at_us = tape_us + ahead_us;
+    if (!f.film || at_us >= reel_duration_us(film_reel(f.film)))
+        return f;
+    struct reel *reel = film_reel(f.film);
+    f.n = view->rate == 65536 ? sample_in_play(s, reel, at_us) : reel_sample_at(reel, at_us);
+    if (view->rate >= KEYS_ONLY_RATE || view->rate <= -KEYS_ONLY_RATE)
+        f.n = key_on_tape(reel, f.n, begins_us);
+    if (film_picture(f.film, f.n, view->rate < 0 ? FILM_BACKWARD : FILM_FORWARD, &f.frame, NULL) != VCR_OK) {
+        f.frame = NULL;
+        shot->damaged = true;
+        return f;
+    }
+    s->last_sample = view->rate == 65536 ? f.n : UINT32_MAX;
+    s->last_tape_us = at_us;
+    if (shot->tape_us < 0)
+        shot->tape_us = VCR_MAX(reel_sample_pts_us(reel, f.n) - ahead_us, 0);
+    return f;
+}
+
+static const struct picture *fitted(struct screen *s, const struct found *f, const struct fit_shape *shape, bool through_tape)
+{
+    struct fit_shape screen = s->shape;
+    if (through_tape) /* what the recorder was given: a 4:3 picture */
+        screen.sar_num = screen.height * 4, screen.sar_den = screen.width * 3;
+    if (fit_is_same(shape, &screen))
+        return &f->frame->picture;
+    struct fit **fit = &s->fits[through_tape];
+    if (!*fit)
+        *fit = fit_open(&screen);
+    return fit_picture(*fit, f->film, f->n, shape, &f->frame->picture);
+}
+
+/* As it is shown. NULL: no memory. */
+static const struct picture *shown(struct screen *s, const struct found *f, bool through_tape)
+{
+    const struct reel_format *format = reel_format(film_reel(f->film));
+    struct fit_shape shape = { f->frame->picture.width, f->frame->picture.height, format->sar_num, format->sar_den };
+    bool size_fits = shape.width == s->canvas.width && shape.height == s->canvas.height;
+    int rows = size_fits ? box_rows(shape.width, shape.height, shape.sar_num, shape.sar_den) : 0;
+    if (!through_tape || !size_fits || (s->boxed && s->boxed != f->film))
+        return fitted(s, f, &shape, through_tape);
+    if (rows == shape.height || (!s->box && box_open(&s->box, shape.width, shape.height, rows, NULL) != VCR_OK))
+        return &f->frame->picture;
+    s->boxed = f->film;
+    return box_picture(s->box, f->n, &f->frame->picture);
 }
 
 static void draw_osd(struct screen *s, const struct view *view)
@@ -154,7 +219,7 @@ static void draw_osd(struct screen *s, const struct view *view)
             signal_osd(&s->canvas, rows[i], 0, view->osd[i]);
 }
 
-static enum vcr_err draw_through_tape(struct screen *s, const struct deck_snapshot *snap, const struct view *view, struct film *film,
+static enum vcr_err draw_through_tape(struct screen *s, const struct deck_snapshot *snap, const struct view *view, const struct screen_tape *tape,
                                       int64_t field_index, struct screen_shot *ret, struct vcr_why *why)
 {
     enum vcr_err err = ready_signal(s, snap, why);
@@ -168,11 +233,10 @@ static enum vcr_err draw_through_tape(struct screen *s, const struct deck_snapsh
     struct frame *held[SIGNAL_BANDS_MAX] = { NULL };
     int n = view->kind == VIEW_SNOW ? 1 : VCR_CLAMP(signal_bands(s->signal, &field, places), 0, SIGNAL_BANDS_MAX);
     for (int i = 0; view->kind == VIEW_TAPE && i < n; i++) {
-        uint32_t sample = 0;
-        struct frame *frame = source(s, film, view, places[i], ret, &sample);
-        if (frame) {
-            held[i] = frame_ref(frame);
-            sources[i] = recorded(s, film, frame, sample);
+        struct found f = source(s, tape, view, places[i], ret);
+        if (f.frame) {
+            held[i] = frame_ref(f.frame);
+            sources[i] = shown(s, &f, true);
         }
     }
     signal_render(s->signal, &field, sources, n, &s->canvas);
@@ -189,33 +253,35 @@ static bool same(const struct drawn *a, const struct drawn *b)
 }
 
 /* What is exactly the same from picture to picture: flat screens, and the tape without its machine. */
-static void draw_plain(struct screen *s, const struct view *view, struct film *film, struct screen_shot *ret)
+static void draw_plain(struct screen *s, const struct view *view, const struct screen_tape *tape, struct screen_shot *ret)
 {
     static const uint8_t black[3] = { 16, 128, 128 }, blue[3] = { 35, 212, 114 } /* as signal.h's SIGNAL_BLUE */;
-    uint32_t sample;
-    struct frame *frame = view->kind == VIEW_TAPE ? source(s, film, view, view->tape_us, ret, &sample) : NULL;
-    if (frame && !view->has_osd) {
-        ret->picture = &frame->picture;
+    struct found f = { .frame = NULL };
+    if (view->kind == VIEW_TAPE)
+        f = source(s, tape, view, view->tape_us, ret);
+    const struct picture *picture = f.frame ? shown(s, &f, false) : NULL;
+    if (picture && !view->has_osd) {
+        ret->picture = picture;
         return;
     }
-    struct drawn now = { .kind = view->kind, .tape_us = frame ? ret->tape_us : -1, .has_osd = view->has_osd };
+    struct drawn now = { .kind = view->kind, .tape_us = picture ? ret->tape_us : -1, .has_osd = view->has_osd };
     memcpy(now.osd, view->osd, sizeof(now.osd));
     if (same(&s->drawn, &now))
         return;
-    if (frame)
-        copy(&s->canvas, &frame->picture);
+    if (picture)
+        copy(&s->canvas, picture);
     else
         fill(&s->canvas, view->kind == VIEW_BLACK ? black : blue);
     draw_osd(s, view);
     s->drawn = now;
 }
 
-enum vcr_err screen_draw(struct screen *s, const struct deck_snapshot *snap, const struct view *view, struct film *film, int64_t field_index,
+enum vcr_err screen_draw(struct screen *s, const struct deck_snapshot *snap, const struct view *view, const struct screen_tape *tape, int64_t field_index,
                          struct screen_shot *ret, struct vcr_why *why)
 {
     *ret = (struct screen_shot){ .picture = &s->canvas, .tape_us = -1 };
     if (!snap->clean && (view->kind == VIEW_TAPE || view->kind == VIEW_SNOW))
-        return draw_through_tape(s, snap, view, film, field_index, ret, why);
-    draw_plain(s, view, film, ret);
+        return draw_through_tape(s, snap, view, tape, field_index, ret, why);
+    draw_plain(s, view, tape, ret);
     return VCR_OK;
 }

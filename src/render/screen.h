@@ -6,12 +6,14 @@
 #include <stdint.h>
 
 #include "base/why.h"
-#include "render/film.h"
+#include "render/fit.h"
+#include "render/recordings.h"
 #include "render/view.h"
 #include "signal/picture.h"
 
 struct screen;
-enum vcr_err screen_open(struct screen **ret, bool pal, int width, int height, struct vcr_why *why);
+/* shape: of its pictures in the clean look; through the tape they are 4:3. */
+enum vcr_err screen_open(struct screen **ret, bool pal, const struct fit_shape *shape, struct vcr_why *why);
 void screen_close(struct screen **s);
 /* What the first picture through the tape would set up: its tables take milliseconds. */
 enum vcr_err screen_warm(struct screen *s, const struct deck_snapshot *snap, struct vcr_why *why);
@@ -22,6 +24,15 @@ struct screen_shot {
     int64_t tape_us;               /* place shown, -1: none */
     bool damaged;                  /* the film had nothing to give where it should have */
 };
-/* film may be NULL (nothing recorded). The display's own picture count moves what moves while the tape stands still. */
-enum vcr_err screen_draw(struct screen *s, const struct deck_snapshot *snap, const struct view *view, struct film *film, int64_t field_index,
+/* Reels were closed. */
+void screen_reels_closed(struct screen *s);
+/* The next picture is chosen by its place alone, whatever was shown before. */
+void screen_forget(struct screen *s);
+/* What is on the tape: recordings, or one film from beginning to end. Both NULL: nothing. */
+struct screen_tape {
+    struct recordings *recordings;
+    struct film *film;
+};
+/* Pictures of another size or shape than the screen's are made fit. The display's own picture count moves what moves while the tape stands still. */
+enum vcr_err screen_draw(struct screen *s, const struct deck_snapshot *snap, const struct view *view, const struct screen_tape *tape, int64_t field_index,
                          struct screen_shot *ret, struct vcr_why *why);

@@ -48,14 +48,15 @@ enum vcr_err seat_open(struct seat **ret, const struct render_open *open, int64_
 
 static void tape_out(struct seat *s)
 {
-    film_close(&s->film);
-    film_close(&s->clean);
-    tune_close(&s->tune);
+    recordings_close(&s->recordings);
+    if (s->screen)
+        screen_reels_closed(s->screen);
     s->bad_places = 0;
-    s->broken = false;
+    s->broken = s->missing = false;
     if (s->passing)
         s->key_wanted = true; /* what comes next is not of that stream */
     s->passing = false;
+    s->passed = NULL;
 }
 
 void seat_close(struct seat **s)
@@ -94,23 +95,86 @@ static void set_raster(struct seat *s, bool pal, bool field_rate)
 enum vcr_err seat_tape(struct seat *s, const struct render_tape *tape, const int fds[6], struct vcr_why *why)
 {
     tape_out(s);
-    bool in = tape->has != 0;
+    bool in = tape->in || tape->has;
     set_raster(s, in ? tape->pal != 0 : s->home_pal, in ? tape->field_rate != 0 : s->home_field_rate);
-    enum vcr_err err = VCR_OK;
-    for (int i = 0; i < 3; i++) { /* every pair is opened or closed, also after an error */
-        int reel = fds[2 * i], index = fds[2 * i + 1];
-        if (err == VCR_OK && reel >= 0 && index >= 0) {
-            err = i == 0 ? film_open(&s->film, reel, index, why) : i == 1 ? tune_open(&s->tune, reel, index, why) : film_open(&s->clean, reel, index, why);
-            continue;
-        }
-        vcr_close(&reel);
-        vcr_close(&index);
+    s->tape = tape->tape;
+    s->shape = (struct fit_shape){ 720, s->pal ? 576 : 480, s->pal ? 16 : 8, s->pal ? 15 : 9 };
+    if (!in)
+        return VCR_OK;
+    s->recordings = recordings_open();
+    enum vcr_err err = recordings_film(s->recordings, fds, why);
+    struct recording film;
+    recordings_at(s->recordings, 0, &film);
+    struct film *shown = film.film ? film.film : film.clean;
+    if (shown) {
+        const struct reel_format *f = reel_format(film_reel(shown));
+        s->shape = (struct fit_shape){ f->width, f->height, f->sar_num > 0 ? f->sar_num : 1, f->sar_den > 0 ? f->sar_den : 1 };
     }
     if (err != VCR_OK) {
         tape_out(s);
         s->broken = true;
     }
     return err;
+}
+
+enum vcr_err seat_spans(struct seat *s, const struct render_spans *m, int table_fd, struct vcr_why *why)
+{
+    if (s->recordings && m->tape == s->tape)
+        return recordings_spans(s->recordings, table_fd, m->count, m->revision, why);
+    vcr_close(&table_fd);
+    return VCR_OK;
+}
+
+void seat_take(struct seat *s, const struct render_take *m, const int fds[6])
+{
+    if (s->recordings && m->tape == s->tape) {
+        recordings_take(s->recordings, m->take, fds);
+        if (s->screen)
+            screen_reels_closed(s->screen); /* it may have taken another's place, also in memory */
+        s->passed = NULL;
+        return;
+    }
+    for (int i = 0; i < 6; i++) {
+        int fd = fds[i];
+        vcr_close(&fd);
+    }
+}
+
+bool seat_says(struct seat *s, union seat_said *ret, size_t *ret_len)
+{
+    int64_t take;
+    if (s->recordings && recordings_want(s->recordings, &take)) {
+        ret->want = (struct render_want){ .h = { RENDER_WANT, s->id }, .tape = s->tape, .take = take };
+        *ret_len = sizeof(ret->want);
+        return true;
+    }
+    if (s->missing == s->missing_told)
+        return false;
+    s->missing_told = s->missing;
+    ret->missing = (struct render_value){ .h = { RENDER_MISSING, s->id }, .value = s->missing };
+    *ret_len = sizeof(ret->missing);
+    return true;
+}
+
+void seat_unsaid(struct seat *s, const union seat_said *said)
+{
+    if (said->head.type == RENDER_MISSING)
+        s->missing_told = !s->missing;
+    else if (s->recordings)
+        recordings_want_again(s->recordings, said->want.take);
+}
+
+void seat_look(struct seat *s, int64_t tape_us, struct recording *ret, struct deck_snapshot *ret_snap)
+{
+    *ret = (struct recording){ .state = RECORDING_NONE };
+    *ret_snap = s->snap;
+    if (!s->recordings)
+        return;
+    recordings_at(s->recordings, tape_us, ret);
+    if (ret->is_film_alone || ret->state == RECORDING_NONE)
+        return;
+    ret_snap->seed = ret->seed;
+    ret_snap->tape_speed = ret->tape_speed;
 }
 
 void seat_deck(struct seat *s, const struct deck_snapshot *snap)
@@ -128,8 +192,16 @@ void seat_bitrate(struct seat *s, int64_t bps)
         video_encoder_close(&s->encoder);
 }
 
+void seat_encode(struct seat *s, bool on)
+{
+    s->encode_all = on;
+    if (on)
+        seat_shed(s, 0);
+}
+
 void seat_shed(struct seat *s, int level)
 {
+    level = s->encode_all ? 0 : level;
     if (level == s->shed)
         return;
     reclock(s);

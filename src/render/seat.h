@@ -21,9 +21,20 @@ void seat_close(struct seat **s);
 uint32_t seat_id(const struct seat *s);
 /* fds: video reel and index, Opus reel and index, clean reel and index, -1 where there is none. On an error no tape is in. */
 enum vcr_err seat_tape(struct seat *s, const struct render_tape *tape, const int fds[6], struct vcr_why *why);
+/* What plays where on it, from now on; the descriptor (-1: no spans) is taken. Of another insertion: left aside. */
+enum vcr_err seat_spans(struct seat *s, const struct render_spans *m, int table_fd, struct vcr_why *why);
+/* The reels of a take, as fds of seat_tape. */
+void seat_take(struct seat *s, const struct render_take *m, const int fds[6]);
+/* The next message for vcrd: a take that is wanted, or whether one is missing. False: none. */
+union seat_said { struct render_head head; struct render_want want; struct render_value missing; };
+bool seat_says(struct seat *s, union seat_said *ret, size_t *ret_len);
+/* That one could not be sent: it is said again. */
+void seat_unsaid(struct seat *s, const union seat_said *said);
 void seat_deck(struct seat *s, const struct deck_snapshot *snap);
 void seat_key(struct seat *s);
 void seat_bitrate(struct seat *s, int64_t bps);
+/* All its pictures are encoded in one form: nothing is passed through, and overload takes nothing away. */
+void seat_encode(struct seat *s, bool on);
 /* What overload takes away: 0 nothing, 1 encoder effort, 2 also every second picture. */
 enum { SEAT_SHED_MAX = 2 };
 void seat_shed(struct seat *s, int level);

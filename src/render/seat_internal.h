@@ -1,7 +1,7 @@
 /* render/seat_internal.h - a seat's inside, shared by seat.c (clocks, tape), seat_video.c and seat_sound.c. */
 #pragma once
 #include "media/encode.h"
-#include "render/film.h"
+#include "render/recordings.h"
 #include "render/screen.h"
 #include "render/seat.h"
 #include "render/tune.h"
@@ -15,9 +15,11 @@ struct seat {
     bool home_pal, home_field_rate;      /* raster while no tape is in */
     bool pal, field_rate;                /* raster now */
     int shed;
-    /* the tape; NULL where it has none */
-    struct film *film, *clean;
-    struct tune *tune;
+    /* the tape */
+    uint32_t tape;                       /* which insertion it is */
+    struct recordings *recordings;       /* NULL: none is in */
+    struct fit_shape shape;              /* of its pictures: the film's, else the raster's */
+    bool missing, missing_told;          /* a recording is at the head whose reels are not there */
     unsigned bad_places;                 /* damaged pictures one after another */
     bool broken;                         /* the film was given up */
     /* the clocks: tick n of pictures is due at origin_us + n * period; audio likewise, 20 ms */
@@ -29,19 +31,24 @@ struct seat {
     struct video_encoder *encoder;       /* NULL: open before the next live picture */
     bool encoder_clean;                  /* it was opened for the clean look */
     bool key_wanted, discontinuity;
+    bool encode_all;                     /* it is recorded */
     bool passing;                        /* the last picture came from a reel */
+    const struct reel *passed;           /* the reel it came from, for comparing only; NULL again whenever another may be opened in its place */
     uint32_t pass_next;                  /* sample to pass next */
     int64_t last_pts_us;                 /* of a picture that left; pts never go back */
     /* sound */
     struct audio_encoder *sound_encoder;
     struct signal_audio *sound;          /* NULL: open before it is needed */
-    uint64_t sound_seed;
+    bool sound_pal;                      /* what it was opened for */
     char sound_look[DECK_LOOK_BYTES];
     bool sound_discontinuity;
 };
 
 /* What a first picture needs, one thing at a time, so that the pictures of other seats go out between them. */
 enum prepare { PREPARE_SCREEN, PREPARE_ENCODER, PREPARE_FILM, PREPARED };
+
+/* What lies at a place, and the deck's state with that recording's damage and speed. */
+void seat_look(struct seat *s, int64_t tape_us, struct recording *ret, struct deck_snapshot *ret_snap);
 
 struct seat_rate { int num, den; };
 /* Pictures a second, without and with what overload takes away. */

@@ -3,23 +3,27 @@
 
 #include "base/util.h"
 #include "render/seat_internal.h"
+#include "render/splice.h"
+#include "signal/settings.h"
 
-static enum vcr_err ready_sound(struct seat *s, struct vcr_why *why)
+static enum vcr_err ready_sound(struct seat *s, const struct deck_snapshot *snap, struct vcr_why *why)
 {
-    if (!s->sound || s->sound_seed != s->snap.seed) {
+    if (!s->sound || s->sound_pal != s->pal) {
         signal_audio_close(&s->sound);
-        enum vcr_err err = signal_audio_open(&s->sound, s->pal ? SIGNAL_PAL : SIGNAL_NTSC, s->snap.seed, why);
+        enum vcr_err err = signal_audio_open(&s->sound, s->pal ? SIGNAL_PAL : SIGNAL_NTSC, snap->seed, why);
         if (err != VCR_OK)
             return err;
-        s->sound_seed = s->snap.seed;
+        s->sound_pal = s->pal;
         s->sound_look[0] = '\0';
     }
     if (strcmp(s->sound_look, s->snap.look) != 0) {
-        const struct signal_profile *profile = signal_profile_by_name(s->snap.look);
-        signal_audio_set_profile(s->sound, profile ? profile : signal_profile_at(0));
+        struct signal_profile profile;
+        signal_profile_shown(&profile, s->snap.look, s->pal ? SIGNAL_PAL : SIGNAL_NTSC, 0);
+        signal_audio_set_profile(s->sound, &profile);
         vcr_strcpy(s->sound_look, sizeof(s->sound_look), s->snap.look);
     }
-    signal_audio_set_tape_speed(s->sound, s->snap.tape_speed);
+    signal_audio_set_tape(s->sound, snap->seed);
+    signal_audio_set_tape_speed(s->sound, snap->tape_speed);
     return VCR_OK;
 }
 
@@ -32,17 +36,23 @@ static enum signal_sound through_tape(uint8_t deck_sound)
 static enum vcr_err hear(struct seat *s, const struct view *view, int16_t *pcm, struct vcr_why *why)
 {
     bool jumped = false, audible = view->sound != DECK_SOUND_MUTED;
-    if (audible && s->tune)
-        tune_read(s->tune, view->tape_us, pcm, &jumped);
+    struct recording at;
+    struct deck_snapshot snap;
+    seat_look(s, view->tape_us, &at, &snap);
+    if (audible && s->recordings)
+        splice_read(s->recordings, view->tape_us, pcm, &jumped);
     else
         memset(pcm, 0, AUDIO_FRAME * 2 * sizeof(*pcm));
+    if (s->sound && !audible) /* it will fade in */
+        signal_audio_render(s->sound, SIGNAL_SOUND_MUTED, view->tape_us, pcm, pcm, AUDIO_FRAME);
     if (s->snap.clean || !audible)
         return VCR_OK;
-    enum vcr_err err = ready_sound(s, why);
+    enum vcr_err err = ready_sound(s, &snap, why);
     if (err != VCR_OK)
         return err;
     if (jumped)
         signal_audio_reset(s->sound);
+    signal_audio_set_heads(s->sound, view->tracking_error_q8, snap.wear_16);
     signal_audio_render(s->sound, through_tape(view->sound), view->tape_us, pcm, pcm, AUDIO_FRAME);
     return VCR_OK;
 }
@@ -52,11 +62,14 @@ enum vcr_err seat_sound_tick(struct seat *s, int64_t at_us, struct out *out, str
     struct view view;
     struct packet p;
     int16_t pcm[AUDIO_FRAME * 2];
+    struct recording at;
+    struct deck_snapshot snap;
     view_at(&view, &s->snap, at_us);
-    if (s->snap.clean && view.settled && view.sound != DECK_SOUND_MUTED && s->tune && tune_packet(s->tune, view.tape_us, &p)) {
+    seat_look(s, view.tape_us, &at, &snap);
+    if (s->snap.clean && view.settled && view.sound != DECK_SOUND_MUTED && at.tune && at.end_us - view.tape_us >= AUDIO_FRAME_US && tune_packet(at.tune, view.tape_us + at.reel_ahead_us, &p)) {
         p.track = PACKET_AUDIO;
         p.flags = PACKET_KEY | PACKET_REPLAYED;
-        p.tape_us = p.pts_us;
+        p.tape_us = VCR_MAX(p.pts_us - at.reel_ahead_us, 0);
         p.pts_us = at_us;
     } else {
         /* the encoder adds its own delay: hear what belongs there */

@@ -10,9 +10,9 @@
 enum { BAD_PLACES_MAX = 3 };
 
 /* The reel that may be sent unchanged, or NULL. */
-static struct reel *passable(const struct seat *s)
+static struct reel *passable(const struct recording *at)
 {
-    struct film *films[] = { s->clean, s->film };
+    struct film *films[] = { at->clean, at->film };
     for (size_t i = 0; i < ARRAY_LEN(films); i++)
         if (films[i] && reel_format(film_reel(films[i]))->pass_through)
             return film_reel(films[i]);
@@ -25,7 +25,8 @@ static int64_t period_us(const struct seat *s)
     return INT64_C(1000000) * r.den / r.num;
 }
 
-static bool pass_samples(struct seat *s, struct reel *reel, const struct view *view, uint32_t last, int64_t at_us, struct out *out)
+/* reel_us: where the head is on the reel. */
+static bool pass_samples(struct seat *s, struct reel *reel, int64_t reel_us, int64_t ahead_us, uint32_t last, int64_t at_us, struct out *out)
 {
     for (; s->pass_next <= last; s->pass_next++) {
         struct packet p;
@@ -33,9 +34,9 @@ static bool pass_samples(struct seat *s, struct reel *reel, const struct view *v
             return false;
         p.track = PACKET_VIDEO;
         p.flags = (uint8_t)((p.flags & PACKET_KEY) | PACKET_REPLAYED | (s->discontinuity ? PACKET_DISCONT : 0));
-        p.tape_us = p.pts_us;
+        p.tape_us = VCR_MAX(p.pts_us - ahead_us, 0);
         /* when its place passes the head */
-        p.pts_us = VCR_MAX(at_us - (view->tape_us - p.pts_us), s->last_pts_us + 1000);
+        p.pts_us = VCR_MAX(at_us - (reel_us - p.pts_us), s->last_pts_us + 1000);
         s->last_pts_us = p.pts_us;
         s->discontinuity = false;
         seat_send(s, &p, out);
@@ -46,61 +47,64 @@ static bool pass_samples(struct seat *s, struct reel *reel, const struct view *v
 }
 
 /* The reel whose pictures go out unchanged now, or NULL. */
-static struct reel *passable_now(const struct seat *s, const struct view *view)
+static struct reel *passable_now(const struct seat *s, const struct view *view, const struct recording *at)
 {
-    return s->snap.clean && view->settled && view->kind == VIEW_TAPE && !view->has_osd ? passable(s) : NULL;
+    return !s->encode_all && s->snap.clean && view->settled && view->kind == VIEW_TAPE && !view->has_osd ? passable(at) : NULL;
 }
 
 /* True when this tick was served from a reel. */
-static bool pass(struct seat *s, const struct view *view, int64_t at_us, struct out *out)
+static bool pass(struct seat *s, const struct view *view, const struct recording *at, int64_t at_us, struct out *out)
 {
     enum { JUMP = 8 };
-    struct reel *reel = passable_now(s, view);
-    bool was = s->passing;
+    struct reel *reel = passable_now(s, view, at);
+    bool was = s->passing && s->passed == reel;
+    int64_t reel_us = view->tape_us + at->reel_ahead_us;
     s->passing = false;
-    if (!reel || s->key_wanted || view->tape_us >= reel_duration_us(reel))
+    if (!reel || s->key_wanted || reel_us >= reel_duration_us(reel))
         return false;
-    uint32_t n = reel_sample_at(reel, view->tape_us);
+    uint32_t n = reel_sample_at(reel, reel_us);
     if (!was || n + 1 < s->pass_next || n > s->pass_next + JUMP) {
         uint32_t key = reel_key_at(reel, n);
-        if (reel_sample_pts_us(reel, key) <= view->tape_us - period_us(s))
+        int64_t key_us = reel_sample_pts_us(reel, key);
+        if (key_us <= reel_us - period_us(s) || key_us - at->reel_ahead_us + period_us(s) < at->start_us)
             return false; /* not yet: the next key frame comes */
         s->pass_next = key;
     }
-    s->passing = pass_samples(s, reel, view, n, at_us, out);
+    s->passed = reel;
+    s->passing = pass_samples(s, reel, reel_us, at->reel_ahead_us, n, at_us, out);
     return s->passing;
 }
 
-/* What is played: the tape reel; where the session has none, the clean one. */
-static struct film *played(const struct seat *s) { return s->film ? s->film : s->clean; }
+/* What is played: the tape reel; where the recording has none, the clean one. */
+static struct film *played(const struct recording *at) { return at->film ? at->film : at->clean; }
 
 static enum vcr_err ready_screen(struct seat *s, struct vcr_why *why)
 {
     if (s->screen)
         return VCR_OK;
-    const struct reel_format *f = played(s) ? reel_format(film_reel(played(s))) : NULL;
-    return screen_open(&s->screen, s->pal, f ? f->width : 720, f ? f->height : s->pal ? 576 : 480, why);
+    if (!s->recordings)
+        s->shape = (struct fit_shape){ 720, s->pal ? 576 : 480, s->pal ? 16 : 8, s->pal ? 15 : 9 };
+    return screen_open(&s->screen, s->pal, &s->shape, why);
 }
 
 static enum vcr_err ready_encoder(struct seat *s, const struct picture *picture, struct vcr_why *why)
 {
-    const struct reel_format *f = played(s) ? reel_format(film_reel(played(s))) : NULL;
-    bool own = s->snap.clean && f && f->sar_num > 0 && f->sar_den > 0; /* through the tape everything is 4:3 */
+    bool own = s->snap.clean && s->recordings; /* through the tape everything is 4:3 */
     if (s->encoder && own == s->encoder_clean)
         return VCR_OK;
     video_encoder_close(&s->encoder);
     s->encoder_clean = own;
     struct seat_rate rate = seat_rate(s);
     struct video_encoder_config config = {
-        .width = picture->width, .height = picture->height, .sar_num = own ? f->sar_num : s->pal ? 16 : 8, .sar_den = own ? f->sar_den : s->pal ? 15 : 9,
+        .width = picture->width, .height = picture->height, .sar_num = own ? s->shape.sar_num : s->pal ? 16 : 8, .sar_den = own ? s->shape.sar_den : s->pal ? 15 : 9,
         .rate_num = rate.num, .rate_den = rate.den, .bitrate_bps = s->bitrate_bps, .pal = s->pal,
         .effort = s->shed >= 1 ? VIDEO_EFFORT_ULTRAFAST : VIDEO_EFFORT_BRISK,
     };
     return video_encoder_open(&s->encoder, &config, why);
 }
 
-/* Damage here and there is a tape's life; a reel that gives nothing at several places in a row is broken. */
-static enum vcr_err judge(struct seat *s, const struct screen_shot *shot, struct vcr_why *why)
+/* Damage here and there is a tape's life; a reel that gives nothing at several places in a row is broken: the film's is told, a take is missing. */
+static enum vcr_err judge(struct seat *s, const struct recording *at, const struct screen_shot *shot, struct vcr_why *why)
 {
     if (!shot->damaged) {
         s->bad_places = shot->tape_us >= 0 ? 0 : s->bad_places;
@@ -108,19 +112,27 @@ static enum vcr_err judge(struct seat *s, const struct screen_shot *shot, struct
     }
     if (++s->bad_places < BAD_PLACES_MAX)
         return VCR_OK;
-    return vcr_fail(why, VCR_E_IO, "the tape's video reel cannot be played here");
+    s->bad_places = 0;
+    if (at->take == 0)
+        return vcr_fail(why, VCR_E_IO, "the tape's video reel cannot be played here");
+    recordings_give_up(s->recordings, at->take);
+    screen_reels_closed(s->screen);
+    s->passed = NULL;
+    return VCR_OK;
 }
 
 /* The display's fields since the epoch of the common clock. */
 static int64_t field_at(const struct seat *s, int64_t at_us) { return s->pal ? at_us * 50 / 1000000 : at_us * 60 / 1001000; }
 
-static enum vcr_err live(struct seat *s, const struct view *view, int64_t at_us, struct out *out, struct vcr_why *why)
+static enum vcr_err live(struct seat *s, const struct view *view, const struct recording *at, const struct deck_snapshot *snap, int64_t at_us, struct out *out,
+                         struct vcr_why *why)
 {
     struct screen_shot shot;
     struct packet p;
+    struct screen_tape tape = { .recordings = s->recordings };
     enum vcr_err err = ready_screen(s, why);
     if (err == VCR_OK)
-        err = screen_draw(s->screen, &s->snap, view, played(s), field_at(s, at_us), &shot, why);
+        err = screen_draw(s->screen, snap, view, &tape, field_at(s, at_us), &shot, why);
     if (err == VCR_OK)
         err = ready_encoder(s, shot.picture, why);
     if (err == VCR_OK)
@@ -133,13 +145,16 @@ static enum vcr_err live(struct seat *s, const struct view *view, int64_t at_us,
     s->discontinuity = false;
     s->last_pts_us = p.pts_us;
     seat_send(s, &p, out);
-    return judge(s, &shot, why);
+    return judge(s, at, &shot, why);
 }
 
 static enum vcr_err prepare_screen(struct seat *s, const struct view *view, struct vcr_why *why)
 {
+    struct recording at;
+    struct deck_snapshot snap;
     enum vcr_err err = ready_screen(s, why);
-    return err == VCR_OK && played(s) && !s->snap.clean ? screen_warm(s->screen, &s->snap, why) : err;
+    seat_look(s, view->tape_us, &at, &snap);
+    return err == VCR_OK && s->recordings && !s->snap.clean ? screen_warm(s->screen, &snap, why) : err;
 }
 
 static enum vcr_err prepare_encoder(struct seat *s, const struct view *view, struct vcr_why *why)
@@ -151,8 +166,11 @@ static enum vcr_err prepare_encoder(struct seat *s, const struct view *view, str
 static enum vcr_err prepare_film(struct seat *s, const struct view *view, struct vcr_why *why)
 {
     struct frame *frame;
-    if (played(s) && !s->broken && !passable_now(s, view))
-        (void)film_picture(played(s), reel_sample_at(film_reel(played(s)), view->tape_us), FILM_FORWARD, &frame, NULL);
+    struct recording at;
+    struct deck_snapshot snap;
+    seat_look(s, view->tape_us, &at, &snap);
+    if (played(&at) && !s->broken && !passable_now(s, view, &at))
+        (void)film_picture(played(&at), reel_sample_at(film_reel(played(&at)), view->tape_us + at.reel_ahead_us), FILM_FORWARD, &frame, NULL);
     return VCR_OK;
 }
 
@@ -166,19 +184,38 @@ enum vcr_err seat_video_prepare(struct seat *s, int64_t at_us, struct vcr_why *w
     return steps[s->prepare_next++](s, &view, why);
 }
 
+/* Where a recording begins within a GOP, all of that up to there is to be decoded: before its time comes, a little each tick. */
+static void approach(struct seat *s, const struct view *view, const struct recording *now)
+{
+    enum { AHEAD_US = 1500000, EACH = 2 };
+    struct recording next;
+    if (view->kind != VIEW_TAPE || view->rate != 65536 || !s->recordings || !recordings_coming(s->recordings, view->tape_us, AHEAD_US, &next))
+        return;
+    struct film *film = played(&next);
+    if (film && film != played(now))
+        film_approach(film, reel_sample_at(film_reel(film), next.start_us + next.reel_ahead_us), EACH);
+}
+
 enum vcr_err seat_video_tick(struct seat *s, int64_t at_us, struct out *out, struct seat_counts *counts, struct vcr_why *why)
 {
     struct view view;
+    struct recording at;
+    struct deck_snapshot snap;
     view_at(&view, &s->snap, at_us);
     if (s->broken && view.kind == VIEW_TAPE) {
         view.kind = VIEW_BLUE;
         view.settled = false;
     }
+    seat_look(s, view.tape_us, &at, &snap);
+    if (s->recordings)
+        recordings_foresee(s->recordings, view.tape_us, view.rate);
+    s->missing = view.kind == VIEW_TAPE && at.state == RECORDING_MISSING;
+    approach(s, &view, &at);
     bool was = s->passing;
-    if (pass(s, &view, at_us, out)) {
+    if (pass(s, &view, &at, at_us, out)) {
         counts->passed++;
         return VCR_OK;
     }
     s->key_wanted |= was;
-    return live(s, &view, at_us, out, why);
+    return live(s, &view, &at, &snap, at_us, out, why);
 }

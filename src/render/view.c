@@ -41,7 +41,7 @@ void view_at(struct view *ret, const struct deck_snapshot *s, int64_t at_us)
         return;
     memcpy(ret->osd, s->osd, sizeof(ret->osd));
     if (s->osd_counter_line >= 0)
-        deck_counter_text(ret->tape_us - s->counter_base_us, ret->osd[s->osd_counter_line]); /* fits: 16 of 25 */
+        deck_counter_text(deck_snapshot_counter_us(s, at_us), ret->osd[s->osd_counter_line]); /* fits: 16 of 25 */
 }
 
 void view_sanitise(struct deck_snapshot *s)
@@ -56,6 +56,8 @@ void view_sanitise(struct deck_snapshot *s)
     s->length_us = VCR_CLAMP(s->length_us, 0, INT64_C(1) << 40);
     s->pos_us = VCR_CLAMP(s->pos_us, 0, s->length_us);
     s->counter_base_us = VCR_CLAMP(s->counter_base_us, -(INT64_C(1) << 40), INT64_C(1) << 40);
+    s->count_from_us = VCR_CLAMP(s->count_from_us, 0, INT64_C(1) << 40);
+    s->count_to_us = VCR_CLAMP(s->count_to_us, s->count_from_us, INT64_C(1) << 40);
     s->ramp_us = VCR_CLAMP(s->ramp_us, 0, INT64_C(1) << 36);
     s->wear_16 = VCR_CLAMP(s->wear_16, 0, 16);
     s->tracking = s->tracking == INT16_MIN ? s->tracking : (int16_t)VCR_CLAMP(s->tracking, -10, 10);

@@ -7,7 +7,8 @@
 
 static const int64_t seat_rest_us = 2000000;      /* a freed seat's last packets are long out of the ring by then */
 static const int64_t short_life_us = 5000000;     /* a process that lives less is started again after a while, not at once */
-enum { RESTART_AFTER_MS = 500 };
+static const int64_t retry_default_us = 2000000;
+enum { RESTART_AFTER_MS = 500, FAULT_AFTER_LIVES = 2 /* short ones, one after another */ };
 
 _Static_assert(sizeof(struct deck_snapshot) <= RENDER_SNAPSHOT_MAX, "a snapshot fits into its message");
 
@@ -39,7 +40,7 @@ void engine_tell_tape(struct session *x)
                             { t->tape_audio_fd, t->tape_audio_index_fd },
                             { t->clean_video_fd, t->clean_video_index_fd } };
     static const uint8_t bits[3] = { RENDER_HAS_VIDEO, RENDER_HAS_AUDIO, RENDER_HAS_CLEAN };
-    struct render_tape m = { .h = { RENDER_TAPE, x->seat }, .pal = t->pal, .field_rate = t->field_rate };
+    struct render_tape m = { .h = { RENDER_TAPE, x->seat }, .in = x->has_tape, .pal = t->pal, .field_rate = t->field_rate, .tape = x->insertion };
     int pass[TAPE_FDS], count = 0;
     for (int i = 0; i < 3 && x->has_tape; i++) {
         if (fds[i][0] < 0 || fds[i][1] < 0)
@@ -50,6 +51,7 @@ void engine_tell_tape(struct session *x)
     }
     if (run_of(x))
         run_send(run_of(x), &m, sizeof(m), pass, count);
+    engine_tell_spans(x);
 }
 
 void engine_tell_deck(struct session *x)
@@ -61,9 +63,18 @@ void engine_tell_deck(struct session *x)
         run_send(run_of(x), &m, sizeof(m), NULL, 0);
 }
 
+void engine_tell_encode(struct session *x)
+{
+    struct render_value m = { .h = { RENDER_ENCODE, x->seat }, .value = x->taps != NULL };
+    if (run_of(x))
+        run_send(run_of(x), &m, sizeof(m), NULL, 0);
+}
+
 static void tell_everything(struct session *x)
 {
     engine_tell_open(x);
+    if (x->taps)
+        engine_tell_encode(x);
     if (x->has_tape)
         engine_tell_tape(x);
     engine_tell_deck(x);
@@ -114,34 +125,50 @@ void engine_unseat(struct session *x)
 
 void engine_heard_ready(struct engine *e)
 {
-    for (int i = 0; i < RENDER_SEAT_MAX; i++)
-        if (e->seats[i].session)
-            actor_seated(e->seats[i].session);
+    for (int i = 0; i < RENDER_SEAT_MAX; i++) {
+        struct session *x = e->seats[i].session;
+        if (!x)
+            continue;
+        actor_seated(x);
+        if (x->retry_us == INT64_MAX)
+            actor_recovered(x);
+    }
 }
 
-/* One seat cannot go on: it is set up anew once; a seat that fails again soon ends its session. */
+void engine_retry(struct session *x)
+{
+    engine_tell(x, RENDER_CLOSE);
+    tell_everything(x);
+}
+
+static int64_t retry_delay_us(const struct session *x)
+{
+    int64_t first_us = x->owner->config.retry_us ? x->owner->config.retry_us : retry_default_us;
+    return x->retries > 0 ? first_us << VCR_MIN(x->retries - 1, 5) : 0;
+}
+
+/* One seat cannot go on: it is set up anew at once. One that fails again soon is in fault, and tried again after a while that grows. */
 void engine_heard_failed(struct engine *e, uint32_t seat, const char *text)
 {
     struct session *x = e->seats[seat].session;
     if (!x)
         return;
     int64_t now_us = clock_mono_us();
-    bool again = x->seat_failed_us && now_us - x->seat_failed_us < short_life_us;
+    bool again = x->seat_failed_us && now_us - x->seat_failed_us < short_life_us + retry_delay_us(x);
     x->seat_failed_us = now_us;
+    x->retries = again ? x->retries + 1 : 0;
     log_warn("session", "session %s: its seat failed: %s", x->id, text);
-    if (again) {
-        actor_end(x, "failed", text);
-        return;
-    }
-    engine_tell(x, RENDER_CLOSE);
-    tell_everything(x);
+    if (again)
+        actor_fault(x, "renderer", now_us + retry_delay_us(x));
+    else
+        engine_retry(x);
 }
 
 void engine_packet(struct engine *e, uint32_t seat, const struct packet *p)
 {
     struct session *x = e->seats[seat].session;
     if (x)
-        rtc_stream_send(x->stream, p);
+        input_own_packet(x, p->track == PACKET_VIDEO ? PROGRAMME_VIDEO : PROGRAMME_OPUS, p);
 }
 
 static void start(struct engine *e)
@@ -163,6 +190,10 @@ void engine_run_ended(struct engine *e, int64_t lived_us)
     e->run = NULL;
     if (e->owner->closing)
         return;
+    e->short_lives = lived_us < short_life_us ? e->short_lives + 1 : 0;
+    for (int i = 0; i < RENDER_SEAT_MAX && e->short_lives >= FAULT_AFTER_LIVES; i++)
+        if (e->seats[i].session && e->seats[i].session->retry_us < 0)
+            actor_fault(e->seats[i].session, "renderer", INT64_MAX);
     pthread_mutex_lock(&e->owner->counts_lock);
     e->owner->counts.render_restarts++;
     pthread_mutex_unlock(&e->owner->counts_lock);

@@ -178,6 +178,18 @@ static bool heard(struct run *r, const void *msg, size_t len)
         memcpy(&r->stats, msg, len);
         return true;
     }
+    if (head.type == RENDER_WANT && len == sizeof(struct render_want) && head.seat < RENDER_SEAT_MAX) {
+        struct render_want want;
+        memcpy(&want, msg, len);
+        engine_heard_want(r->engine, &want);
+        return true;
+    }
+    if (head.type == RENDER_MISSING && len == sizeof(struct render_value) && head.seat < RENDER_SEAT_MAX) {
+        struct render_value missing;
+        memcpy(&missing, msg, len);
+        engine_heard_missing(r->engine, head.seat, missing.value != 0);
+        return true;
+    }
     struct render_failed failed;
     if (head.type == RENDER_FAILED && len == sizeof(failed) && head.seat < RENDER_SEAT_MAX) {
         memcpy(&failed, msg, len);

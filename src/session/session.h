@@ -12,22 +12,56 @@
 #include "base/util.h"
 #include "base/why.h"
 #include "deck/deck.h"
+#include "deliver/live/recorder.h"
 #include "deliver/webrtc/rtc.h"
 
 struct sessions;
+struct session_map;
+struct programmes;
+
+/* What is recorded onto a tape in a VCR: another session, or a device. Both empty: what the VCR is connected to already. tab_out: the tape's tab was broken out, perhaps
+ * since it went in. */
+struct session_source { char session_id[VCR_UUID_BYTES]; int64_t device_id; bool tab_out; };
+/* One recording onto a tape, from where the deck begins to where it ends. */
+struct session_take {
+    char session_id[VCR_UUID_BYTES]; /* of the deck */
+    uint64_t number;
+    int64_t tape_id, place_us;  /* where it begins */
+    int64_t skip_us;            /* of what is recorded, that much does not show: it begins with a key frame */
+    uint8_t tape_speed;
+    bool aac;                   /* besides Opus */
+    int width, height, sar_num, sar_den;
+    /* where it comes from */
+    char source_session_id[VCR_UUID_BYTES]; /* "": a device */
+    int64_t source_device_id;   /* 0: none */
+    int64_t source_tape_id, source_us; /* what plays there; 0: no tape */
+};
 
 struct sessions_config {
     struct rtc *rtc;            /* stays the caller's */
     const char *render_program; /* path of vcr-render */
+    const char *ingest_program; /* of vcr-ingest, for live pictures; NULL: none */
     int render_processes;       /* 0: one a core */
     /* The tape's place and wear must be kept (once a second while it moves, and at eject and end). On the media loop; must not block. */
     void (*save_position)(void *arg, int64_t tape_id, int64_t position_us);
+    /* So much tape passed the heads since it came in: told when it leaves or the session ends, for tapes of the session's owner. On the media loop; must not block. May be NULL. */
+    void (*tape_worn)(void *arg, int64_t tape_id, int64_t passed_us);
     /* The session ended by itself (nobody watched, failed). On the media loop; must not block. */
     void (*ended)(void *arg, const char *session_id, const char *status, const char *reason);
+    /* A recording onto a tape begins: its row and its files are wanted, then session_take_files. On the media loop; must not block. NULL: none can be made. */
+    void (*take)(void *arg, const struct session_take *take);
+    /* An index mark was written. take_number 0: while nothing was recorded. The same; may be NULL. */
+    void (*mark)(void *arg, const char *session_id, int64_t tape_id, uint64_t take_number, int64_t position_us);
+    /* A take's reels for a tape that plays: ret_fds in the order of struct session_tape's, -1 where there is none. NOT_FOUND: it is missing. On a thread of libuv's pool;
+     * may block. NULL: no take but the film can be had. */
+    enum vcr_err (*open_take)(void *arg, int64_t tape_id, int64_t take, int ret_fds[6], struct vcr_why *why);
+    /* A device sends now, or no more. Any thread; must not block. May be NULL. */
+    void (*device_online)(void *arg, int64_t device_id, bool online);
     void *arg;
     const struct deck_profile *profile; /* NULL: deck_profile_consumer */
     /* Zero: the house's rules (deck.md): 15 min, 1 h, 5 s. For tests. */
     int64_t alone_stop_us, alone_end_us; /* without a viewer: the deck stops, the session ends */
+    int64_t retry_us;           /* 2 s: a seat that keeps failing is tried again, then after twice as long, and so on */
     int64_t silence_us;         /* a render process that says nothing for this long is replaced */
 };
 enum vcr_err sessions_open(struct sessions **ret, const struct sessions_config *config, struct vcr_why *why);
@@ -36,34 +70,61 @@ void sessions_close(struct sessions **s);
 
 /* A tape as the caller found it in the store. Descriptors are owned by the callee from the call on; -1: none. */
 struct session_tape {
-    int64_t tape_id;
+    int64_t tape_id, owner_id; /* owner_id 0: nobody's. Only its owner's sessions keep its place */
     char title[256];
     struct deck_tape deck;
     bool pal, field_rate;
     bool wide;                /* its picture is 16:9: anamorphic on the tape reel */
+    struct session_map *map;  /* a reference, the callee's; deck.map points into it. NULL: nothing is known of its recordings (session/map.h) */
     int tape_video_fd, tape_video_index_fd, tape_audio_fd, tape_audio_index_fd, clean_video_fd, clean_video_index_fd;
 };
 void session_tape_close(struct session_tape *t); /* closes what was not handed over */
 
+/* Somebody who asks or watches. user_id: negative numbers are for those without an account, 0 is the house itself, which needs no remote control. */
+enum { SESSION_NAME_BYTES = 128 };
+struct session_person { int64_t user_id; char name[SESSION_NAME_BYTES]; };
+
 struct session_settings {
+    int64_t owner_id;           /* whose session it is: has the remote control at first */
     struct deck_settings deck;
+    const struct deck_profile *profile; /* NULL: the house's */
+    bool has_seed;              /* the picture's damage by this seed instead of the tape's */
+    uint64_t seed;
     bool clean;
     char look[DECK_LOOK_BYTES];
     int64_t grace_us;           /* PLAY pauses this long after the last viewer left; default 30 s */
 };
+
+/* What the picture of a streaming session is, as far as it is known: for the facts of a tape that is recorded from it. width 0: none. */
+struct session_picture { int width, height, sar_num, sar_den; uint32_t frames_per_1000_s; bool passed_through; };
+
+/* One who watches, from the offer on. */
+struct session_viewer {
+    struct rtc_viewer_stats stats; /* beyond peer_id and connected: from session_get alone */
+    struct session_person who;
+    bool requested, holds_remote;
+};
+enum { SESSION_VIEWERS_TOLD = 32 };
+/* Who holds the remote control: a person, and by which picture; "" the owner by none in particular. */
+struct session_remote { int64_t user_id; char peer_id[VCR_UUID_BYTES]; uint32_t revision; };
 
 /* What a client sees of a session: filled on the media loop, given by value. */
 struct session_info {
     char id[VCR_UUID_BYTES];
     const char *status;         /* "starting", "active", "ended", "failed" */
     struct deck_state deck;
+    bool streaming;             /* its picture is a device's, not a tape's */
+    int64_t device_id;
     int64_t tape_id;            /* 0: none in */
     char tape_title[256];
     int64_t tape_length_us;
     bool write_protected;
+    struct session_picture picture; /* of a streaming session */
+    struct session_source input; /* what the VCR can record; both empty: nothing is connected */
     int display_aspect_w, display_aspect_h; /* 16:9 while a wide tape is watched clean, else 4:3: through the tape it has bars */
-    int viewer_count;
-    struct rtc_viewer_stats viewers[16];
+    int viewer_count, viewers_told;
+    struct session_viewer viewers[SESSION_VIEWERS_TOLD]; /* who has or wants the remote control before the others */
+    struct session_remote remote;
 };
 /* Answer of a request. err != VCR_OK: why says so; info is filled whenever the session exists (a refused command shows the deck, too). sdp: of an offer, owned by
  * the receiver. */
@@ -73,19 +134,52 @@ struct session_reply {
     struct session_info info;
     char peer_id[VCR_UUID_BYTES];
     char *sdp;
+    char *log;                  /* of session_log alone, owned by the receiver */
 };
 typedef void (*session_done)(void *arg, struct session_reply *reply); /* reply is valid during the call */
 
 /* id: the caller's UUID (already in the store). tape may be NULL (no tape). VCR_E_BUSY: no seat is free. */
 void session_start(struct sessions *s, const char *id, const struct session_settings *settings, struct session_tape *tape, struct loop *loop,
                    session_done done, void *arg);
-/* tape: for DECK_CMD_INSERT only. To a session that is not running: VCR_E_CONFLICT with slug "/session-ended", as for offer and answer; get and end say
+/* A streaming session on a device: it shows what the device sends (session/live.h). */
+void session_start_live(struct sessions *s, const char *id, const struct session_settings *settings, int64_t device_id, struct loop *loop, session_done done, void *arg);
+/* What a streaming session shall record onto: files are taken over in any case. */
+struct session_recording {
+    int64_t tape_id;
+    char title[256];
+    struct recorder_files files;
+};
+/* CONFLICT "/device-offline", "/not-in-this-mode" (no picture yet), "/busy-recording". */
+void session_record(struct sessions *s, const char *id, const struct session_recording *r, struct loop *loop, session_done done, void *arg);
+/* The recording is over and its tape noted; reason has static storage. Any thread. */
+void session_recorded(struct sessions *s, const char *id, int64_t tape_id, const char *reason);
+/* The key record of a VCR with a tape (session_command would record what is connected). CONFLICT as deck.md says, and "/tape-in-use", "/device-offline", "/session-ended" (of the
+ * source), "/input-loop". INVALID: nothing is connected. The caller has checked the rights to both. */
+void session_record_from(struct sessions *s, const char *id, int64_t asker, const struct session_source *from, struct loop *loop, session_done done, void *arg);
+/* The files that config->take was asked for, taken over in any case (a session that ended meanwhile has them sealed empty); NULL: there are none, for this reason
+ * (static), which becomes stop_reason. Any thread; so the next. */
+void session_take_files(struct sessions *s, const char *id, uint64_t number, const struct recorder_files *files, const char *reason);
+/* It is sealed and noted, and the tape's timeline told; reason has static storage. */
+void session_take_sealed(struct sessions *s, const char *id, uint64_t number, const char *reason);
+/* Live programmes by the ids of their sessions, for HLS; lives as long as the sessions. */
+struct programmes *sessions_programmes(struct sessions *s);
+/* tape: for DECK_CMD_INSERT only. asker: a person's user_id; one who does not hold the remote control: CONFLICT "/remote-held".
+ * To a session that is not running: VCR_E_CONFLICT with slug "/session-ended", as for offer and answer; get and end say
  * VCR_E_NOT_FOUND. */
-void session_command(struct sessions *s, const char *id, enum deck_cmd cmd, const struct deck_args *args, struct session_tape *tape,
+void session_command(struct sessions *s, const char *id, int64_t asker, enum deck_cmd cmd, const struct deck_args *args, struct session_tape *tape,
                      struct loop *loop, session_done done, void *arg);
+/* request: peer_id is a viewer of the asker's own; grant: a viewer's, by who holds it; release: by who holds it, or has a right to it (is_master: the owner, an admin).
+ * NOT_FOUND: no such viewer; CONFLICT "/remote-held". */
+enum session_remote_action { SESSION_REMOTE_REQUEST, SESSION_REMOTE_GRANT, SESSION_REMOTE_RELEASE };
+void session_remote(struct sessions *s, const char *id, int64_t asker, bool is_master, enum session_remote_action action, const char *peer_id, struct loop *loop,
+                    session_done done, void *arg);
+/* The tape is on no shelf any more (reason: static storage, such as "tape_trashed"): every deck that has it in stops, puts it out and runs on empty. Any thread. */
+void session_tape_gone(struct sessions *s, int64_t tape_id, const char *reason);
 void session_get(struct sessions *s, const char *id, struct loop *loop, session_done done, void *arg);
+/* Its event log (deck/replay.h): the newest 256 KiB of keys, and up to 2 MiB of what is recorded on its tapes. */
+void session_log(struct sessions *s, const char *id, struct loop *loop, session_done done, void *arg);
 void session_end(struct sessions *s, const char *id, struct loop *loop, session_done done, void *arg);
-void session_offer(struct sessions *s, const char *id, struct loop *loop, session_done done, void *arg);
+void session_offer(struct sessions *s, const char *id, const struct session_person *who, struct loop *loop, session_done done, void *arg);
 void session_answer(struct sessions *s, const char *id, const char *peer_id, const char *sdp, struct loop *loop, session_done done, void *arg);
 
 /* State changes as they happen, and once a second while the counter runs: event is called on `loop` until session_unwatch or the session's end (then once with

@@ -1,181 +1,11 @@
-/* session/sessions.c - the way in: each public call becomes a message to the media loop and its answer a message back; and opening and closing it all. */
+/* session/sessions.c - all running VCRs: the list, the counts, the second, and opening and closing it all. */
 #include <string.h>
 #include <unistd.h>
 
-#include "session/internal.h"
+#include "base/clock.h"
+#include "session/live_internal.h"
 
-/* A call on its way there and back. */
-struct request {
-    struct loop_msg msg;
-    struct sessions *owner;
-    void (*act)(struct request *r); /* on the media loop */
-    char id[VCR_UUID_BYTES];
-    struct session_settings settings;
-    enum deck_cmd cmd;
-    struct deck_args args;
-    bool has_args, has_tape;
-    struct session_tape tape;
-    char peer_id[VCR_UUID_BYTES];
-    char *sdp;
-    struct loop *loop;
-    session_done done;
-    void *arg;
-    struct session_reply reply;
-};
-
-static void answer(struct loop_msg *m)
-{
-    struct request *r = container_of(m, struct request, msg);
-    r->done(r->arg, &r->reply);
-    free(r->sdp);
-    free(r);
-}
-
-static void act(struct loop_msg *m)
-{
-    struct request *r = container_of(m, struct request, msg);
-    r->act(r);
-    r->msg.fn = answer;
-    loop_post(r->loop, &r->msg);
-}
-
-static struct request *request_new(struct sessions *s, const char *id, struct loop *loop, session_done done, void *arg)
-{
-    struct request *r = vcr_alloc(sizeof(*r));
-    r->owner = s;
-    r->loop = loop;
-    r->done = done;
-    r->arg = arg;
-    vcr_strcpy(r->id, sizeof(r->id), id);
-    return r;
-}
-
-static void request_send(struct request *r, void (*fn)(struct request *r))
-{
-    r->act = fn;
-    r->msg.fn = act;
-    loop_post(r->owner->loop, &r->msg);
-}
-
-/* The session asked for, its state already in the answer; NULL: the answer says why not. */
-static struct session *find(struct request *r)
-{
-    struct session *x = sessions_find(r->owner, r->id);
-    if (x)
-        actor_info(x, &r->reply.info);
-    else
-        r->reply.err = vcr_refuse(&r->reply.why, VCR_E_CONFLICT, "/session-ended", "The session has ended.");
-    return x;
-}
-
-static struct session *find_or_absent(struct request *r)
-{
-    struct session *x = find(r);
-    if (!x)
-        r->reply.err = vcr_fail(&r->reply.why, VCR_E_NOT_FOUND, "There is no such session running.");
-    return x;
-}
-
-static void act_start(struct request *r)
-{
-    struct session *x = sessions_find(r->owner, r->id);
-    struct session_tape *tape = r->has_tape ? &r->tape : NULL;
-    if (x || r->owner->closing) {
-        r->reply.err = x ? vcr_fail(&r->reply.why, VCR_E_CONFLICT, "This session runs already.")
-                         : vcr_fail(&r->reply.why, VCR_E_BUSY, "The server is stopping.");
-        if (tape)
-            session_tape_close(tape);
-        return;
-    }
-    r->reply.err = actor_start(r->owner, r->id, &r->settings, tape, &x, &r->reply.why);
-    if (r->reply.err == VCR_OK)
-        actor_info(x, &r->reply.info);
-}
-
-void session_start(struct sessions *s, const char *id, const struct session_settings *settings, struct session_tape *tape, struct loop *loop,
-                   session_done done, void *arg)
-{
-    struct request *r = request_new(s, id, loop, done, arg);
-    r->settings = *settings;
-    r->has_tape = tape != NULL;
-    if (tape)
-        r->tape = *tape;
-    request_send(r, act_start);
-}
-
-static void act_command(struct request *r)
-{
-    struct session *x = find(r);
-    if (!x) {
-        if (r->has_tape)
-            session_tape_close(&r->tape);
-        return;
-    }
-    r->reply.err = actor_command(x, r->cmd, r->has_args ? &r->args : NULL, r->has_tape ? &r->tape : NULL, &r->reply.why);
-    actor_info(x, &r->reply.info);
-}
-
-void session_command(struct sessions *s, const char *id, enum deck_cmd cmd, const struct deck_args *args, struct session_tape *tape,
-                     struct loop *loop, session_done done, void *arg)
-{
-    struct request *r = request_new(s, id, loop, done, arg);
-    r->cmd = cmd;
-    r->has_args = args != NULL;
-    if (args)
-        r->args = *args;
-    r->has_tape = tape != NULL;
-    if (tape)
-        r->tape = *tape;
-    request_send(r, act_command);
-}
-
-static void act_get(struct request *r) { find_or_absent(r); }
-
-void session_get(struct sessions *s, const char *id, struct loop *loop, session_done done, void *arg)
-{
-    request_send(request_new(s, id, loop, done, arg), act_get);
-}
-
-static void act_end(struct request *r)
-{
-    struct session *x = find_or_absent(r);
-    if (!x)
-        return;
-    actor_end(x, "ended", NULL);
-    r->reply.info.status = "ended";
-}
-
-void session_end(struct sessions *s, const char *id, struct loop *loop, session_done done, void *arg)
-{
-    request_send(request_new(s, id, loop, done, arg), act_end);
-}
-
-static void act_offer(struct request *r)
-{
-    struct session *x = find(r);
-    if (x)
-        r->reply.err = rtc_offer(x->stream, r->reply.peer_id, &r->reply.sdp, &r->reply.why);
-}
-
-void session_offer(struct sessions *s, const char *id, struct loop *loop, session_done done, void *arg)
-{
-    request_send(request_new(s, id, loop, done, arg), act_offer);
-}
-
-static void act_answer(struct request *r)
-{
-    struct session *x = find(r);
-    if (x)
-        r->reply.err = rtc_answer(x->stream, r->peer_id, r->sdp, &r->reply.why);
-}
-
-void session_answer(struct sessions *s, const char *id, const char *peer_id, const char *sdp, struct loop *loop, session_done done, void *arg)
-{
-    struct request *r = request_new(s, id, loop, done, arg);
-    vcr_strcpy(r->peer_id, sizeof(r->peer_id), peer_id);
-    r->sdp = vcr_strdup(sdp);
-    request_send(r, act_answer);
-}
+enum { TICK_MS = 500 /* of programmes; everything else has its turn every second time */ };
 
 struct session *sessions_find(struct sessions *s, const char *id)
 {
@@ -183,6 +13,39 @@ struct session *sessions_find(struct sessions *s, const char *id)
     while (x && strcmp(x->id, id) != 0)
         x = x->next;
     return x;
+}
+
+/* A tape may play in many decks; who records onto it has it alone. */
+
+static bool records_onto(const struct session *x, int64_t tape_id)
+{
+    if (x->live.is)
+        return x->live.recording && x->live.tape_id == tape_id;
+    return x->has_tape && x->tape.tape_id == tape_id && (x->deck.snap.mode == DECK_RECORD || x->deck.snap.mode == DECK_RECORD_PAUSE);
+}
+
+struct session *sessions_tape_elsewhere(struct sessions *s, int64_t tape_id, const struct session *x, bool recording)
+{
+    for (struct session *y = s->list; y; y = y->next)
+        if (y != x && (records_onto(y, tape_id) || (!recording && y->has_tape && y->tape.tape_id == tape_id)))
+            return y;
+    return NULL;
+}
+
+enum vcr_err sessions_may_record(struct session *x, struct vcr_why *why)
+{
+    const struct session *y = x->has_tape ? sessions_tape_elsewhere(x->owner, x->tape.tape_id, x, false) : NULL;
+    if (!y)
+        return VCR_OK;
+    return vcr_refuse(why, VCR_E_CONFLICT, "/tape-in-use", "This tape is in another VCR, too (session %s); recording onto it needs it alone.", y->id);
+}
+
+enum vcr_err sessions_may_insert(struct sessions *s, int64_t tape_id, const struct session *x, struct vcr_why *why)
+{
+    const struct session *y = sessions_tape_elsewhere(s, tape_id, x, true);
+    if (!y)
+        return VCR_OK;
+    return vcr_refuse(why, VCR_E_CONFLICT, "/tape-in-use", "This tape is being recorded onto in another VCR (session %s).", y->id);
 }
 
 /* Counts for the metrics, and the loop's open handles */
@@ -229,12 +92,17 @@ void sessions_handle_closed(struct sessions *s)
 static void on_second(uv_timer_t *t)
 {
     struct sessions *s = t->data;
+    programmes_tick(s->programmes, clock_mono_us());
+    s->odd = !s->odd;
+    if (s->odd)
+        return;
     for (struct session *x = s->list, *next; x; x = next) {
         next = x->next;
         actor_second(x);
     }
     for (int i = 0; i < s->engine_count; i++)
         engine_second(&s->engines[i]);
+    live_source_second(s);
     sessions_count(s);
 }
 
@@ -246,7 +114,7 @@ static void open_on_loop(void *arg)
     uv_timer_init(loop_uv(s->loop), &s->second);
     s->second.data = s;
     sessions_handle_opened(s);
-    uv_timer_start(&s->second, on_second, 1000, 1000);
+    uv_timer_start(&s->second, on_second, TICK_MS, TICK_MS);
     for (int i = 0; i < s->engine_count; i++)
         engine_open(&s->engines[i], s, i);
 }
@@ -258,10 +126,14 @@ enum vcr_err sessions_open(struct sessions **ret, const struct sessions_config *
     struct sessions *s = vcr_alloc(sizeof(*s));
     s->config = *config;
     s->render_program = vcr_strdup(config->render_program);
+    s->ingest_program = vcr_strdup(config->ingest_program);
+    pthread_mutex_init(&s->publishers_lock, NULL);
     long cores = config->render_processes > 0 ? config->render_processes : sysconf(_SC_NPROCESSORS_ONLN);
     s->engine_count = (int)VCR_CLAMP(cores, 1, ENGINES_MAX);
     pthread_mutex_init(&s->counts_lock, NULL);
     enum vcr_err err = loop_open(&s->loop, "media", why);
+    if (err == VCR_OK)
+        err = programmes_open(&s->programmes, &(struct programmes_config){ .loop = NULL }, why);
     if (err == VCR_OK) {
         loop_call(s->loop, open_on_loop, s);
         err = loop_start(s->loop, why);
@@ -273,9 +145,12 @@ enum vcr_err sessions_open(struct sessions **ret, const struct sessions_config *
 
 fail:
     s->closing = true;
+    programmes_close(&s->programmes);
     loop_close(&s->loop);
     pthread_mutex_destroy(&s->counts_lock);
+    pthread_mutex_destroy(&s->publishers_lock);
     free(s->render_program);
+    free(s->ingest_program);
     free(s);
     return err;
 }
@@ -288,6 +163,7 @@ static void close_on_loop(void *arg)
     s->closing = true;
     while (s->list)
         actor_end(s->list, "ended", NULL);
+    programmes_close(&s->programmes); /* what is recorded is sealed, and noted by its callers */
     for (int i = 0; i < s->engine_count; i++)
         engine_close(&s->engines[i]);
     uv_close((uv_handle_t *)&s->second, second_closed);
@@ -302,7 +178,9 @@ void sessions_close(struct sessions **sp)
     loop_join(s->loop);
     loop_close(&s->loop);
     pthread_mutex_destroy(&s->counts_lock);
+    pthread_mutex_destroy(&s->publishers_lock);
     free(s->render_program);
+    free(s->ingest_program);
     free(s);
     *sp = NULL;
 }

@@ -1,67 +1,10 @@
-/* signal/audio.c - the tape's sound: the linear track's band, hiss, buzz, wow and flutter; the Hi-Fi track's small tick at the head switch.
- *
- * Linear sound is one mono track. It passes a delay line whose length follows the capstan's error (the picture has the same one), so it comes
- * DELAY samples (4 ms) late. What is random hangs on the place on the tape. */
+/* signal/audio.c - the tape's sound: the door. Which track is heard, the passes of the generations in series, and the cutting of the sound into pieces. */
+#include "signal/audio_internal.h"
+
 #include <math.h>
 #include <string.h>
 
-#include "signal/internal.h"
-
-enum { RATE = 48000, RING = 1024, DELAY = 192, BLOCK = 16, HARMONICS = 6 };
-
-struct biquad {
-    double b0, b1, b2, a1, a2, x1, x2, y1, y2;
-};
-
-struct signal_audio {
-    /* set by open, then read-only */
-    enum signal_standard standard;
-    uint64_t seed;
-    /* set by set_profile */
-    struct signal_profile profile;
-    uint8_t tape_speed;
-    double hiss, buzz; /* amplitudes, int16 codes */
-    /* carried from call to call */
-    struct biquad high, low[2], hiss_low;
-    double ring[RING];
-    unsigned at;
-};
-
-/* Robert Bristow-Johnson's forms; q by place in a Butterworth chain. */
-static struct biquad pass(double hz, double q, bool low)
-{
-    double w = 2 * M_PI * hz / RATE, c = cos(w), alpha = sin(w) / (2 * q), a0 = 1 + alpha;
-    double b = (low ? 1 - c : 1 + c) / 2 / a0;
-    return (struct biquad) { .b0 = b, .b1 = low ? 2 * b : -2 * b, .b2 = b, .a1 = -2 * c / a0, .a2 = (1 - alpha) / a0 };
-}
-
-static inline double step(struct biquad *f, double x)
-{
-    double y = f->b0 * x + f->b1 * f->x1 + f->b2 * f->x2 - f->a1 * f->y1 - f->a2 * f->y2;
-    f->x2 = f->x1, f->x1 = x;
-    f->y2 = f->y1, f->y1 = y;
-    return y;
-}
-
-static double a_weighting_power(double f)
-{
-    double f2 = f * f, top = 12194.0 * 12194 * f2 * f2;
-    double r = top / ((f2 + 20.6 * 20.6) * sqrt((f2 + 107.7 * 107.7) * (f2 + 737.9 * 737.9)) * (f2 + 12194.0 * 12194));
-    return r * r * 1.5849;
-}
-
-/* Peak of uniform white noise which, after a second-order low-pass at hz, lies db10 below a full-scale sine, A-weighted. */
-static double hiss_amplitude(int32_t db10, double hz)
-{
-    double heard = 0, all = 0;
-    for (double f = 10; f < RATE / 2; f += 20) {
-        double r = f / hz;
-        heard += a_weighting_power(f) / (1 + r * r * r * r);
-        all += 1;
-    }
-    double rms = 32767 * M_SQRT1_2 * pow(10, -db10 / 200.0);
-    return rms * sqrt(all / heard) * sqrt(3);
-}
+enum { FADE = 240, JUMP = 48, CROSS = 240 };
 
 enum vcr_err signal_audio_open(struct signal_audio **ret, enum signal_standard standard, uint64_t seed, struct vcr_why *why)
 {
@@ -70,6 +13,10 @@ enum vcr_err signal_audio_open(struct signal_audio **ret, enum signal_standard s
         return vcr_fail(why, VCR_E_NOMEM, "signal: no memory for sound");
     a->standard = standard;
     a->seed = seed;
+    a->passes = 1;
+    a->fade = FADE;
+    a->joint = JOINT_SAMPLES;
+    linear_open(a);
     signal_audio_set_profile(a, signal_profile_at(0));
     *ret = a;
     return VCR_OK;
@@ -81,117 +28,184 @@ void signal_audio_close(struct signal_audio **a)
     *a = NULL;
 }
 
+static void reckon(struct signal_audio *a)
+{
+    a->is.track = a->profile.audio_track;
+    linear_amounts(a);
+    hifi_amounts(a);
+    a->running = false;
+}
+
 void signal_audio_set_profile(struct signal_audio *a, const struct signal_profile *p)
 {
-    static const double speed_band[3] = { 1, 0.7, 0.5 }; /* 10, 7, 5 kHz, estimated */
-    static const int32_t speed_hiss_db10[3] = { 0, 25, 45 }; /* SP 43..46, LP 42, EP 40 dB, estimated */
     a->profile = *p;
-    double hz = p->linear_high_hz > 0 ? VCR_CLAMP(p->linear_high_hz * speed_band[a->tape_speed], 1000, 20000) : 20000;
-    a->high = pass(70, M_SQRT1_2, false);
-    a->low[0] = pass(hz, 0.54119610, true);
-    a->low[1] = pass(hz, 1.30656296, true);
-    a->hiss_low = pass(hz, M_SQRT1_2, true);
-    a->hiss = p->hiss_db10 > 0 ? hiss_amplitude(VCR_MAX(p->hiss_db10 - speed_hiss_db10[a->tape_speed], 1), hz) : 0;
-    a->buzz = p->buzz_db10 > 0 ? 32767 * pow(10, -p->buzz_db10 / 200.0) : 0;
+    reckon(a);
 }
 
 void signal_audio_set_tape_speed(struct signal_audio *a, uint8_t tape_speed)
 {
-    struct signal_profile p = a->profile;
     if (VCR_MIN(tape_speed, 2) == a->tape_speed)
         return;
     a->tape_speed = VCR_MIN(tape_speed, 2);
-    signal_audio_set_profile(a, &p);
+    reckon(a);
+}
+
+void signal_audio_set_heads(struct signal_audio *a, int32_t tracking_error_q8, int32_t wear_16)
+{
+    a->tracking_error_q8 = VCR_CLAMP(tracking_error_q8, -256, 256);
+    a->wear_16 = VCR_CLAMP(wear_16, 0, 16);
+}
+
+void signal_audio_set_pass(struct signal_audio *a, uint64_t pass)
+{
+    a->pass_seed = pass;
+}
+
+void signal_audio_set_generation(struct signal_audio *a, int generation)
+{
+    int passes = VCR_CLAMP(generation, 0, SOUND_PASSES - 1) + 1;
+    a->running = a->running && passes == a->passes;
+    a->passes = passes;
+}
+
+void signal_audio_set_tape(struct signal_audio *a, uint64_t seed)
+{
+    if (seed == a->seed)
+        return;
+    a->seed = seed;
+    if (!a->running)
+        return;
+    a->running = false;
+    a->faded_out = true;
+    a->joint = 0;
 }
 
 void signal_audio_reset(struct signal_audio *a)
 {
-    struct signal_profile p = a->profile;
-    memset(a->ring, 0, sizeof(a->ring));
-    signal_audio_set_profile(a, &p);
+    a->running = false;
 }
 
-static double turns(uint32_t phase) { return 2 * M_PI * phase / 4294967296.0; }
-
-/* Delay of the sound at a place, in samples: the integral of the speed error. */
-static double delay_at(const struct signal_audio *a, int64_t tape_us)
+bool signal_audio_fell_back(const struct signal_audio *a)
 {
-    double d = DELAY, peak = capstan_peak_ppm(&a->profile, a->tape_speed) * 1e-6;
-    for (int i = 0; i < CAPSTAN_PARTS; i++)
-        d += peak * capstan_part[i].share * RATE / (2 * M_PI * capstan_part[i].hz) *
-             cos(turns(capstan_phase(a->seed, i, tape_us)));
-    return VCR_CLAMP(d, 4, RING - 8);
+    return a->is.track == SIGNAL_TRACK_AUTO && a->running && a->pass[a->passes - 1].linear_to > 0;
 }
 
-static double ring_at(const struct signal_audio *a, double delay)
+/* The last pass is this tape's, the ones before it those of the tapes that it was copied from. */
+static void begin(struct signal_audio *a, int64_t n)
 {
-    double place = (double)RING + a->at - delay, whole = floor(place), t = place - whole;
-    unsigned i = (unsigned)whole;
-    double p0 = a->ring[(i - 1) % RING], p1 = a->ring[i % RING], p2 = a->ring[(i + 1) % RING], p3 = a->ring[(i + 2) % RING];
-    return p1 + 0.5 * t * (p2 - p0 + t * (2 * p0 - 5 * p1 + 4 * p2 - p3 + t * (3 * (p1 - p2) + p3 - p0)));
-}
-
-/* Field pulses of the video getting into the sound head: a few harmonics of the field rate. */
-static double buzz_at(const struct signal_audio *a, int64_t sample)
-{
-    int64_t period_milli = a->standard == SIGNAL_PAL ? 960000 : 800800;
-    double x = 2 * M_PI * (double)(sample * 1000 % period_milli) / (double)period_milli, sum = 0;
-    for (int h = 1; h <= HARMONICS; h++)
-        sum += cos(h * x) / h;
-    return a->buzz * sum / 1.7;
-}
-
-static int16_t clip(double v)
-{
-    return (int16_t)lrint(VCR_CLAMP(v, -32768, 32767));
-}
-
-static double white(uint64_t seed, int64_t sample)
-{
-    return (double)(int32_t)(uint32_t)chance(seed, LAYER_HISS, (uint64_t)sample, 0) / 2147483648.0;
-}
-
-static void render_linear(struct signal_audio *a, int64_t tape_us, const int16_t *in, int16_t *out, int frames)
-{
-    int64_t first = (tape_us * 6 + 62) / 125;
-    double d0 = delay_at(a, tape_us), buzz0 = a->buzz > 0 ? buzz_at(a, first) : 0;
-    for (int i = 0; i < frames; i += BLOCK) {
-        int n = VCR_MIN(BLOCK, frames - i);
-        double d1 = delay_at(a, tape_us + (int64_t)(i + n) * 125 / 6), buzz1 = a->buzz > 0 ? buzz_at(a, first + i + n) : 0;
-        for (int k = 0; k < n; k++) {
-            double x = (in[2 * (i + k)] + in[2 * (i + k) + 1]) * 0.5, t = (double)k / n;
-            a->ring[a->at % RING] = step(&a->low[1], step(&a->low[0], step(&a->high, x)));
-            double y = ring_at(a, d0 + (d1 - d0) * t);
-            a->at = (a->at + 1) % RING;
-            if (a->hiss > 0)
-                y += step(&a->hiss_low, a->hiss * white(a->seed, first + i + k));
-            y += buzz0 + (buzz1 - buzz0) * t;
-            out[2 * (i + k)] = out[2 * (i + k) + 1] = clip(y);
-        }
-        d0 = d1;
-        buzz0 = buzz1;
+    for (int i = 0; i < a->passes; i++) {
+        struct sound_pass *p = &a->pass[i];
+        bool last = i == a->passes - 1;
+        memset(p, 0, sizeof(*p));
+        p->seed = last ? a->seed : chance(a->seed, LAYER_PASS, (uint64_t)i, 0);
+        linear_begin(a, p, n);
+        hifi_begin(a, p, n, last);
     }
+    a->running = true;
 }
 
-/* Clean but for a tick of four samples, 70 dB down, where the heads take over from each other. */
-static void render_hifi(const struct signal_audio *a, int64_t tape_us, const int16_t *in, int16_t *out, int frames)
+static void mono(int count, double x[2][SOUND_BLOCK], double to[2][SOUND_BLOCK])
 {
-    static const int16_t tick[4] = { 9, -10, 6, -3 };
-    int64_t first = (tape_us * 6 + 62) / 125;
-    for (int i = 0; i < frames; i++) {
-        int64_t in_field = a->standard == SIGNAL_PAL ? (first + i) % 960 : (first + i) * 5 % 4004 / 5;
-        int add = a->profile.hifi && in_field < 4 ? tick[in_field] : 0;
+    for (int i = 0; i < count; i++)
+        to[0][i] = (x[0][i] + x[1][i]) * 0.5;
+}
+
+/* Hi-Fi, or linear where it was lost; over the first samples of a field from one to the other. */
+static void choose(const struct signal_audio *a, const struct sound_pass *p, int64_t n, int count, const double linear[SOUND_BLOCK], double x[2][SOUND_BLOCK])
+{
+    int64_t in_field = n - field_start(a, p->field);
+    if (p->linear_from <= 0 && p->linear_to <= 0)
+        return;
+    for (int i = 0; i < count; i++) {
+        double t = in_field + i < CROSS ? (double)(in_field + i) / CROSS : 1, share = p->linear_from + (p->linear_to - p->linear_from) * t;
         for (int c = 0; c < 2; c++)
-            out[2 * i + c] = (int16_t)VCR_CLAMP(in[2 * i + c] + add, -32768, 32767);
+            x[c][i] += (linear[i] - x[c][i]) * share;
     }
+}
+
+static void pass_piece(struct signal_audio *a, struct sound_pass *p, enum signal_audio_track track, int64_t n, int count, bool last, double x[2][SOUND_BLOCK])
+{
+    double linear[2][SOUND_BLOCK];
+    if (track == SIGNAL_TRACK_OFF) {
+        linear_piece(a, p, n, count, 2, x);
+    } else if (track != SIGNAL_TRACK_HIFI) {
+        mono(count, x, linear);
+        linear_piece(a, p, n, count, 1, linear);
+    }
+    if (track == SIGNAL_TRACK_LINEAR) {
+        memcpy(x[0], linear[0], sizeof(x[0]));
+        memcpy(x[1], linear[0], sizeof(x[1]));
+        return;
+    }
+    for (int64_t field = field_of(a, n); p->field < field;)
+        hifi_field(a, p, p->field + 1, last);
+    hifi_piece(a, p, n, count, last, x);
+    if (track == SIGNAL_TRACK_AUTO)
+        choose(a, p, n, count, linear[0], x);
+}
+
+static int16_t rounded(double v)
+{
+    v = VCR_CLAMP(v, -32768, 32767);
+    return (int16_t)(v < 0 ? v - 0.5 : v + 0.5);
+}
+
+/* What the heads hear where a recording begins. */
+static double joint_at(struct signal_audio *a, enum signal_audio_track track)
+{
+    double pop = 3300;
+    int i = a->joint++;
+    if (track == SIGNAL_TRACK_OFF)
+        return 0;
+    if (track == SIGNAL_TRACK_LINEAR)
+        return a->thump[i];
+    if (i >= 16)
+        return 0;
+    while (i--)
+        pop *= -0.7;
+    return pop;
+}
+
+/* Samples until the next multiple of SOUND_BLOCK or the next field. */
+static int piece_at(const struct signal_audio *a, int64_t n)
+{
+    int64_t block = (floor_by(n, SOUND_BLOCK) + 1) * SOUND_BLOCK, field = field_start(a, field_of(a, n) + 1);
+    return (int)(VCR_MIN(block, field) - n);
 }
 
 void signal_audio_render(struct signal_audio *a, enum signal_sound sound, int64_t tape_us, const int16_t *in, int16_t *out, int frames)
 {
-    if (sound == SIGNAL_SOUND_LINEAR)
-        render_linear(a, tape_us, in, out, frames);
-    else if (sound == SIGNAL_SOUND_HIFI)
-        render_hifi(a, tape_us, in, out, frames);
-    else
+    int64_t n = floor_by(tape_us * 6 + 62, 125);
+    if (sound == SIGNAL_SOUND_MUTED) {
         memset(out, 0, (size_t)frames * 2 * sizeof(*out));
+        a->running = false;
+        a->faded_out = true;
+        a->joint = JOINT_SAMPLES;
+        return;
+    }
+    enum signal_audio_track track = a->is.track != SIGNAL_TRACK_OFF && sound == SIGNAL_SOUND_LINEAR ? SIGNAL_TRACK_LINEAR : a->is.track;
+    if (!a->running || track != a->heard || n - a->next > JUMP || a->next - n > JUMP)
+        begin(a, n);
+    else
+        n = a->next;
+    a->heard = track;
+    if (a->faded_out)
+        a->fade = 0;
+    a->faded_out = false;
+    for (int done = 0, count; done < frames; done += count, n += count, in += 2 * count, out += 2 * count) {
+        double x[2][SOUND_BLOCK], joint = 0;
+        count = VCR_MIN(piece_at(a, n), frames - done);
+        for (int i = 0; i < 2 * count; i++)
+            x[i & 1][i >> 1] = in[i];
+        for (int i = 0; i < a->passes; i++)
+            pass_piece(a, &a->pass[i], track, n, count, i == a->passes - 1, x);
+        for (int i = 0; i < 2 * count; i++) {
+            double v = x[i & 1][i >> 1];
+            if (a->joint < JOINT_SAMPLES && !(i & 1))
+                joint = joint_at(a, track);
+            out[i] = rounded((a->fade < FADE ? v * a->fade / FADE : v) + joint);
+            a->fade += i & 1 && a->fade < FADE;
+        }
+    }
+    a->next = n;
 }

@@ -1,4 +1,4 @@
-/* signal/internal.h - shared inside src/signal: the state of one deck's picture, the line kernels and the schedule of a field.
+/* signal/internal.h - shared inside src/signal: the state of one deck's picture and the schedule of a field.
  *
  * Luma and chroma lines are int16 with 6 fractional bits (LINE_SHIFT) around black or grey. A product is (a * b) >> 16 everywhere, which is one
  * instruction of every vector unit; the halved or doubled scales in the comments below come from that. */
@@ -6,17 +6,13 @@
 #include <stddef.h>
 
 #include "base/util.h"
+#include "signal/kernels.h"
 #include "signal/signal.h"
 
 enum {
     SIGNAL_WIDTH_MAX = 1920,
     SIGNAL_HEIGHT_MAX = 1152,
-    LINE_SHIFT = 6,
-    LINE_PAD = 256, /* samples on each side of a line: the most that a line can be displaced, and some */
     LINE_SAMPLES = SIGNAL_WIDTH_MAX + 2 * LINE_PAD,
-    EDGE = 16,      /* of the padding: copies of the line's ends, so that filters do not see the blanking */
-    LUMA_HALF = 8,  /* taps on each side */
-    CHROMA_HALF = 12,
     NOISE_SAMPLES = 1 << 16,
     NOISE_RMS = 4096,
     SNOW_SAMPLES = 1 << 15,
@@ -45,10 +41,11 @@ struct line_plan {
 };
 
 struct signal {
-    /* set by open, then read-only */
+    /* set by open (k by signal_set_isa), then read-only */
     enum signal_standard standard;
-    int width, height;
+    int width, height, lines; /* lines: of a field, the upper one where they differ */
     uint64_t seed;
+    struct signal_kernels k;
     int16_t cubic[256][4];            /* Q15 */
     int16_t sine[1024];               /* Q14, one turn */
     uint8_t snow[SNOW_SAMPLES + SIGNAL_WIDTH_MAX];
@@ -59,7 +56,10 @@ struct signal {
     struct signal_profile profile;
     int16_t luma_fir[3][LUMA_HALF + 1]; /* by tape speed; [0] is half the centre tap; Q16 */
     int16_t chroma_fir[CHROMA_HALF + 1];
+    struct signal_emphasis emphasis;
     int32_t luma_noise_gain, chroma_noise_gain, peaking_q15, streak_am_q15; /* Q16, Q16 */
+    int16_t crosstalk_q16;
+    int32_t phase_quarters, phase_sin_q15, phase_less_q15; /* of the static phase error: right angles, and of the rest its sine and its cosine less one */
     int16_t luma_noise[NOISE_SAMPLES + SIGNAL_WIDTH_MAX];
     int16_t chroma_noise[NOISE_SAMPLES + SIGNAL_WIDTH_MAX];
     /* a call's own */
@@ -67,7 +67,10 @@ struct signal {
     struct dropout dropout[DROPOUTS_MAX];
     int dropouts;
     int roll_rows; /* raster lines that the picture has rolled up */
-    int16_t line[2][LINE_SAMPLES], chroma[2][2][LINE_SAMPLES], above[2][LINE_SAMPLES];
+    _Alignas(64) int16_t line[2][LINE_SAMPLES]; /* vectors of them should not straddle cache lines */
+    int16_t scratch[CLIP_SCRATCH][LINE_SAMPLES];
+    int16_t beside[2][LINE_SAMPLES]; /* colour of the neighbouring track */
+    int16_t chroma[2][2][LINE_SAMPLES], above[2][2][LINE_SAMPLES]; /* of each parity, where colour has lines of both */
 };
 
 /* tables.c */
@@ -81,12 +84,25 @@ int64_t signal_field_us(const struct signal *s);
 void schedule_field(struct signal *s, const struct signal_field *f);
 /* First raster line below the head switch. */
 int schedule_switch_row(const struct signal *s);
+/* Damage of one track, the same list for picture and sound; returns how many. A flaw begins on some track and reaches over up to four; it crosses them at a slant,
+ * 1.5 lines a track. */
+struct dropout_list {
+    enum signal_standard standard;
+    uint64_t seed;
+    int32_t per_minute;
+    int lines, width; /* of a field's raster */
+};
+int schedule_dropouts(const struct dropout_list *of, int64_t track, int band, int wear_16, struct dropout *to, int max);
+/* Overlap of a head, at this place across the tracks (1/65536 of a pitch), and the nearest track of its own; 256: all of it. */
+int schedule_overlap_q8(int64_t at);
 /* Speed error of the capstan at a place, parts per million: the only one, for picture and sound. phase_turns gets nothing from a clock. */
 enum { CAPSTAN_PARTS = 3 };
 struct capstan_part {
     double hz, share; /* share of the peak */
 };
 extern const struct capstan_part capstan_part[CAPSTAN_PARTS];
+/* Its weighted rms (IEC 386) at the profile's tape speed, to three digits behind the point. */
+double signal_capstan_wrms_percent(const struct signal_profile *p);
 /* Its peak at a tape speed: the slower the tape, the more of it is error. */
 int32_t capstan_peak_ppm(const struct signal_profile *p, uint8_t tape_speed);
 uint32_t capstan_phase(uint64_t seed, int part, int64_t tape_us); /* 2^32 is one turn */
@@ -100,24 +116,12 @@ static inline uint64_t mix64(uint64_t z)
     return z ^ (z >> 31);
 }
 /* Layers keep the streams apart. */
-enum signal_layer { LAYER_NOISE = 1, LAYER_CHROMA, LAYER_JITTER, LAYER_DROPOUT, LAYER_DRUM, LAYER_SNOW, LAYER_LOCK, LAYER_STILL, LAYER_HISS, LAYER_CAPSTAN, LAYER_BAR, LAYER_STREAK };
+enum signal_layer { LAYER_NOISE = 1, LAYER_CHROMA, LAYER_JITTER, LAYER_DROPOUT, LAYER_DRUM, LAYER_SNOW, LAYER_LOCK, LAYER_STILL, LAYER_HISS, LAYER_CAPSTAN, LAYER_BAR,
+    LAYER_STREAK, LAYER_HIFI, LAYER_POP, LAYER_PASS, LAYER_FIELD };
 static inline uint64_t chance(uint64_t seed, enum signal_layer layer, uint64_t a, uint64_t b)
 {
     return mix64(seed ^ mix64((uint64_t)layer << 56 ^ mix64(a) ^ b * 0xD1342543DE82EF95ull));
 }
-
-/* kernels.c */
-void line_widen(const uint8_t *restrict from, int16_t *restrict to, int n, int zero);
-void line_narrow(const int16_t *restrict from, uint8_t *restrict to, int n, int zero);
-void line_fir(const int16_t *restrict from, int16_t *restrict to, int n, const int16_t *restrict k, int half);
-void line_noise(int16_t *restrict line, const int16_t *restrict noise, int n, int16_t gain);
-void line_peak(const int16_t *restrict from, int16_t *restrict to, int n, int16_t gain_q15);
-void line_shift(const int16_t *restrict from, int16_t *restrict to, int n, const int16_t k[4]);
-void line_comb(int16_t *restrict line, int16_t *restrict above, int n);
-void line_turn(int16_t *restrict u, int16_t *restrict v, int n, int16_t turn_q15, int16_t grow_q15);
-void line_scale(int16_t *restrict line, int n, int16_t gain_q8);
-void line_snow(int16_t *restrict line, const uint8_t *restrict snow, const int16_t *restrict torn, int n, int16_t amount_q8);
-void line_edges(int16_t *line, int n);
 
 /* font.c: 5x7 dots, bit 4 is the left one. NULL for what has no glyph. */
 const uint8_t *font_glyph(unsigned char c);

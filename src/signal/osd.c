@@ -41,7 +41,7 @@ static void put_dot(struct picture *out, int x, int y, int w, int h, int level)
     for (int r = y; r < y + h; r++)
         memset(out->plane[0] + r * out->stride[0] + x, level, (size_t)w);
     for (int p = 1; p < 3; p++)
-        for (int r = y / 2; r < (y + h + 1) / 2; r++)
+        for (int r = out->is_422 ? y : y / 2; r < (out->is_422 ? y + h : (y + h + 1) / 2); r++)
             memset(out->plane[p] + r * out->stride[p] + x / 2, 128, (size_t)((w + 1) / 2));
 }
 

@@ -3,23 +3,34 @@
 
 #include "signal/internal.h"
 
-enum { BLUE_Y = 35, BLUE_U = 212, BLUE_V = 114, GREY = 128, BLACK = 16 }; /* the blue of the 75 % colour bars */
+enum { BLUE_Y = 35, BLUE_U = 212, BLUE_V = 114, GREY = 128, BLACK = 16, SIZE_LEAST = 16 }; /* the blue of the 75 % colour bars */
 
 enum vcr_err signal_open(struct signal **ret, enum signal_standard standard, int width, int height, uint64_t seed, struct vcr_why *why)
 {
-    if (width < 64 || height < 64 || width > SIGNAL_WIDTH_MAX || height > SIGNAL_HEIGHT_MAX || width % 2 || height % 2)
-        return vcr_fail(why, VCR_E_INVALID, "picture size %dx%d: even, 64x64 to %dx%d", width, height, SIGNAL_WIDTH_MAX, SIGNAL_HEIGHT_MAX);
-    struct signal *s = calloc(1, sizeof(*s));
+    if (width < SIZE_LEAST || height < SIZE_LEAST || width > SIGNAL_WIDTH_MAX || height > SIGNAL_HEIGHT_MAX)
+        return vcr_fail(why, VCR_E_INVALID, "picture size %dx%d: %dx%d to %dx%d", width, height, SIZE_LEAST, SIZE_LEAST, SIGNAL_WIDTH_MAX, SIGNAL_HEIGHT_MAX);
+    struct signal *s = aligned_alloc(_Alignof(struct signal), sizeof(*s));
     if (!s)
         return vcr_fail(why, VCR_E_NOMEM, "signal: no memory for a raster");
+    memset(s, 0, sizeof(*s));
     s->standard = standard;
     s->width = width;
     s->height = height;
+    s->lines = (height + 1) / 2;
     s->seed = seed;
+    signal_kernels_choose(&s->k, signal_isa_best());
     tables_open(s);
     memset(s->black, BLACK, sizeof(s->black));
     signal_set_profile(s, signal_profile_at(0));
     *ret = s;
+    return VCR_OK;
+}
+
+enum vcr_err signal_set_isa(struct signal *s, enum signal_isa isa, struct vcr_why *why)
+{
+    if (!signal_isa_here(isa))
+        return vcr_fail(why, VCR_E_INVALID, "this processor or this build has no %s", signal_isa_name(isa));
+    signal_kernels_choose(&s->k, isa);
     return VCR_OK;
 }
 
@@ -35,13 +46,21 @@ void signal_set_profile(struct signal *s, const struct signal_profile *p)
     tables_profile(s);
 }
 
-static void fill(struct picture *out, int y, int u, int v)
+/* Which rows of the raster a call draws: every one, or those of one parity. */
+struct rows {
+    int first, step;
+};
+
+static int colour_rows(const struct picture *p) { return p->is_422 ? p->height : (p->height + 1) / 2; }
+
+static void fill(struct picture *out, const struct rows *w, int y, int u, int v)
 {
-    for (int r = 0; r < out->height; r++)
+    const size_t half = (size_t)(out->width + 1) / 2;
+    for (int r = w->first; r < out->height; r += w->step)
         memset(out->plane[0] + r * out->stride[0], y, (size_t)out->width);
-    for (int r = 0; r < out->height / 2; r++) {
-        memset(out->plane[1] + r * out->stride[1], u, (size_t)out->width / 2);
-        memset(out->plane[2] + r * out->stride[2], v, (size_t)out->width / 2);
+    for (int r = w->first; r < colour_rows(out); r += w->step) {
+        memset(out->plane[1] + r * out->stride[1], u, half);
+        memset(out->plane[2] + r * out->stride[2], v, half);
     }
 }
 
@@ -50,103 +69,167 @@ static const uint8_t *snow_at(const struct signal *s, int64_t field, int line)
     return s->snow + (chance(s->seed, LAYER_SNOW, (uint64_t)field, (uint64_t)line) & (SNOW_SAMPLES - 1));
 }
 
-static void render_snow(struct signal *s, const struct signal_field *f, struct picture *out)
+static void render_snow(struct signal *s, const struct signal_field *f, struct picture *out, const struct rows *w)
 {
-    fill(out, BLACK, GREY, GREY);
-    for (int r = 0; r < s->height; r++)
+    fill(out, w, BLACK, GREY, GREY);
+    for (int r = w->first; r < s->height; r += w->step)
         memcpy(out->plane[0] + r * out->stride[0], snow_at(s, f->field_index, r / 2), (size_t)s->width);
 }
 
 /* What lies beyond the line's ends: a little of the ends, then blanking. */
-static void displace(struct signal *s, const int16_t *from, int16_t *to, int n, int32_t by_q8)
+static const int16_t *displaced(const int16_t *line, int32_t *by_q8)
 {
     const int32_t most = (LINE_PAD - 4) * 256;
-    by_q8 = VCR_CLAMP(by_q8, -most, most);
-    if (by_q8)
-        line_shift(from + (by_q8 >> 8), to, n, s->cubic[by_q8 & 255]);
-    else
-        memcpy(to, from, (size_t)n * sizeof(*to));
+    *by_q8 = VCR_CLAMP(*by_q8, -most, most);
+    return line + (*by_q8 >> 8);
+}
+
+/* From a line to bytes, displaced. Leaves copies of the ends beside the line. */
+static void finish(struct signal *s, int16_t *line, uint8_t *to, int n, int32_t by_q8, int zero)
+{
+    if (!by_q8) {
+        s->k.narrow(line, to, n, zero);
+        return;
+    }
+    s->k.edges(line, n);
+    const int16_t *from = displaced(line, &by_q8);
+    s->k.shift_narrow(from, to, n, s->cubic[by_q8 & 255], zero);
+}
+
+static const int16_t *noise_at(const int16_t *table, uint64_t key, enum signal_layer layer, int plane, int l)
+{
+    return table + (chance(key, layer, (uint64_t)plane, (uint64_t)l) & (NOISE_SAMPLES - 1));
+}
+
+static void swap(int16_t **a, int16_t **b)
+{
+    int16_t *t = *a;
+    *a = *b;
+    *b = t;
 }
 
 static void luma_line(struct signal *s, const struct signal_field *f, const struct line_plan *p, const uint8_t *from, uint8_t *to, uint64_t key, int l)
 {
     int n = s->width;
     int16_t *a = s->line[0] + LINE_PAD, *b = s->line[1] + LINE_PAD;
-    if (from)
-        line_widen(from, a, n, BLACK);
-    else
-        memset(a, 0, (size_t)n * sizeof(*a));
+    const uint8_t *snow = snow_at(s, f->field_index, l);
+    if (!from || p->snow_q8 >= 256) {
+        memcpy(to, snow, (size_t)n);
+        return;
+    }
+    const int16_t *noise = p->noise_gain ? noise_at(s->luma_noise, key, LAYER_NOISE, 0, l) : NULL;
+    s->k.widen(from, a, n, BLACK);
+    if (s->profile.emphasis) {
+        int16_t *const scratch[CLIP_SCRATCH] = { s->scratch[0] + LINE_PAD, s->scratch[1] + LINE_PAD, s->scratch[2] + LINE_PAD };
+        s->k.edges(a, n);
+        s->k.clip(a, scratch, n, &s->emphasis);
+    }
     if (s->profile.luma_mtf_khz > 0) {
-        line_edges(a, n);
-        line_fir(a, b, n, s->luma_fir[VCR_MIN(f->tape_speed, 2)], LUMA_HALF);
-        int16_t *t = a;
-        a = b, b = t;
-    }
-    if (p->noise_gain)
-        line_noise(a, s->luma_noise + (chance(key, LAYER_NOISE, 0, (uint64_t)l) & (NOISE_SAMPLES - 1)), n, p->noise_gain);
+        const int16_t *taps = s->luma_fir[VCR_MIN(f->tape_speed, 2)];
+        s->k.edges(a, n);
+        if (noise)
+            s->k.fir_noise(a, b, n, taps, noise, p->noise_gain);
+        else
+            s->k.fir(a, b, n, taps, LUMA_HALF);
+        swap(&a, &b);
+    } else if (noise)
+        s->k.noise(a, noise, n, p->noise_gain);
     if (s->peaking_q15) {
-        line_edges(a, n);
-        line_peak(a, b, n, (int16_t)s->peaking_q15);
-        int16_t *t = a;
-        a = b, b = t;
+        s->k.edges(a, n);
+        s->k.peak(a, b, n, (int16_t)s->peaking_q15);
+        swap(&a, &b);
     }
-    if (p->shift_q8) {
-        line_edges(a, n);
-        displace(s, a, b, n, p->shift_q8);
-        a = b;
+    if (!p->snow_q8) {
+        finish(s, a, to, n, p->shift_q8, BLACK);
+        return;
     }
-    if (p->snow_q8 || !from) {
-        const uint8_t *snow = snow_at(s, f->field_index, l);
-        line_snow(a, snow, s->torn + (snow - s->snow), n, from ? p->snow_q8 : 256);
+    int32_t by_q8 = p->shift_q8;
+    if (by_q8) {
+        s->k.edges(a, n);
+        const int16_t *at = displaced(a, &by_q8);
+        s->k.shift(at, b, n, s->cubic[by_q8 & 255]);
+        swap(&a, &b);
     }
-    line_narrow(a, to, n, BLACK);
+    s->k.snow(a, snow, s->torn + (snow - s->snow), n, p->snow_q8);
+    s->k.narrow(a, to, n, BLACK);
 }
 
 /* One line of one colour difference, up to its noise; the buffer that it ends in. */
-static int16_t *chroma_played(struct signal *s, const struct line_plan *p, const uint8_t *from, uint64_t key, int l, int plane)
+static int16_t *chroma_played(struct signal *s, const struct line_plan *p, const uint8_t *from, uint64_t key, int l, int plane, int parity)
 {
-    int n = s->width / 2;
-    int16_t *a = s->chroma[plane - 1][0] + LINE_PAD, *b = s->chroma[plane - 1][1] + LINE_PAD, *above = s->above[plane - 1];
-    line_widen(from, a, n, GREY);
+    int n = (s->width + 1) / 2;
+    int16_t *a = s->chroma[plane - 1][0] + LINE_PAD, *b = s->chroma[plane - 1][1] + LINE_PAD, *above = s->above[parity][plane - 1];
+    const int16_t *noise = p->chroma_noise ? noise_at(s->chroma_noise, key, LAYER_CHROMA, plane, l) : NULL;
+    s->k.widen(from, a, n, GREY);
     if (s->profile.chroma_bandwidth_khz > 0) {
-        line_edges(a, n);
-        line_fir(a, b, n, s->chroma_fir, CHROMA_HALF);
+        s->k.edges(a, n);
+        if (l && noise && s->profile.chroma_comb) {
+            s->k.fir_comb_noise(a, b, above, n, s->chroma_fir, noise, p->chroma_noise);
+            return b;
+        }
+        s->k.fir(a, b, n, s->chroma_fir, CHROMA_HALF);
         a = b;
+    }
+    if (s->profile.chroma_comb) {
         if (l == 0)
             memcpy(above, a, (size_t)n * sizeof(*above));
-        line_comb(a, above, n);
+        s->k.comb(a, above, n);
     }
-    if (p->chroma_noise)
-        line_noise(a, s->chroma_noise + (chance(key, LAYER_CHROMA, (uint64_t)plane, (uint64_t)l) & (NOISE_SAMPLES - 1)), n, p->chroma_noise);
+    if (noise)
+        s->k.noise(a, noise, n, p->chroma_noise);
     return a;
 }
 
-static void chroma_line(struct signal *s, const struct line_plan *p, const uint8_t *const from[2], uint8_t *const to[2], uint64_t key, int l)
+/* What is left of the neighbouring track's colour after the comb: a right angle a line the one way round against the other way makes half a turn from line to line. */
+static void crosstalk(struct signal *s, int16_t *const uv[2], const uint8_t *const beside[2], int n, int l)
 {
-    int n = s->width / 2;
+    for (int i = 0; i < 2; i++) {
+        s->k.widen(beside[i], s->beside[i], n, GREY);
+        s->k.noise(uv[i], s->beside[i], n, (int16_t)(l & 1 ? -s->crosstalk_q16 : s->crosstalk_q16));
+    }
+}
+
+static void negate(int16_t *line, int n)
+{
+    for (int i = 0; i < n; i++)
+        line[i] = (int16_t)-line[i];
+}
+
+/* A static phase error beyond what `turn` reaches: by right angles. */
+static void turn_quarters(int16_t *uv[2], int n, int quarters)
+{
+    if (quarters == 1 || quarters == 2)
+        negate(uv[1], n);
+    if (quarters == 3 || quarters == 2)
+        negate(uv[0], n);
+    if (quarters % 2)
+        swap(&uv[0], &uv[1]);
+}
+
+static void chroma_line(struct signal *s, const struct line_plan *p, const uint8_t *const from[2], const uint8_t *const beside[2], uint8_t *const to[2], uint64_t key,
+    int l, int parity)
+{
+    int n = (s->width + 1) / 2;
     if (!from[0] || !p->colour_q8) {
         for (int i = 0; i < 2; i++) {
             memset(to[i], GREY, (size_t)n);
-            memset(s->above[i], 0, (size_t)n * sizeof(s->above[i][0]));
+            memset(s->above[parity][i], 0, (size_t)n * sizeof(s->above[parity][i][0]));
         }
         return;
     }
-    int16_t *played[2] = { chroma_played(s, p, from[0], key, l, 1), chroma_played(s, p, from[1], key, l, 2) };
+    int16_t *played[2] = { chroma_played(s, p, from[0], key, l, 1, parity), chroma_played(s, p, from[1], key, l, 2, parity) };
+    if (s->crosstalk_q16 && beside[0])
+        crosstalk(s, played, beside, n, l);
+    if (s->phase_quarters)
+        turn_quarters(played, n, s->phase_quarters);
     if (p->turn_q15 || p->grow_q15)
-        line_turn(played[0], played[1], n, p->turn_q15, p->grow_q15);
+        s->k.turn(played[0], played[1], n, p->turn_q15, p->grow_q15);
     int32_t late_q8 = (int32_t)((int64_t)s->profile.chroma_delay_ns * 27 * s->width * 256 / 720 / 2000) / 2;
     int32_t by = p->shift_q8 / 2 - late_q8;
     for (int i = 0; i < 2; i++) {
-        int16_t *a = played[i];
         if (p->colour_q8 < 256)
-            line_scale(a, n, p->colour_q8);
-        if (by) {
-            int16_t *b = s->chroma[i][a == s->chroma[i][0] + LINE_PAD] + LINE_PAD;
-            line_edges(a, n);
-            displace(s, a, b, n, by);
-            a = b;
-        }
-        line_narrow(a, to[i], n, GREY);
+            s->k.scale(played[i], n, p->colour_q8);
+        finish(s, played[i], to[i], n, by, GREY);
     }
 }
 
@@ -161,14 +244,14 @@ static void streak(const struct dropout *d, uint8_t *row, int x, int n, int done
     }
 }
 
-static void damage(struct signal *s, struct picture *out)
+static void damage(struct signal *s, struct picture *out, const struct rows *w)
 {
     for (int i = 0; i < s->dropouts; i++) {
         const struct dropout *d = &s->dropout[i];
         int done = 0, line = d->line, x = d->x;
-        while (done < d->length && line < s->height / 2) {
+        while (done < d->length && line < s->lines) {
             int n = s->plan[line].band == d->band ? VCR_CLAMP(s->width - x, 0, d->length - done) : 0;
-            for (int half = 0; half < 2 && n > 0 && line > 0; half++) {
+            for (int half = w->first; half < 2 && 2 * line + half < s->height && n > 0 && line > 0; half += w->step) {
                 uint8_t *row = out->plane[0] + (2 * line + half) * out->stride[0];
                 if (s->profile.dropout_compensator)
                     memcpy(row + x, row - 2 * out->stride[0] + x, (size_t)n);
@@ -187,44 +270,73 @@ static bool is_blank_row(const struct signal *s, int row)
     return s->roll_rows && (row + s->roll_rows) % s->height < BLANK_ROWS;
 }
 
+/* Rolled by an even number of rows: a field stays the field that it is. Rows of 4:2:0 colour are half as many. */
 static const uint8_t *source_row(const struct signal *s, const struct picture *p, int plane, int row)
 {
-    int rows = plane ? s->height / 2 : s->height, roll = plane ? s->roll_rows / 2 : s->roll_rows;
     if (!p)
         return NULL;
     if (plane == 0 && is_blank_row(s, row))
         return s->black;
+    int rows = plane ? colour_rows(p) : s->height, roll = plane && !p->is_422 ? s->roll_rows / 2 : s->roll_rows;
     return p->plane[plane] + (row + roll) % rows * p->stride[plane];
 }
 
-static void render_tape(struct signal *s, const struct signal_field *f, const struct picture *const *sources, int n, struct picture *out)
+static void luma_rows(struct signal *s, const struct signal_field *f, const struct picture *const *sources, int n, struct picture *out, const struct rows *w, uint64_t key)
+{
+    for (int r = w->first; r < s->height; r += w->step) {
+        const struct line_plan *p = &s->plan[r / 2];
+        const struct picture *from = n > 0 ? sources[VCR_MIN(p->band, n - 1)] : NULL;
+        uint8_t *row = out->plane[0] + r * out->stride[0];
+        if (f->rate == 0 && r % 2 && w->step == 1) { /* a still is one field, shown for both: two heads that stand on one track read the same lines */
+            memcpy(row, row - out->stride[0], (size_t)s->width);
+            continue;
+        }
+        luma_line(s, f, p, source_row(s, from, 0, f->rate ? r : r & ~1), row, key, r / 2);
+    }
+}
+
+/* A line of 4:2:0 colour belongs to two of luma: of a whole raster to neighbours, whose plan is one; of a field to two of the field's. */
+static void colour_lines(struct signal *s, const struct picture *const *sources, int n, struct picture *out, const struct rows *w, uint64_t key)
+{
+    for (int r = w->first; r < colour_rows(out); r += w->step) {
+        int l = out->is_422 ? r / 2 : w->step == 1 ? r : VCR_MIN(r - w->first, s->lines - 1), parity = out->is_422 ? r % 2 : 0;
+        const struct line_plan *p = &s->plan[l];
+        const struct picture *from = n > 0 ? sources[VCR_MIN(p->band, n - 1)] : NULL;
+        const uint8_t *in[2] = { source_row(s, from, 1, r), source_row(s, from, 2, r) };
+        const int near = VCR_MIN(r + (out->is_422 ? 2 : w->step), colour_rows(out) - 1);
+        const uint8_t *beside[2] = { source_row(s, from, 1, near), source_row(s, from, 2, near) };
+        uint8_t *row[2] = { out->plane[1] + r * out->stride[1], out->plane[2] + r * out->stride[2] };
+        chroma_line(s, p, is_blank_row(s, 2 * l) ? (const uint8_t *[2]) { NULL, NULL } : in, beside, row, key, l, parity);
+    }
+}
+
+static void render_tape(struct signal *s, const struct signal_field *f, const struct picture *const *sources, int n, struct picture *out, const struct rows *w)
 {
     schedule_field(s, f);
     uint64_t key = mix64(s->seed ^ mix64((uint64_t)signal_track(s, f->tape_us)) ^ f->pass * 0x9E3779B97F4A7C15ull);
     if (f->rate != 65536 || f->lock_q16 < 65536)
         key = mix64(key + (uint64_t)f->field_index);
-    for (int r = 0; r < s->height; r++) {
-        const struct line_plan *p = &s->plan[r / 2];
-        const struct picture *from = n > 0 ? sources[VCR_MIN(p->band, n - 1)] : NULL;
-        uint8_t *row = out->plane[0] + r * out->stride[0];
-        luma_line(s, f, p, source_row(s, from, 0, r), row, key, r / 2);
-    }
-    for (int r = 0; r < s->height / 2; r++) {
-        const struct line_plan *p = &s->plan[r];
-        const struct picture *from = n > 0 ? sources[VCR_MIN(p->band, n - 1)] : NULL;
-        const uint8_t *in[2] = { source_row(s, from, 1, r), source_row(s, from, 2, r) };
-        uint8_t *row[2] = { out->plane[1] + r * out->stride[1], out->plane[2] + r * out->stride[2] };
-        chroma_line(s, p, is_blank_row(s, 2 * r) ? (const uint8_t *[2]) { NULL, NULL } : in, row, key, r);
-    }
-    damage(s, out);
+    luma_rows(s, f, sources, n, out, w, key);
+    colour_lines(s, sources, n, out, w, key);
+    damage(s, out, w);
+}
+
+static void render(struct signal *s, const struct signal_field *f, const struct picture *const *sources, int n, struct picture *out, struct rows w)
+{
+    if (f->kind == SIGNAL_BLUE)
+        fill(out, &w, BLUE_Y, BLUE_U, BLUE_V);
+    else if (f->kind == SIGNAL_SNOW)
+        render_snow(s, f, out, &w);
+    else
+        render_tape(s, f, sources, n, out, &w);
 }
 
 void signal_render(struct signal *s, const struct signal_field *f, const struct picture *const *sources, int n, struct picture *out)
 {
-    if (f->kind == SIGNAL_BLUE)
-        fill(out, BLUE_Y, BLUE_U, BLUE_V);
-    else if (f->kind == SIGNAL_SNOW)
-        render_snow(s, f, out);
-    else
-        render_tape(s, f, sources, n, out);
+    render(s, f, sources, n, out, (struct rows) { 0, 1 });
+}
+
+void signal_render_field(struct signal *s, const struct signal_field *f, const struct picture *const *sources, int n, struct picture *out, int parity)
+{
+    render(s, f, sources, n, out, (struct rows) { parity & 1, 2 });
 }

@@ -27,7 +27,7 @@ int schedule_switch_row(const struct signal *s)
 int32_t capstan_peak_ppm(const struct signal_profile *p, uint8_t tape_speed)
 {
     static const int32_t speed_q8[3] = { 256, 400, 580 }; /* SP 0.15..0.2, LP 0.25..0.3, EP 0.3..0.5 % WRMS, estimated */
-    return (int32_t)((int64_t)p->capstan_error_ppm * speed_q8[VCR_MIN(tape_speed, 2)] / 256);
+    return (int32_t)((int64_t)p->capstan_error_ppm * speed_q8[VCR_MIN(tape_speed, 2)] / speed_q8[p->tape_speed]);
 }
 
 uint32_t capstan_phase(uint64_t seed, int part, int64_t tape_us)
@@ -88,7 +88,7 @@ static int band_of(int64_t at, int64_t top)
 
 int signal_bands(const struct signal *s, const struct signal_field *f, int64_t ret_tape_us[SIGNAL_BANDS_MAX])
 {
-    int lines = s->height / 2, n = 1;
+    int lines = s->lines, n = 1;
     ret_tape_us[0] = f->tape_us;
     if (!is_search(f))
         return 1;
@@ -99,8 +99,8 @@ int signal_bands(const struct signal *s, const struct signal_field *f, int64_t r
     return n;
 }
 
-/* Overlap of head and own track, 256: all of it. The head is a little wider than the pitch. */
-static int overlap_q8(int64_t at)
+/* The head is a little wider than the pitch. */
+int schedule_overlap_q8(int64_t at)
 {
     int64_t off = at - own_track(at) * 2 * PITCH;
     off = off < 0 ? -off : off;
@@ -108,10 +108,10 @@ static int overlap_q8(int64_t at)
 }
 
 /* Narrower tracks give less: 1.5 dB in LP, 3.5 dB in EP (SP 43..46, LP 42..43, EP 40..42 dB, estimated). */
-static int16_t gain_with(int32_t gain, uint8_t tape_speed, int rf_q8, int wear_16)
+static int16_t gain_with(int32_t gain, const struct signal_profile *p, uint8_t tape_speed, int rf_q8, int wear_16)
 {
     static const int32_t speed_q8[3] = { 256, 304, 383 };
-    int32_t g = gain * speed_q8[VCR_MIN(tape_speed, 2)] / VCR_MAX(rf_q8, 24);
+    int32_t g = (int32_t)((int64_t)gain * 256 * speed_q8[VCR_MIN(tape_speed, 2)] / speed_q8[p->tape_speed] / VCR_MAX(rf_q8, 24));
     g += g * wear_16 / 24;
     return (int16_t)VCR_MIN(g, 20000);
 }
@@ -126,43 +126,50 @@ static int32_t triangular(uint64_t h) /* rms 418 */
     return (int32_t)(h & 1023) + (int32_t)(h >> 10 & 1023) - 1023;
 }
 
-/* A value between -256 and 256 that wanders smoothly over knots. */
-static int32_t wander_q8(const struct signal *s, uint64_t track, int line, int knot_lines)
+/* The drum's own error once a turn, of which each of the two heads shows one half, and what the tape's tension adds, smoothly over some lines; Q8. The curve's range in the field is
+ * scaled to jitter.field_us times a factor of the place, whose median is 1. */
+static void plan_drum(struct signal *s, uint64_t track, uint64_t key)
 {
-    int k = line / knot_lines, r = line % knot_lines;
-    int32_t a = (int32_t)(chance(s->seed, LAYER_DRUM, track, (uint64_t)k) & 511) - 256;
-    int32_t b = (int32_t)(chance(s->seed, LAYER_DRUM, track, (uint64_t)k + 1) & 511) - 256;
-    return a + (b - a) * r / knot_lines;
+    enum { KNOT_LINES = 40, KNOTS = FIELD_LINES_MAX / KNOT_LINES + 2 };
+    int lines = s->lines, knot = VCR_MAX(KNOT_LINES * lines / 240, 1), value[KNOTS], most = INT32_MIN, least = INT32_MAX;
+    int16_t curve[FIELD_LINES_MAX];
+    if (s->profile.jitter_field_ns <= 0)
+        return;
+    for (int k = 0; k < KNOTS; k++)
+        value[k] = (int)(chance(s->seed, LAYER_DRUM, key, (uint64_t)k) & 511) - 256;
+    for (int l = 0; l < lines; l++) {
+        int k = VCR_MIN(l / knot, KNOTS - 2), r = l - k * knot;
+        int turn = sine_q14(s, ((uint32_t)(track & 1) << 31) + (uint32_t)((uint64_t)l * 0x80000000u / (unsigned)lines)) / 32;
+        curve[l] = (int16_t)(turn + value[k] / 2 + (value[k + 1] - value[k]) * r / knot / 2);
+        most = VCR_MAX(most, curve[l]);
+        least = VCR_MIN(least, curve[l]);
+    }
+    int64_t range_ns = (int64_t)s->profile.jitter_field_ns * (768 + (int)(chance(s->seed, LAYER_FIELD, key, 0) & 511)) / 1024;
+    for (int l = 0; l < lines; l++)
+        s->plan[l].shift_q8 += ns_to_q8(s, (curve[l] - (most + least) / 2) * range_ns / VCR_MAX(most - least, 1));
 }
 
-/* Time base: the drum's own error once a turn (each of the two heads shows one half of it), what the tape's tension adds, and a little of each line. */
+/* Time base: a little of each line, and what the drum and the capstan add. */
 static void plan_time_base(struct signal *s, const struct signal_field *f, uint64_t track, uint64_t jitter_key)
 {
     const struct signal_profile *p = &s->profile;
-    int lines = s->height / 2;
     int32_t drift_ns = 0;
     for (int i = 0; i < CAPSTAN_PARTS; i++) /* what is left of the capstan's error after the television's line oscillator followed it */
         drift_ns += (int32_t)((int64_t)capstan_peak_ppm(p, f->tape_speed) * (int)(capstan_part[i].share * 256) / 256 *
                               sine_q14(s, capstan_phase(s->seed, i, f->tape_us)) / 16384 / 24);
-    int32_t amplitude = p->jitter_line_ns * 5;
-    uint32_t drum = (uint32_t)(track & 1) << 31;
-    for (int l = 0; l < lines; l++) {
+    for (int l = 0; l < s->lines; l++) {
         int32_t ns = drift_ns;
-        if (p->jitter_line_ns > 0) {
-            ns += amplitude * sine_q14(s, drum + (uint32_t)((uint64_t)l * 0x80000000u / (unsigned)lines)) / 16384;
-            ns += amplitude * wander_q8(s, jitter_key, l, 40) / 256;
-            /* neighbours differ by the rms of two independent values: 0.41 of a triangular one's half width, twice */
-            uint64_t h = chance(s->seed, LAYER_JITTER, jitter_key, (uint64_t)l);
-            ns += p->jitter_line_ns * triangular(h) * 443 / 1024 / 256;
-        }
+        if (p->jitter_line_ns > 0) /* neighbours differ by the rms of two independent values: 0.41 of a triangular one's half width, twice */
+            ns += (int32_t)((int64_t)p->jitter_line_ns * triangular(chance(s->seed, LAYER_JITTER, jitter_key, (uint64_t)l)) * 443 / 1024 / 256);
         s->plan[l].shift_q8 = ns_to_q8(s, ns);
     }
+    plan_drum(s, track, jitter_key);
 }
 
 /* Adds a step of the time base that the television catches up with, e^(-n/12) lines. */
 static void plan_step(struct signal *s, int first, int32_t step_q8)
 {
-    int lines = s->height / 2;
+    int lines = s->lines;
     int64_t now = (int64_t)step_q8 * 4096;
     for (int l = VCR_MAX(first, 0); l < lines && (now > 4096 || now < -4096); l++) {
         s->plan[l].shift_q8 += (int32_t)(now / 4096);
@@ -172,16 +179,16 @@ static void plan_step(struct signal *s, int first, int32_t step_q8)
 
 static void plan_rf(struct signal *s, const struct signal_field *f)
 {
-    int lines = s->height / 2, wear = VCR_CLAMP(f->wear_16, 0, 16);
+    int lines = s->lines, wear = VCR_CLAMP(f->wear_16, 0, 16);
     int64_t top = head_at_top(s, f), crosses = head_crosses(f);
     int last_band = 0;
     for (int l = 0; l < lines; l++) {
         struct line_plan *p = &s->plan[l];
         int64_t at = top + crosses * l / lines;
-        int rf = overlap_q8(at);
+        int rf = schedule_overlap_q8(at);
         p->band = (int16_t)(is_search(f) ? band_of(at, top) : 0);
-        p->noise_gain = gain_with(s->luma_noise_gain, f->tape_speed, rf, wear);
-        p->chroma_noise = gain_with(s->chroma_noise_gain, f->tape_speed, rf, wear);
+        p->noise_gain = gain_with(s->luma_noise_gain, &s->profile, f->tape_speed, rf, wear);
+        p->chroma_noise = gain_with(s->chroma_noise_gain, &s->profile, f->tape_speed, rf, wear);
         p->colour_q8 = (int16_t)VCR_CLAMP((rf - KILL_BELOW_Q8 + 32) * 8, 0, 256);
         p->snow_q8 = 0;
         if (rf < 2 * BAR_BELOW_Q8 + BAR_RAGGED_Q8) { /* ragged: lines near the threshold fall below it by chance */
@@ -201,9 +208,9 @@ static void plan_rf(struct signal *s, const struct signal_field *f)
 
 static void plan_headswitch(struct signal *s, uint64_t jitter_key)
 {
-    if (s->profile.headswitch_step_ns <= 0)
+    if (!s->profile.headswitch)
         return;
-    int first = schedule_switch_row(s) / 2, lines = s->height / 2;
+    int lines = s->lines, first = VCR_MIN(schedule_switch_row(s) / 2, lines - 1);
     int32_t step = ns_to_q8(s, s->profile.headswitch_step_ns);
     step += step * ((int)(chance(s->seed, LAYER_DRUM, jitter_key, 999) & 63) - 32) / 1024;
     plan_step(s, first, step);
@@ -215,18 +222,23 @@ static void plan_headswitch(struct signal *s, uint64_t jitter_key)
         s->plan[first].snow_q8 = (int16_t)VCR_MAX(s->plan[first].snow_q8, 110);
 }
 
-/* Streaks: each line's colour carrier comes with a phase and an amplitude of its own. A PAL television takes the mean with the line before, whose error has the other sign. */
-static void plan_streaks(struct signal *s, uint64_t key)
+/* Each line's colour carrier comes with a phase and an amplitude of its own, on top of a static error. A PAL television takes the mean with the line before, whose error has
+ * the other sign: there the phase of a line errs by as much more as the mean takes away. */
+static void plan_colour(struct signal *s, uint64_t key)
 {
     const struct signal_profile *p = &s->profile;
+    const bool pal = s->standard == SIGNAL_PAL;
+    const int32_t line_mdeg = pal ? p->noise_chroma_pm_mdeg * 181 / 128 : p->noise_chroma_pm_mdeg;
     int32_t before = 0;
-    for (int l = 0; l < s->height / 2; l++) {
+    for (int l = 0; l < s->lines; l++) {
         uint64_t h = chance(s->seed, LAYER_STREAK, key, (uint64_t)l);
-        int32_t phase = (int32_t)((int64_t)triangular(h) * p->streak_pm_mdeg * 32768 / 57296 / 418); /* radians, Q15; sines of small angles */
-        int32_t turn = s->standard == SIGNAL_PAL ? (phase - before) / 2 : phase;
+        int32_t phase = (int32_t)((int64_t)triangular(h) * line_mdeg * 32768 / 57296 / 418); /* radians, Q15; sines of small angles */
+        int32_t turn = pal ? (l ? (phase - before) / 2 : phase * 181 / 256) : phase;
         int32_t grow = triangular(h >> 20) * s->streak_am_q15 / 418 - (int32_t)((int64_t)phase * phase >> 16);
-        s->plan[l].turn_q15 = (int16_t)VCR_CLAMP(turn, -12000, 12000);
-        s->plan[l].grow_q15 = (int16_t)VCR_CLAMP(grow, -12000, 12000);
+        int32_t all_turn = s->phase_sin_q15 + turn + (int32_t)((int64_t)turn * s->phase_less_q15 / 32768);
+        int32_t all_grow = s->phase_less_q15 + grow - (int32_t)((int64_t)turn * s->phase_sin_q15 / 32768);
+        s->plan[l].turn_q15 = (int16_t)VCR_CLAMP(all_turn, -32767, 32767);
+        s->plan[l].grow_q15 = (int16_t)VCR_CLAMP(all_grow, -32768, 32767);
         before = phase;
     }
 }
@@ -234,7 +246,7 @@ static void plan_streaks(struct signal *s, uint64_t key)
 /* The servo is not there yet: the picture rolls and tears, the heads cross tracks. */
 static void plan_unlocked(struct signal *s, const struct signal_field *f)
 {
-    int lines = s->height / 2;
+    int lines = s->lines;
     int32_t loose = VCR_CLAMP(65536 - f->lock_q16, 0, 65536);
     s->roll_rows = 0;
     if (!loose)
@@ -260,27 +272,27 @@ static void plan_unlocked(struct signal *s, const struct signal_field *f)
     }
 }
 
-/* Damage of one track. A flaw begins on some track and reaches over up to four; it crosses them at a slant, 1.5 lines a track. */
-static void add_dropouts(struct signal *s, int64_t track, int band, int wear_16)
+int schedule_dropouts(const struct dropout_list *of, int64_t track, int band, int wear_16, struct dropout *to, int max)
 {
     enum { SLOTS = 60, REACH = 4 };
-    int lines = s->height / 2;
+    int lines = of->lines, n = 0;
     /* events a slot, Q32: a minute has 3600 (3000) fields; 2.5 is the mean reach */
-    uint64_t per_minute = (uint64_t)s->profile.dropout_per_minute * (unsigned)(16 + wear_16 * 12) / 16;
-    uint64_t limit = per_minute * 4294967296u * 2 / 5 / ((s->standard == SIGNAL_PAL ? 3000u : 3596u) * SLOTS);
+    uint64_t per_minute = (uint64_t)of->per_minute * (unsigned)(16 + wear_16 * 12) / 16;
+    uint64_t limit = per_minute * 4294967296u * 2 / 5 / ((of->standard == SIGNAL_PAL ? 3000u : 3596u) * SLOTS);
     for (int reach = 0; reach < REACH; reach++) {
-        for (int slot = 0; slot < SLOTS && s->dropouts < DROPOUTS_MAX; slot++) {
-            uint64_t h = chance(s->seed, LAYER_DROPOUT, (uint64_t)(track - reach), (uint64_t)slot);
+        for (int slot = 0; slot < SLOTS && n < max; slot++) {
+            uint64_t h = chance(of->seed, LAYER_DROPOUT, (uint64_t)(track - reach), (uint64_t)slot);
             if ((uint32_t)h >= limit || (int)(h >> 32 & 3) < reach)
                 continue;
             uint64_t more = mix64(h);
             int line = slot * lines / SLOTS + (int)(more & 0xff) * lines / SLOTS / 256 + reach * 3 / 2;
             int u = (int)(more >> 8 & 0xff), length = 200 + u * u * u / 14000; /* 15 us, the few long ones 100 us */
-            int x = (int)((more >> 20 & 0xffff) * (unsigned)(s->width + 138) >> 16) + reach * 3;
+            int x = (int)((more >> 20 & 0xffff) * (unsigned)(of->width + 138) >> 16) + reach * 3;
             if (line < lines)
-                s->dropout[s->dropouts++] = (struct dropout) { line, x, length * s->width / 720, band, (uint32_t)(more >> 36) };
+                to[n++] = (struct dropout) { line, x, length * of->width / 720, band, (uint32_t)(more >> 36) };
         }
     }
+    return n;
 }
 
 void schedule_field(struct signal *s, const struct signal_field *f)
@@ -291,13 +303,14 @@ void schedule_field(struct signal *s, const struct signal_field *f)
         jitter_key = mix64(jitter_key ^ (uint64_t)f->field_index << 20);
     plan_time_base(s, f, (uint64_t)track, jitter_key);
     plan_rf(s, f);
-    plan_streaks(s, jitter_key);
+    plan_colour(s, jitter_key);
     plan_headswitch(s, jitter_key);
     plan_unlocked(s, f);
     s->dropouts = 0;
     if (s->profile.dropout_per_minute > 0) {
+        struct dropout_list of = { s->standard, s->seed, s->profile.dropout_per_minute, s->lines, s->width };
         int n = signal_bands(s, f, place);
         for (int i = 0; i < n; i++)
-            add_dropouts(s, signal_track(s, place[i]), i, VCR_CLAMP(f->wear_16, 0, 16));
+            s->dropouts += schedule_dropouts(&of, signal_track(s, place[i]), i, VCR_CLAMP(f->wear_16, 0, 16), s->dropout + s->dropouts, DROPOUTS_MAX - s->dropouts);
     }
 }

@@ -3,6 +3,7 @@
  * Floating point lives here and only here; what comes out is rounded to int16, and the pictures are made from that. */
 #include <math.h>
 
+#include "signal/exact.h"
 #include "signal/internal.h"
 
 static const double luma_hz = 13.5e6, chroma_hz = 6.75e6;
@@ -142,6 +143,45 @@ static int32_t noise_gain(int32_t db10, double ratio)
     return (int32_t)lrint(VCR_CLAMP(rms / NOISE_RMS * 65536, 0, 12000));
 }
 
+/* NTSC turns the hue. PAL's error has the other sign on every second line: the mean of two keeps the hue and loses length. */
+static void phase_error(struct signal *s, int32_t mdeg)
+{
+    double angle = mdeg * M_PI / 180e3, along = cos(angle);
+    int quarters = (int)lrint(angle / (M_PI / 2)) & 3;
+    bool pal = s->standard == SIGNAL_PAL;
+    double rest = angle - M_PI / 2 * (double)lrint(angle / (M_PI / 2));
+    s->phase_quarters = pal ? (along < 0) * 2 : quarters;
+    s->phase_sin_q15 = pal ? 0 : (int32_t)lrint(32768 * sin(rest));
+    s->phase_less_q15 = (int32_t)lrint(32768 * ((pal ? fabs(along) : cos(rest)) - 1));
+}
+
+/* A step of the mean whose weights fall by the factor `step` from one sample of it to the next; exactly 32768 together. */
+static void decay(int16_t w[4], int terms, double step)
+{
+    double sum = 0, size = 1;
+    int others = 0;
+    for (int i = 0; i < terms; i++, size *= step)
+        sum += size;
+    size = step;
+    for (int i = 1; i < 4; i++, size *= step)
+        others += w[i] = (int16_t)(i < terms ? lrint(size / sum * 32768) : 0);
+    w[0] = (int16_t)VCR_MIN(32768 - others, 32767);
+}
+
+/* Main emphasis: 1.3 us, X = 4. Its inverse has a pole p at 1.3 us, and it one at 4 p - 3, so that a step begins at four times its height. */
+static void make_emphasis(struct signal *s, double scale)
+{
+    const bool svhs = s->profile.luma_mtf_khz >= 4500; /* 210 and -70 % (sourced); VHS 160 and -40 % (estimated) */
+    const int white = 219 << (LINE_SHIFT - 2);
+    double p = exact_exp2(-1.4426950408889634 * scale / (luma_hz * 1.3e-6)), fast = VCR_MAX(4 * p - 3, 0), slow = p;
+    s->emphasis.white = (int16_t)(white * (svhs ? 210 : 160) / 100);
+    s->emphasis.dark = (int16_t)(-white * (svhs ? 70 : 40) / 100);
+    for (int i = 0; i < 2; i++, fast *= fast * fast * fast)
+        decay(s->emphasis.fast[i], 4, fast);
+    for (int i = 0; i < 4; i++, slow *= slow * slow * slow)
+        decay(s->emphasis.slow[i], i < 3 ? 4 : 2, slow);
+}
+
 void tables_profile(struct signal *s)
 {
     static const double speed_mtf[3] = { 1, 0.92, 0.80 }; /* SP LP EP: 240, 220, 192 lines; LP and EP weakly sourced */
@@ -150,7 +190,7 @@ void tables_profile(struct signal *s)
     const double flat_luma[LUMA_HALF + 1] = { 1 }, flat_chroma[CHROMA_HALF + 1] = { 1 };
     double k[CHROMA_HALF + 1];
     for (int i = 2; i >= 0 && p->luma_mtf_khz > 0; i--) { /* SP last: the noise is shaped by it */
-        double f = VCR_CLAMP(p->luma_mtf_khz * 1e3 * speed_mtf[i] * scale / luma_hz, 0.03, 0.45);
+        double f = VCR_CLAMP(p->luma_mtf_khz * 1e3 * speed_mtf[i] / speed_mtf[p->tape_speed] * scale / luma_hz, 0.03, 0.45);
         low_pass(k, LUMA_HALF, f);
         to_q16(k, LUMA_HALF, s->luma_fir[i]);
     }
@@ -163,9 +203,12 @@ void tables_profile(struct signal *s)
         to_q16(k, CHROMA_HALF, s->chroma_fir);
         chroma = k;
     }
+    make_emphasis(s, scale);
     s->chroma_noise_gain = noise_gain(p->noise_chroma_db10, 1);
     shape_noise(s->chroma_noise, NOISE_SAMPLES + SIGNAL_WIDTH_MAX, s->white, chroma, CHROMA_HALF);
-    s->streak_am_q15 = p->streak_am_db10 > 0 ? (int32_t)lrint(32768 * pow(10, -p->streak_am_db10 / 200.0)) : 0;
+    s->streak_am_q15 = p->noise_chroma_am_db10 > 0 ? (int32_t)lrint(32768 * pow(10, -p->noise_chroma_am_db10 / 200.0)) : 0;
+    s->crosstalk_q16 = (int16_t)(p->chroma_crosstalk_db10 > 0 ? lrint(VCR_CLAMP(65536 * pow(10, -p->chroma_crosstalk_db10 / 200.0), 0, 32767)) : 0);
+    phase_error(s, p->chroma_phase_mdeg);
     /* x + g (x - mean of the samples two away): 1 + g (1 - cos) at 2 MHz */
     double at_2mhz = 1 - cos(2 * 2 * M_PI * VCR_MIN(2e6 * scale / luma_hz, 0.24));
     s->peaking_q15 = (int32_t)lrint(VCR_CLAMP((pow(10, p->peaking_db10 / 200.0) - 1) / at_2mhz * 32768, 0, 32000));

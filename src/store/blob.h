@@ -37,8 +37,19 @@ enum vcr_err blob_stat(struct blob_store *s, const char *key, uint64_t *ret_size
 enum vcr_err blob_delete(struct blob_store *s, const char *key, struct vcr_why *why); /* absent is VCR_OK */
 /* Deletes all whose key starts with prefix (which ends in '/'), parts included. */
 enum vcr_err blob_delete_prefix(struct blob_store *s, const char *prefix, struct vcr_why *why);
-/* At start: removes ".part" leftovers of a killed process. */
+
+/* A blob that grows in place: it stands under key + ".part", which blob_sweep leaves alone, until it is sealed. create: it must not be there yet; else it is opened for reading and
+ * writing as it was left, also when it was sealed already. */
+enum vcr_err blob_grow(struct blob_store *s, const char *key, bool create, int *ret_fd, struct vcr_why *why);
+/* Gives it its name, durably; the caller made its bytes durable. VCR_OK when it has it already. */
+enum vcr_err blob_seal(struct blob_store *s, const char *key, struct vcr_why *why);
+/* All that still grow and whose last segment is name. each must not touch the store's folders. */
+enum vcr_err blob_unfinished(struct blob_store *s, const char *name, void (*each)(void *arg, const char *key), void *arg, struct vcr_why *why);
+
+/* At start: removes ".part-…" leftovers of a killed process. */
 enum vcr_err blob_sweep(struct blob_store *s, struct vcr_why *why);
+/* The SHA-256 and size of a file as the disk has it, by its descriptor. go_on (may be NULL) is asked after each MiB with the bytes done; false ends it with VCR_E_BUSY. */
+enum vcr_err blob_digest_fd(int fd, bool (*go_on)(void *arg, uint64_t done), void *arg, char ret_sha256_hex[65], uint64_t *ret_size, struct vcr_why *why);
 /* Free bytes of the storage, for readiness; false when it cannot be asked. */
 bool blob_free_bytes(struct blob_store *s, uint64_t *ret);
 /* "file:blobs/tapes/7/original": what a client sees as the blob's address. */

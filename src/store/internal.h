@@ -24,6 +24,7 @@ struct sql_ops {
 };
 struct sql_db {
     const struct sql_ops *ops;
+    _Atomic uint64_t changes; /* the adapter counts it up after each commit, before anybody is told */
 };
 struct sql_tx {
     const struct sql_ops *ops;

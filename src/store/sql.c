@@ -39,6 +39,8 @@ void sql_close(struct sql_db **db)
     *db = NULL;
 }
 
+uint64_t sql_changes(const struct sql_db *db) { return db->changes; }
+
 enum vcr_err sql_submit(struct sql_db *db, struct sql_job *job, struct vcr_why *why)
 {
     job->err = VCR_OK;

@@ -85,5 +85,7 @@ enum vcr_err sql_run(struct sql_db *db, enum sql_mode mode, enum vcr_err (*work)
  * data directory that another process uses ("in use"). */
 enum vcr_err sql_open(struct sql_db **ret, const char *url, const char *data_dir, struct vcr_why *why);
 void sql_close(struct sql_db **db);
+/* Goes up with each commit that may have changed something: what was read after a value was taken is still true while it stays. Any thread. */
+uint64_t sql_changes(const struct sql_db *db);
 /* A cheap round trip on a reader, waited for as by sql_run: for readiness. On a pool thread a READ job that runs is itself the proof. */
 bool sql_alive(struct sql_db *db);

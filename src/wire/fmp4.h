@@ -40,11 +40,15 @@ struct fmp4_fragment {
 };
 /* VCR_E_MALFORMED unless bytes are one whole fragment whose samples fill its mdat exactly. */
 enum vcr_err fmp4_parse_fragment(struct fmp4_fragment *ret, const uint8_t *bytes, size_t len, struct vcr_why *why);
+/* The part that the bytes begin with: a moof and its mdat, with perhaps more behind. */
+enum vcr_err fmp4_parse_part(struct fmp4_fragment *ret, const uint8_t *bytes, size_t len, size_t *ret_used, struct vcr_why *why);
 void fmp4_fragment_sample(const struct fmp4_fragment *f, uint32_t n, struct fmp4_sample *ret);
 /* Reads an init segment that fmp4_write_init could have made; config points into bytes. */
 enum vcr_err fmp4_parse_init(struct fmp4_track *ret, const uint8_t *bytes, size_t len, struct vcr_why *why);
 
 /* avcC from one SPS and one PPS (NAL units without start code). */
 bool fmp4_make_avcc(uint8_t *out, size_t out_size, size_t *ret_len, const uint8_t *sps, size_t sps_len, const uint8_t *pps, size_t pps_len);
+/* The parameter sets of an avcC as Annex B; false: it is none. */
+bool fmp4_read_sets(struct buf *out, const uint8_t *avcc, size_t len);
 /* The next NAL unit of an Annex B stream from *pos on; false at the end. */
 bool fmp4_next_nal(const uint8_t *bytes, size_t len, size_t *pos, const uint8_t **ret_nal, size_t *ret_len);

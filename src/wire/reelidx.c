@@ -1,13 +1,14 @@
 /* wire/reelidx.c - see reelidx.h. One cursor reads, the buffer writes; both walk the same order. */
 #include "wire/reelidx.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/util.h"
 
-enum { VERSION = 1, FLAG_PASS_THROUGH = 1, HEAD_BYTES = 8, FRAGMENT_BYTES = 40 };
-enum { FRAGMENTS_MAX = 1 << 22, SAMPLES_MAX = 1 << 26, CODECS = 3 };
+enum { VERSION = 1, VERSION_PARTS = 2, FLAG_PASS_THROUGH = 1, HEAD_BYTES = 8, FRAGMENT_BYTES = 40, FRAGMENT_PARTS_BYTES = 56, PART_BYTES = 8 };
+enum { FRAGMENTS_MAX = 1 << 22, PARTS_MAX = 1 << 24, SAMPLES_MAX = 1 << 26, CODECS = 3, FRAGMENT_DISCONTINUITY = 1 };
 #define SAMPLE_KEY UINT32_C(0x80000000)
 
 /* crc_of[k][b]: the remainder of byte b followed by k zero bytes, so that eight bytes go in one step: fragments are checked while sessions wait. */
@@ -39,6 +40,32 @@ uint32_t reelidx_crc32(uint32_t crc, const uint8_t *bytes, size_t len)
     return ~crc;
 }
 
+void reelidx_name_codec(struct reelidx *x)
+{
+    static const char *const names[CODECS] = { NULL, "mp4a.40.2", "opus" };
+    if (names[x->codec])
+        vcr_strcpy(x->codecs, sizeof(x->codecs), names[x->codec]);
+    else
+        snprintf(x->codecs, sizeof(x->codecs), "avc1.%02x%02x%02x", x->config[1], x->config[2], x->config[3]);
+}
+
+void reelidx_find_rates(struct reelidx *x)
+{
+    uint64_t total = 0, peak = 0;
+    for (uint32_t i = 0; i < x->fragment_count; i++) {
+        uint64_t bytes = 0, us = 0;
+        for (uint32_t k = i; k < x->fragment_count && us < 1000000; k++) {
+            bytes += x->fragments[k].size;
+            us += x->fragments[k].duration_us;
+        }
+        total += x->fragments[i].size;
+        if (us >= 900000 || i == 0)
+            peak = VCR_MAX(peak, us ? bytes * 8000000 / us : 0);
+    }
+    x->average_bps = (uint32_t)(x->duration_us > 0 ? total * 8000000 / (uint64_t)x->duration_us : 0);
+    x->bandwidth_bps = (uint32_t)VCR_MAX(VCR_MIN(peak, UINT32_MAX), x->average_bps);
+}
+
 static void put16(struct buf *b, uint16_t v)
 {
     uint8_t p[2];
@@ -58,11 +85,29 @@ static void put64(struct buf *b, uint64_t v)
     buf_add(b, p, sizeof(p));
 }
 
+static void put_fragment(struct buf *out, const struct reelidx_fragment *f, bool parts)
+{
+    put64(out, f->offset);
+    put64(out, (uint64_t)f->start_us);
+    put32(out, f->size);
+    put32(out, f->crc32);
+    put32(out, f->duration_us);
+    put32(out, f->first_sample);
+    put32(out, f->sample_count);
+    put32(out, f->key_size);
+    if (!parts)
+        return;
+    put32(out, f->part_count);
+    put32(out, f->discontinuity ? FRAGMENT_DISCONTINUITY : 0);
+    put64(out, (uint64_t)f->wall_ms);
+}
+
 void reelidx_write(struct buf *out, const struct reelidx *x)
 {
     size_t start = out->len;
+    bool parts = x->version >= VERSION_PARTS;
     buf_adds(out, "VCRX");
-    put16(out, VERSION);
+    put16(out, parts ? VERSION_PARTS : VERSION);
     put16(out, x->pass_through ? FLAG_PASS_THROUGH : 0);
     put32(out, x->codec);
     put32(out, x->timescale);
@@ -82,16 +127,13 @@ void reelidx_write(struct buf *out, const struct reelidx *x)
     put32(out, x->fragment_count);
     put32(out, x->sample_count);
     put32(out, x->samples ? 1 : 0);
-    for (uint32_t i = 0; i < x->fragment_count; i++) {
-        const struct reelidx_fragment *f = &x->fragments[i];
-        put64(out, f->offset);
-        put64(out, (uint64_t)f->start_us);
-        put32(out, f->size);
-        put32(out, f->crc32);
-        put32(out, f->duration_us);
-        put32(out, f->first_sample);
-        put32(out, f->sample_count);
-        put32(out, f->key_size);
+    if (parts)
+        put32(out, x->part_count);
+    for (uint32_t i = 0; i < x->fragment_count; i++)
+        put_fragment(out, &x->fragments[i], parts);
+    for (uint32_t i = 0; parts && i < x->part_count; i++) {
+        put32(out, x->parts[i].size);
+        put32(out, x->parts[i].duration_us);
     }
     for (uint32_t i = 0; x->samples && i < x->sample_count; i++)
         put32(out, (x->samples[i].pts_delta_us & ~SAMPLE_KEY) | (x->samples[i].key ? SAMPLE_KEY : 0));
@@ -124,8 +166,10 @@ static enum vcr_err get_head(struct cursor *c, struct reelidx *x, bool *ret_has_
 {
     if (get32(c) != UINT32_C(0x56435258))
         return bad(why, "not a reel index");
-    if (get16(c) != VERSION)
+    uint16_t version = get16(c);
+    if (version != VERSION && version != VERSION_PARTS)
         return bad(why, "unknown version");
+    x->version = (uint8_t)version;
     x->pass_through = (get16(c) & FLAG_PASS_THROUGH) != 0;
     uint32_t codec = get32(c);
     if (codec >= CODECS)
@@ -154,13 +198,47 @@ static enum vcr_err get_head(struct cursor *c, struct reelidx *x, bool *ret_has_
     x->fragment_count = get32(c);
     x->sample_count = get32(c);
     uint32_t has = get32(c);
+    x->part_count = version == VERSION_PARTS ? get32(c) : 0;
     if (c->short_read)
         return bad(why, "ends inside the header");
     if (x->timescale == 0 || x->duration_us < 0 || has > 1)
         return bad(why, "impossible header");
-    if (x->fragment_count > FRAGMENTS_MAX || x->sample_count > SAMPLES_MAX)
-        return bad(why, "too many fragments or samples");
+    if (x->fragment_count > FRAGMENTS_MAX || x->sample_count > SAMPLES_MAX || x->part_count > PARTS_MAX)
+        return bad(why, "too many fragments, parts or samples");
     *ret_has_samples = has == 1;
+    return VCR_OK;
+}
+
+static bool get_fragment_parts(struct cursor *c, const struct reelidx *x, struct reelidx_fragment *f, uint32_t *part)
+{
+    f->first_part = *part;
+    f->part_count = get32(c);
+    uint32_t flags = get32(c);
+    f->discontinuity = (flags & FRAGMENT_DISCONTINUITY) != 0;
+    f->wall_ms = (int64_t)get64(c);
+    if ((flags & ~(uint32_t)FRAGMENT_DISCONTINUITY) != 0 || f->wall_ms < 0 || f->part_count == 0 || f->part_count > x->part_count - *part)
+        return false;
+    *part += f->part_count;
+    return true;
+}
+
+/* Those of a fragment fill it. */
+static enum vcr_err get_parts(struct cursor *c, struct reelidx *x, struct vcr_why *why)
+{
+    for (uint32_t i = 0; i < x->fragment_count; i++) {
+        const struct reelidx_fragment *f = &x->fragments[i];
+        uint64_t size = 0;
+        for (uint32_t k = 0; k < f->part_count; k++) {
+            struct reelidx_part *p = &x->parts[f->first_part + k];
+            p->size = get32(c);
+            p->duration_us = get32(c);
+            size += p->size;
+            if (p->size == 0)
+                return bad(why, "a part without bytes");
+        }
+        if (size != f->size)
+            return bad(why, "parts do not fill their fragment");
+    }
     return VCR_OK;
 }
 
@@ -168,7 +246,7 @@ static enum vcr_err get_head(struct cursor *c, struct reelidx *x, bool *ret_has_
 static enum vcr_err get_fragments(struct cursor *c, struct reelidx *x, struct vcr_why *why)
 {
     uint64_t offset = x->init_size;
-    uint32_t sample = 0;
+    uint32_t sample = 0, part = 0;
     int64_t start_us = INT64_MIN;
     for (uint32_t i = 0; i < x->fragment_count; i++) {
         struct reelidx_fragment *f = &x->fragments[i];
@@ -180,6 +258,8 @@ static enum vcr_err get_fragments(struct cursor *c, struct reelidx *x, struct vc
         f->first_sample = get32(c);
         f->sample_count = get32(c);
         f->key_size = get32(c);
+        if (x->version == VERSION_PARTS && !get_fragment_parts(c, x, f, &part))
+            return bad(why, "parts do not follow one another");
         if (f->offset != offset || f->first_sample != sample || f->sample_count == 0 || f->sample_count > x->sample_count - sample)
             return bad(why, "fragments do not follow one another");
         if (f->start_us < start_us || f->start_us < -INT64_C(10000000) || f->start_us > INT64_C(1) << 52)
@@ -190,7 +270,14 @@ static enum vcr_err get_fragments(struct cursor *c, struct reelidx *x, struct vc
         sample += f->sample_count;
         start_us = f->start_us;
     }
-    return sample == x->sample_count ? VCR_OK : bad(why, "samples are missing");
+    return sample == x->sample_count && part == x->part_count ? VCR_OK : bad(why, "samples or parts are missing");
+}
+
+static uint64_t records_bytes(const struct reelidx *x)
+{
+    if (x->version != VERSION_PARTS)
+        return (uint64_t)x->fragment_count * FRAGMENT_BYTES;
+    return (uint64_t)x->fragment_count * FRAGMENT_PARTS_BYTES + (uint64_t)x->part_count * PART_BYTES;
 }
 
 enum vcr_err reelidx_measure(struct reelidx_shape *ret, const uint8_t *head, size_t len, uint64_t file_bytes, struct vcr_why *why)
@@ -203,7 +290,7 @@ enum vcr_err reelidx_measure(struct reelidx_shape *ret, const uint8_t *head, siz
     enum vcr_err err = get_head(&c, &x, &has_samples, why);
     if (err != VCR_OK)
         return err;
-    uint64_t samples_at = (uint64_t)(c.p - head) + (uint64_t)x.fragment_count * FRAGMENT_BYTES;
+    uint64_t samples_at = (uint64_t)(c.p - head) + records_bytes(&x);
     if (samples_at + (has_samples ? (uint64_t)x.sample_count * REELIDX_SAMPLE_BYTES : 0) + REELIDX_CRC_BYTES != file_bytes)
         return bad(why, "length does not fit its counts");
     *ret = (struct reelidx_shape){ samples_at, has_samples };
@@ -218,12 +305,16 @@ enum vcr_err reelidx_parse_fragments(struct reelidx *ret, const uint8_t *bytes, 
     enum vcr_err err = get_head(&c, &x, &has_samples, why);
     if (err != VCR_OK)
         return err;
-    if ((uint64_t)x.fragment_count * FRAGMENT_BYTES != (uint64_t)(c.end - c.p))
+    if (records_bytes(&x) != (uint64_t)(c.end - c.p))
         return bad(why, "length does not fit its counts");
     x.fragments = calloc(x.fragment_count + 1, sizeof(*x.fragments));
-    if (!x.fragments)
-        return vcr_fail(why, VCR_E_NOMEM, "reel index: no memory");
-    err = get_fragments(&c, &x, why);
+    x.parts = x.version == VERSION_PARTS ? calloc((size_t)x.part_count + 1, sizeof(*x.parts)) : NULL;
+    if (!x.fragments || (x.version == VERSION_PARTS && !x.parts))
+        err = vcr_fail(why, VCR_E_NOMEM, "reel index: no memory");
+    if (err == VCR_OK)
+        err = get_fragments(&c, &x, why);
+    if (err == VCR_OK && x.parts)
+        err = get_parts(&c, &x, why);
     if (err != VCR_OK)
         reelidx_free(&x);
     else
@@ -240,7 +331,7 @@ struct reelidx_sample reelidx_sample(const uint8_t record[REELIDX_SAMPLE_BYTES])
 enum vcr_err reelidx_parse(struct reelidx *ret, const uint8_t *bytes, size_t len, struct vcr_why *why)
 {
     struct reelidx x;
-    struct reelidx_shape shape;
+    struct reelidx_shape shape = { 0 };
     enum vcr_err err = reelidx_measure(&shape, bytes, VCR_MIN(len, REELIDX_HEAD_MAX), len, why);
     if (err != VCR_OK)
         return err;
@@ -266,6 +357,8 @@ void reelidx_free(struct reelidx *x)
 {
     free(x->fragments);
     free(x->samples);
+    free(x->parts);
     x->fragments = NULL;
     x->samples = NULL;
+    x->parts = NULL;
 }

@@ -5,7 +5,7 @@
 #pragma once
 #include <stdint.h>
 
-enum { RENDER_FD_CONTROL = 3, RENDER_FD_RING = 4, RENDER_FD_WAKE = 5, RENDER_SEAT_MAX = 64, RENDER_SNAPSHOT_MAX = 512 };
+enum { RENDER_FD_CONTROL = 3, RENDER_FD_RING = 4, RENDER_FD_WAKE = 5, RENDER_SEAT_MAX = 64, RENDER_SNAPSHOT_MAX = 2048, RENDER_SPANS_MAX = 16384, RENDER_TAKES_MAX = 8 };
 
 enum render_msg_type {
     /* vcrd -> vcr-render */
@@ -15,10 +15,15 @@ enum render_msg_type {
     RENDER_KEY,       /* a viewer needs a key frame soon: seat only */
     RENDER_RATE,      /* encoder's bit rate: value */
     RENDER_CLOSE,     /* seat only */
+    RENDER_ENCODE,    /* value 1: its pictures are recorded, so all are encoded, in one form and at the full rate; 0: no more */
+    RENDER_SPANS,     /* what plays where on the tape that is in: struct render_spans, its table as a descriptor */
+    RENDER_TAKE,      /* the answer to RENDER_WANT: struct render_take, with the take's reels as descriptors */
     /* vcr-render -> vcrd */
     RENDER_READY,     /* once, after sealing */
     RENDER_FAILED,    /* a seat cannot go on: text */
     RENDER_STATS,     /* once a second: struct render_stats */
+    RENDER_WANT,      /* a take's reels are needed soon: struct render_want; at most RENDER_TAKES_MAX of a seat are unanswered */
+    RENDER_MISSING,   /* value 1: a recording is at the heads whose reels are not there or cannot be played; 0: no more */
 };
 struct render_head {
     uint32_t type, seat;
@@ -33,8 +38,37 @@ struct render_open {
 enum { RENDER_HAS_VIDEO = 1, RENDER_HAS_AUDIO = 2, RENDER_HAS_CLEAN = 4 };
 struct render_tape {
     struct render_head h;
-    uint8_t has;               /* 0: tape out */
+    uint8_t in;                /* 0: tape out */
+    uint8_t has;               /* of its film (take 0); 0: it has none */
     uint8_t pal, field_rate;
+    uint32_t tape;             /* which insertion this is: RENDER_SPANS, RENDER_WANT and RENDER_TAKE of another one are out of date */
+};
+/* Until the first of these comes the film plays from beginning to end. A later one replaces the table; takes that are open stay so. */
+struct render_spans {
+    struct render_head h;
+    uint32_t tape;
+    uint32_t count;            /* 0..RENDER_SPANS_MAX; the descriptor (a memfd; none when 0) holds as many of struct render_span, which are copied */
+    uint64_t revision;         /* grows with each table of a tape; an older one is left aside */
+};
+/* In order, none overlapping; what lies between is unrecorded. */
+struct render_span {
+    int64_t start_us, end_us;  /* on the tape */
+    int64_t take, take_start_us;
+    uint64_t seed;             /* of the damage */
+    uint32_t speed;            /* 0 SP, 1 LP, 2 EP */
+    uint32_t zero;
+};
+struct render_want {
+    struct render_head h;
+    uint32_t tape, zero;
+    int64_t take;
+};
+struct render_take {
+    struct render_head h;
+    uint32_t tape;
+    uint8_t has;               /* as render_tape's; 0: it is missing */
+    uint8_t zero[3];
+    int64_t take;
 };
 struct render_deck {
     struct render_head h;

@@ -17,9 +17,9 @@ bool rtcp_next(const uint8_t *p, size_t len, size_t *at, struct rtcp_packet *ret
     if (q[0] >> 6 != 2 || n > len - *at)
         return false;
     size_t body = n;
-    if (q[0] & 0x20) { /* padding: its last byte counts it */
+    if (q[0] & 0x20) { /* padding: its last byte counts it; by fewer than four bytes, too, as transport-wide feedback is padded */
         size_t pad = q[n - 1];
-        if (pad == 0 || pad % 4 || pad > n - 4)
+        if (pad == 0 || pad > n - 4)
             return false;
         body -= pad;
     }

@@ -5,28 +5,17 @@
 #include <strings.h>
 
 #include "base/util.h"
+#include "wire/sdp_text.h"
 
-#define URI_SEND_TIME "http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time"
-#define URI_PLAYOUT_DELAY "http://www.webrtc.org/experiments/rtp-hdrext/playout-delay"
-
-enum { LINE_MAX_BYTES = 2048, WORDS_MAX = 64, MEDIA_MAX = 2, PWD_MIN = 22, UFRAG_MIN = 4 };
+enum { WORDS_MAX = 64, MEDIA_MAX = 2 };
 enum { VIDEO, AUDIO };
 
 static void write_transport(struct buf *b, const struct sdp_offer *o)
 {
     buf_addf(b, "c=IN IP4 0.0.0.0\r\na=rtcp:9 IN IP4 0.0.0.0\r\na=ice-ufrag:%s\r\na=ice-pwd:%s\r\na=fingerprint:sha-256 ", o->ufrag, o->pwd);
-    for (int i = 0; i < SDP_DIGEST_BYTES; i++)
-        buf_addf(b, "%s%02X", i ? ":" : "", o->fingerprint[i]);
+    sdp_write_digest(b, o->fingerprint);
     buf_adds(b, "\r\na=setup:actpass\r\na=sendonly\r\na=rtcp-mux\r\na=rtcp-rsize\r\n");
-    buf_addf(b, "a=extmap:%d " URI_SEND_TIME "\r\n", SDP_EXT_SEND_TIME);
-}
-
-static void write_candidates(struct buf *b, const struct sdp_offer *o)
-{
-    for (int i = 0; i < o->candidates_n; i++) /* type preference of host candidates, then our order (RFC 8445 5.1.2) */
-        buf_addf(b, "a=candidate:%d 1 udp %u %s %u typ host\r\n", i + 1, (126u << 24) + ((65535u - (unsigned)i) << 8) + 255u, o->candidates[i].address,
-                 o->candidates[i].port);
-    buf_adds(b, "a=end-of-candidates\r\n");
+    buf_addf(b, "a=extmap:%d " SDP_URI_SEND_TIME "\r\n", SDP_EXT_SEND_TIME);
 }
 
 void sdp_write_offer(struct buf *b, const struct sdp_offer *o)
@@ -35,7 +24,7 @@ void sdp_write_offer(struct buf *b, const struct sdp_offer *o)
              (unsigned long long)(o->session_id >> 2)); /* below 2^62: some parsers read it signed */
     buf_addf(b, "m=video 9 UDP/TLS/RTP/SAVPF %d %d\r\n", SDP_PT_VIDEO, SDP_PT_RTX);
     write_transport(b, o);
-    buf_addf(b, "a=mid:0\r\na=extmap:%d " URI_PLAYOUT_DELAY "\r\na=rtpmap:%d H264/90000\r\n", SDP_EXT_PLAYOUT_DELAY, SDP_PT_VIDEO);
+    buf_addf(b, "a=mid:0\r\na=extmap:%d " SDP_URI_PLAYOUT_DELAY "\r\na=rtpmap:%d H264/90000\r\n", SDP_EXT_PLAYOUT_DELAY, SDP_PT_VIDEO);
     buf_addf(b, "a=fmtp:%d level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f\r\n", SDP_PT_VIDEO);
     static const char *const feedback[] = { "nack", "nack pli", "ccm fir", "goog-remb" };
     for (size_t i = 0; i < ARRAY_LEN(feedback); i++)
@@ -43,7 +32,7 @@ void sdp_write_offer(struct buf *b, const struct sdp_offer *o)
     buf_addf(b, "a=rtpmap:%d rtx/90000\r\na=fmtp:%d apt=%d\r\na=ssrc-group:FID %u %u\r\n", SDP_PT_RTX, SDP_PT_RTX, SDP_PT_VIDEO, o->video_ssrc,
              o->rtx_ssrc);
     buf_addf(b, "a=ssrc:%u cname:%s\r\na=ssrc:%u cname:%s\r\na=msid:vcr video\r\n", o->video_ssrc, o->cname, o->rtx_ssrc, o->cname);
-    write_candidates(b, o);
+    sdp_write_candidates(b, o->candidates, o->candidates_n);
     buf_addf(b, "m=audio 9 UDP/TLS/RTP/SAVPF %d\r\n", SDP_PT_AUDIO);
     write_transport(b, o);
     buf_addf(b, "a=mid:1\r\na=rtpmap:%d opus/48000/2\r\na=fmtp:%d minptime=10;stereo=1;sprop-stereo=1;useinbandfec=1\r\na=rtcp-fb:%d goog-remb\r\n",
@@ -66,32 +55,6 @@ struct parser {
     bool bundles[MEDIA_MAX], has_bundle;
 };
 
-static bool parse_digest(const char *s, uint8_t out[SDP_DIGEST_BYTES])
-{
-    if (strlen(s) != SDP_DIGEST_BYTES * 3 - 1)
-        return false;
-    for (int i = 0; i < SDP_DIGEST_BYTES; i++, s += 3) {
-        unsigned v = 0;
-        for (int k = 0; k < 2; k++) {
-            int c = s[k] | 0x20;
-            int digit = s[k] >= '0' && s[k] <= '9' ? s[k] - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-            if (digit < 0)
-                return false;
-            v = v << 4 | (unsigned)digit;
-        }
-        if (i + 1 < SDP_DIGEST_BYTES && s[2] != ':')
-            return false;
-        out[i] = (uint8_t)v;
-    }
-    return true;
-}
-
-static bool is_ice_text(const char *s, size_t min)
-{
-    size_t n = strspn(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/");
-    return s[n] == '\0' && n >= min && n <= SDP_ICE_MAX;
-}
-
 static enum vcr_err take_fingerprint(struct section *s, char *value, struct vcr_why *why)
 {
     char *digest = strchr(value, ' ');
@@ -102,7 +65,7 @@ static enum vcr_err take_fingerprint(struct section *s, char *value, struct vcr_
         return VCR_OK;
     if (s->fingerprints_n == SDP_FINGERPRINTS_MAX)
         return vcr_fail(why, VCR_E_INVALID, "answer: more than %d fingerprints", SDP_FINGERPRINTS_MAX);
-    if (!parse_digest(digest, s->fingerprints[s->fingerprints_n]))
+    if (!sdp_parse_digest(digest, s->fingerprints[s->fingerprints_n]))
         return vcr_fail(why, VCR_E_INVALID, "answer: the sha-256 fingerprint is not 32 hexadecimal pairs with colons");
     s->fingerprints_n++;
     return VCR_OK;
@@ -110,7 +73,7 @@ static enum vcr_err take_fingerprint(struct section *s, char *value, struct vcr_
 
 static enum vcr_err take_ice(char out[SDP_ICE_MAX + 1], const char *name, const char *value, size_t min, struct vcr_why *why)
 {
-    if (!is_ice_text(value, min))
+    if (!sdp_is_ice_text(value, min))
         return vcr_fail(why, VCR_E_INVALID, "answer: a=%s is not %zu to %d ICE characters", name, min, SDP_ICE_MAX);
     vcr_strcpy(out, SDP_ICE_MAX + 1, value);
     return VCR_OK;
@@ -148,9 +111,9 @@ static void take_extmap(struct section *s, const char *value)
     const char *uri = strchr(value, ' ');
     if (!uri || (value[1] != ' ' && value[1] != '/'))
         return;
-    if (value[0] == '0' + SDP_EXT_SEND_TIME && strcmp(uri + 1, URI_SEND_TIME) == 0)
+    if (value[0] == '0' + SDP_EXT_SEND_TIME && strcmp(uri + 1, SDP_URI_SEND_TIME) == 0)
         s->send_time = true;
-    if (value[0] == '0' + SDP_EXT_PLAYOUT_DELAY && strcmp(uri + 1, URI_PLAYOUT_DELAY) == 0)
+    if (value[0] == '0' + SDP_EXT_PLAYOUT_DELAY && strcmp(uri + 1, SDP_URI_PLAYOUT_DELAY) == 0)
         s->playout_delay = true;
 }
 
@@ -163,9 +126,9 @@ static enum vcr_err take_attribute(struct parser *p, char *line, struct vcr_why 
     else
         value = none;
     if (strcmp(line, "ice-ufrag") == 0)
-        return take_ice(s->ufrag, line, value, UFRAG_MIN, why);
+        return take_ice(s->ufrag, line, value, SDP_UFRAG_MIN, why);
     if (strcmp(line, "ice-pwd") == 0)
-        return take_ice(s->pwd, line, value, PWD_MIN, why);
+        return take_ice(s->pwd, line, value, SDP_PWD_MIN, why);
     if (strcmp(line, "fingerprint") == 0)
         return take_fingerprint(s, value, why);
     if (strcmp(line, "group") == 0 && p->media == 0)
@@ -220,7 +183,7 @@ static enum vcr_err take_line(struct parser *p, int number, char *line, struct v
 
 static enum vcr_err take_lines(struct parser *p, const char *text, size_t len, struct vcr_why *why)
 {
-    char line[LINE_MAX_BYTES];
+    char line[SDP_LINE_BYTES];
     int number = 0;
     if (len > SDP_MAX_BYTES || memchr(text, '\0', len))
         return vcr_fail(why, VCR_E_INVALID, "answer: over %d bytes, or holds a NUL", SDP_MAX_BYTES);
@@ -230,7 +193,7 @@ static enum vcr_err take_lines(struct parser *p, const char *text, size_t len, s
         if (n && text[at + n - 1] == '\r')
             n--;
         if (n >= sizeof(line))
-            return vcr_fail(why, VCR_E_INVALID, "answer: line %d is longer than %d bytes", number + 1, LINE_MAX_BYTES);
+            return vcr_fail(why, VCR_E_INVALID, "answer: line %d is longer than %d bytes", number + 1, SDP_LINE_BYTES);
         memcpy(line, text + at, n);
         line[n] = '\0';
         at += step;
@@ -256,9 +219,9 @@ static enum vcr_err check_transport(const struct parser *p, struct sdp_answer *a
         return vcr_fail(why, VCR_E_INVALID, "answer: a=setup must be active, the server only waits for DTLS");
     if (!v->rtcp_mux)
         return vcr_fail(why, VCR_E_INVALID, "answer: no a=rtcp-mux");
-    memcpy(a->ufrag, ice->ufrag, sizeof(a->ufrag));
-    memcpy(a->fingerprints, prints->fingerprints, sizeof(a->fingerprints));
-    a->fingerprints_n = prints->fingerprints_n;
+    memcpy(a->client.ufrag, ice->ufrag, sizeof(a->client.ufrag));
+    memcpy(a->client.fingerprints, prints->fingerprints, sizeof(a->client.fingerprints));
+    a->client.fingerprints_n = prints->fingerprints_n;
     return VCR_OK;
 }
 

@@ -28,10 +28,13 @@ struct sdp_offer {
 };
 void sdp_write_offer(struct buf *out, const struct sdp_offer *offer);
 
-struct sdp_answer {
+struct sdp_remote { /* what identifies the other side */
     char ufrag[SDP_ICE_MAX + 1];
-    uint8_t fingerprints[SDP_FINGERPRINTS_MAX][SDP_DIGEST_BYTES]; /* any of them may be the client's */
+    uint8_t fingerprints[SDP_FINGERPRINTS_MAX][SDP_DIGEST_BYTES]; /* any of them may be its certificate's */
     int fingerprints_n;
+};
+struct sdp_answer {
+    struct sdp_remote client;
     bool rtx, audio;      /* taken by the client */
     bool send_time, playout_delay;
 };

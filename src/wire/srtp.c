@@ -11,7 +11,7 @@
 #include "base/util.h"
 #include "wire/rtp.h"
 
-enum { GCM_TAG = 16, SHA1_TAG = 10, SHA1_BYTES = 20, INDEX_BYTES = 4, RTCP_CLEAR = 8, WINDOW = 64 };
+enum { GCM_TAG = 16, SHA1_TAG = 10, SHA1_BYTES = 20, INDEX_BYTES = 4, RTCP_CLEAR = 8, WINDOW = 1024 };
 static const uint32_t rtcp_encrypted = 0x80000000;
 
 struct half { /* the derived keys for RTP, or those for RTCP */
@@ -23,7 +23,7 @@ struct window { /* what came from one SSRC */
     bool used;
     uint32_t ssrc;
     uint64_t highest; /* index */
-    uint64_t seen;    /* bit i: highest - i came */
+    uint64_t seen[WINDOW / 64]; /* a bit for each of the last WINDOW indices, at index % WINDOW: as wide as a plain resend may be late */
 };
 struct srtp {
     /* set by open, then read-only */
@@ -32,7 +32,7 @@ struct srtp {
     struct half rtp, rtcp;
     /* the user's thread */
     uint32_t rtcp_sent;
-    struct window rtp_seen[SRTP_STREAMS], rtcp_seen[SRTP_STREAMS];
+    struct window *rtp_seen, *rtcp_seen; /* SRTP_STREAMS each; NULL for a sender */
 };
 
 size_t srtp_salt_bytes(enum srtp_profile profile) { return profile == SRTP_GCM_128 ? 12 : 14; }
@@ -101,6 +101,10 @@ enum vcr_err srtp_open(struct srtp **ret, enum srtp_profile profile, bool is_sen
     struct srtp *s = vcr_alloc(sizeof(*s));
     s->profile = profile;
     s->is_sender = is_sender;
+    if (!is_sender) {
+        s->rtp_seen = vcr_calloc(SRTP_STREAMS, sizeof(*s->rtp_seen));
+        s->rtcp_seen = vcr_calloc(SRTP_STREAMS, sizeof(*s->rtcp_seen));
+    }
     memcpy(long_salt, salt, srtp_salt_bytes(profile));
     if (!half_open(&s->rtp, s, key, long_salt, 0) || !half_open(&s->rtcp, s, key, long_salt, 3)) {
         srtp_close(&s);
@@ -116,6 +120,8 @@ void srtp_close(struct srtp **s)
         return;
     half_close(&(*s)->rtp);
     half_close(&(*s)->rtcp);
+    free((*s)->rtp_seen);
+    free((*s)->rtcp_seen);
     free(*s);
     *s = NULL;
 }
@@ -232,21 +238,21 @@ static bool is_fresh(const struct window *w, uint64_t index)
 {
     if (!w->used || index > w->highest)
         return true;
-    return w->highest - index < WINDOW && !(w->seen >> (w->highest - index) & 1);
+    return w->highest - index < WINDOW && !(w->seen[index % WINDOW / 64] >> index % 64 & 1);
 }
 
 /* Only after the packet proved authentic. */
 static void mark(struct window *w, uint32_t ssrc, uint64_t index)
 {
-    if (!w->used) {
-        *w = (struct window) { .used = true, .ssrc = ssrc, .highest = index, .seen = 1 };
-    } else if (index > w->highest) {
-        uint64_t step = index - w->highest;
-        w->seen = step < WINDOW ? w->seen << step | 1 : 1;
+    if (!w->used)
+        *w = (struct window) { .used = true, .ssrc = ssrc, .highest = index };
+    if (index > w->highest) {
+        uint64_t first = VCR_MAX(w->highest + 1, index >= WINDOW ? index - WINDOW + 1 : 0);
+        for (uint64_t i = first; i <= index; i++)
+            w->seen[i % WINDOW / 64] &= ~(UINT64_C(1) << i % 64);
         w->highest = index;
-    } else {
-        w->seen |= UINT64_C(1) << (w->highest - index);
     }
+    w->seen[index % WINDOW / 64] |= UINT64_C(1) << index % 64;
 }
 
 /* RFC 3711 appendix A: the index nearest to the highest one seen. */

@@ -46,7 +46,11 @@ export function routesOfSource() {
     const text = readFileSync(path.join(folder, file), 'utf8');
     const macros = Object.fromEntries([...text.matchAll(/^#define (\w+) "([^"]*)"$/gm)].map((m) => [m[1], m[2]]));
     for (const [, method, macro, rest] of text.matchAll(/^ +\{ HTTP_([A-Z]+), (?:(\w+) )?"([^"]*)",/gm)) {
+      if (method === 'OPTIONS') continue; // a browser's question before another one
       found.add(`${method} ${((macro ? macros[macro] : '') + rest).replace(/:(\w+)/g, '{$1}')}`);
+    }
+    for (const [, below] of text.matchAll(/^ +X\("([^"]*)",/gm)) { // what lies below a tape's HLS root lies below a token, too
+      for (const root of ['', 't/:token/']) found.add(`GET ${(macros.HLS + root + below).replace(/:(\w+)/g, '{$1}')}`);
     }
   }
   return found;
@@ -77,7 +81,7 @@ export class Contract {
         const content = operation.requestBody?.content ?? {};
         const schema = content['application/json'] && this.resolve(content['application/json'].schema);
         this.operations.set(`${method.toUpperCase()} ${route}`, { key: `${method.toUpperCase()} ${route}`, method: method.toUpperCase(), route, parameters, schema,
-          bodyRequired: operation.requestBody?.required ?? false, account: (operation.security ?? [1]).length > 0 && !operation.security?.some((s) => !Object.keys(s).length),
+          bodyRequired: operation.requestBody?.required ?? false, account: (operation.security ?? [1]).length > 0 && !operation.security?.some((s) => !Object.keys(s).length || s.device),
           responses: operation.responses, seen: new Set() });
       }
     }

@@ -10,6 +10,7 @@ export const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '
 const web = createRequire(path.join(root, 'web/package.json'));
 const { chromium } = web('playwright-core');
 export const hlsScript = web.resolve('hls.js/dist/hls.min.js');
+export const shakaScript = web.resolve('shaka-player/dist/shaka-player.compiled.js');
 
 // The programs under test: the ordinary build, which is what a user runs.
 export const programs = process.env.VCR_RELEASE ?? path.join(root, 'build');
@@ -47,7 +48,7 @@ export class Server {
     const [program, ...words] = [...this.under, path.join(this.from, 'vcrd')];
     this.child = spawn(program, words, {
       cwd: this.dir,
-      env: { ...process.env, VCR_LISTEN: '127.0.0.1:0', VCR_MEDIA_LISTEN: '127.0.0.1:0', VCR_DATA_DIR: path.join(this.dir, 'data'),
+      env: { ...process.env, VCR_LISTEN: '127.0.0.1:0', VCR_MEDIA_LISTEN: '127.0.0.1:0', VCR_SRT_LISTEN: '127.0.0.1:0', VCR_DATA_DIR: path.join(this.dir, 'data'),
         VCR_LOG: 'json', VCR_RATE_LIMITS: 'off', ...this.env },
       stdio: ['ignore', 'ignore', 'pipe'],
     });

@@ -281,7 +281,7 @@ test('the page, by hand', async (t) => {
     });
   }
 
-  await step('where no UDP passes, the clean film comes as HLS and follows the deck', async () => {
+  await step('where no UDP passes, the tape comes as HLS and follows the deck', async () => {
     await press(narrow, 'Play');
     await narrow.getByText('Live pictures do not get through this network').waitFor();
     const at = () => narrow.evaluate(() => document.querySelector('video').currentTime);

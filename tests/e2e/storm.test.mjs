@@ -199,7 +199,7 @@ test('a storm', { skip: !existsSync(path.join(programs, 'vcrd')) && `no sanitize
     const files = readdirSync(path.join(data, 'blobs'), { recursive: true, withFileTypes: true }).filter((f) => f.isFile())
       .map((f) => path.relative(path.join(data, 'blobs'), path.join(f.path, f.name)));
     const originals = sql("SELECT 'tapes/' || id || '/original' FROM tapes WHERE media IS NOT NULL");
-    const reels = sql('SELECT blob_key FROM reels UNION SELECT index_key FROM reels');
+    const reels = sql('SELECT blob_key FROM reels UNION SELECT index_key FROM reels UNION SELECT blob_key FROM storyboards');
     const pictures = new Set(sql("SELECT 'tapes/' || id || '/thumb.jpg' FROM tapes WHERE status = 'ready'"));
     assert.deepEqual([...originals, ...reels].filter((name) => !files.includes(name)), [], 'missing');
     assert.deepEqual(files.filter((name) => !originals.includes(name) && !reels.includes(name) && !pictures.has(name)), [], 'nobody knows of');

@@ -13,7 +13,13 @@ export interface Deck {
   look: string | { profile: string }; servo: string; picture: string; sound: string; memory: boolean; repeat: boolean; osd: string[];
   flags: Record<string, boolean>; pending: string | null; stop_reason: string | null; command_seq: number;
 }
-export interface Session { id: string; tape_id: number | null; status: string; deck: Deck; display_aspect: string }
+/** Who watches, as the owner sees it. */
+export interface Viewer { peer_id: string; user: { id: number; name: string } | null; requested: boolean; holds_remote: boolean; connected: boolean }
+export interface Remote { user_id: number | null; peer_id: string | null }
+export interface Session {
+  id: string; user_id: number; tape_id: number | null; device_id: number | null; type: string; status: string; deck: Deck | null; display_aspect: string;
+  viewers?: Viewer[]; remote?: Remote | null;
+}
 export interface ServerInfo { version: string; first_run: boolean; registration: string; limits: { max_upload_bytes: number; quota_bytes: number | null } }
 
 export const PASSWORD_MIN = 8; // the server's own

@@ -1,11 +1,16 @@
 // deck.tsx - the television and the machine below it: the picture, its line to the server, the front with its door, display and keys.
 import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
 import { call, Deck, Problem, Session, textOf } from './api';
-import { Display, MODE_WORDS } from './display';
+import { Display, MODE_WORDS, pendingWords, REASONS } from './display';
+import { openFlap } from './flap';
+import { Help } from './help';
 import { Send } from './hold';
 import { Keys, Own } from './keys';
+import { RecordDialog } from './record';
 import { useShape } from './shape';
 import { Stream, StreamState } from './stream';
+import { Strip } from './strip';
+import { records, TapeParts, useRecordStart } from './tape';
 
 const NEWS: Partial<Record<StreamState, string>> = {
   connecting: 'Connecting…',
@@ -15,13 +20,16 @@ const NEWS: Partial<Record<StreamState, string>> = {
 };
 
 /** Sends commands one after another, in the order of the keys; what the deck refuses is said. */
-function useSend(session: Session | null, setDeck: (d: Deck) => void, say: (text: string) => void): Send {
+function useSend(session: Session | null, setDeck: (d: Deck) => void, onDone: (command: string) => void, say: (text: string) => void): Send {
   const queue = useRef(Promise.resolve());
+  const done = useRef(onDone);
+  done.current = onDone;
   return useCallback((command, args = {}) => {
     if (!session) return Promise.resolve();
     const one = async () => {
       try {
         setDeck((await call<{ deck: Deck }>('POST', `/sessions/${session.id}/command`, { command, ...args })).deck);
+        done.current(command);
       } catch (e) {
         if (e instanceof Problem && e.deck) setDeck(e.deck);
         if (command !== 'release') say(textOf(e)); // the end of the tape may have let go of a held key
@@ -50,27 +58,26 @@ function Door({ deck }: { deck: Deck | null }) {
   );
 }
 
-export function DeckPanel({ session, deck, away, setDeck, say }: {
-  session: Session | null; deck: Deck | null; away: boolean; setDeck: (d: Deck) => void; say: (text: string) => void;
-}) {
+/** Said to those who do not see the display: only what changed, never every second. */
+function spoken(deck: Deck | null): string {
+  if (!deck) return '';
+  const reason = deck.mode === 'stop' && deck.stop_reason ? REASONS[deck.stop_reason] : undefined;
+  return [MODE_WORDS[deck.mode] ?? deck.mode, deck.pending ? pendingWords(deck.pending) : '', reason ?? ''].filter(Boolean).join(', ');
+}
+
+/** The line of the picture, and the element's own sound. */
+function useStream(session: Session | null, deck: Deck | null, onPeer: (id: string | null) => void, say: (text: string) => void) {
   const video = useRef<HTMLVideoElement>(null);
-  const screen = useRef<HTMLDivElement>(null);
   const line = useRef<Stream | null>(null);
   const [stream, setStream] = useState<StreamState>('connecting');
   const [muted, setMuted] = useState(false);
-  const send = useSend(session, setDeck, say);
-  const film = stream === 'film';
-  const shape = useShape(session, deck, video, film);
-  const clean = deck?.look === 'clean';
-  const none = !session || !deck;
-
   useEffect(() => {
     if (!session) return;
     setStream('connecting');
-    const s = new Stream(session.id, video.current!, setStream, () => say('The browser holds the sound back until you press a key. “Sound on” lets it in.'));
+    const s = new Stream(session.id, video.current!, setStream, () => say('The browser holds the sound back until you press a key. “Sound on” lets it in.'), onPeer);
     line.current = s;
     (window as unknown as { vcrStream: Stream }).vcrStream = s; // the end-to-end tests read its statistics
-    return () => { s.close(); line.current = null; };
+    return () => { s.close(); line.current = null; onPeer(null); };
   }, [session?.id]);
   useEffect(() => line.current?.follow(deck), [deck, stream]);
   useEffect(() => {
@@ -79,6 +86,22 @@ export function DeckPanel({ session, deck, away, setDeck, say }: {
     v.addEventListener('volumechange', changed);
     return () => v.removeEventListener('volumechange', changed);
   }, []);
+  return { video, line, stream, muted };
+}
+
+export function DeckPanel({ session, deck, parts, away, setDeck, onPeer, onCommand, say }: {
+  session: Session | null; deck: Deck | null; parts: TapeParts; away: boolean; setDeck: (d: Deck) => void; onPeer: (id: string | null) => void;
+  onCommand: (command: string) => void; say: (text: string) => void;
+}) {
+  const screen = useRef<HTMLDivElement>(null);
+  const [asking, setAsking] = useState(false); // what shall be recorded
+  const send = useSend(session, setDeck, onCommand, say);
+  const { video, line, stream, muted } = useStream(session, deck, onPeer, say);
+  const film = stream === 'film';
+  const shape = useShape(session, deck, video, film);
+  const recordStart = useRecordStart(deck);
+  const clean = deck?.look === 'clean';
+  const none = !session || !deck;
 
   const full = () => document.fullscreenElement ? document.exitFullscreen()
     : screen.current!.requestFullscreen().catch(() => say('This browser does not give the picture the whole screen.'));
@@ -87,24 +110,30 @@ export function DeckPanel({ session, deck, away, setDeck, say }: {
     v.muted = !v.muted;
     if (v.paused && !film) v.play().catch(() => {});
   };
-  const look = () => film ? say('The film is the clean picture; the tape picture needs the live line.') : void send('look', { look: clean ? 'vhs' : 'clean' });
-  const own = (what: Own) => void { look, full, sound }[what]();
+  const look = () => void send('look', { look: clean ? 'vhs' : 'clean' });
+  const record = () => {
+    if (records(deck) || !deck?.tape_in || session?.type === 'streaming') void send('record');
+    else setAsking(true);
+  };
+  const own = (what: Own) => void { look, full, sound, record, goto: openFlap }[what]();
+  const seek = (position: number) => void send('seek', { position });
   const news = away ? NEWS.away : NEWS[stream];
   return (
     <section class="deckside" aria-label="Deck" onMouseDown={keepFocusOff}>
       <div class="tv">
-        <div class={`screen${film && deck?.picture !== 'tape' ? ` without ${deck?.picture ?? ''}` : ''}`} ref={screen} style={{ '--w': shape.w, '--h': shape.h }}>
+        <div class={`screen${film && deck?.picture !== 'tape' ? ` without ${deck?.picture ?? ''}` : ''}`} ref={screen} data-picture={deck?.picture} style={{ '--w': shape.w, '--h': shape.h }}>
           <video ref={video} playsInline aria-label="Picture" />
           {none ? <p class="cover">Insert a tape from the shelf.</p> : <p class={`cover small${news ? '' : ' gone'}`} role="status">{news}</p>}
         </div>
         {!none && film && (
-          <p class="filmnote" role="status">Live pictures do not get through this network, so this is the clean film of the tape, without the tape's look.
+          <p class="filmnote" role="status">Live pictures do not get through this network, so this is the tape as a film: it follows the keys a moment later.
             <button class="small" onClick={() => line.current?.live()}>Try live again</button>
           </p>
         )}
+        {deck?.tape_in && <Strip deck={deck} parts={parts} recordStart={recordStart} onSeek={seek} />}
         <div class="tvbar">
           <span class="tvbrand" aria-hidden="true">COLOUR 21″</span>
-          <button class="small" aria-pressed={clean || film} disabled={none} onClick={look}>{clean || film ? 'Clean picture' : 'Tape picture'}</button>
+          <button class="small" aria-pressed={clean} disabled={none} onClick={look}>{clean ? 'Clean picture' : 'Tape picture'}</button>
           <button class="small" disabled={none} onClick={sound}>{muted ? 'Sound on' : 'Sound off'}</button>
           <button class="small" disabled={none} onClick={() => void full()}>Full screen</button>
         </div>
@@ -112,14 +141,12 @@ export function DeckPanel({ session, deck, away, setDeck, say }: {
       <div class={`vcr${deck && Math.abs(deck.speed) > 0.01 ? ' turning' : ''}`}>
         <div class="plate" aria-hidden="true"><span class="maker">vcr<b>·</b>online</span><span>HQ</span><span>Hi-Fi Stereo</span><span>Video Cassette Recorder</span></div>
         <div class="front"><Door deck={deck} /><Display deck={deck} /></div>
-        <Keys deck={deck} send={send} own={own} />
+        <Keys deck={deck} send={send} own={own} say={say} />
       </div>
-      <details class="help">
-        <summary>Keys of the keyboard</summary>
-        <p><kbd>Space</kbd> play, pause · <kbd>P</kbd> play · <kbd>S</kbd> stop · <kbd>E</kbd> eject · <kbd>←</kbd> <kbd>→</kbd> rewind and fast forward; in play hold them
-          to search · <kbd>,</kbd> <kbd>.</kbd> frame back and forward · <kbd>C</kbd> clean or tape picture · <kbd>F</kbd> full screen · <kbd>M</kbd> sound</p>
-      </details>
-      <p class="visually-hidden" role="status" aria-live="polite">{deck ? MODE_WORDS[deck.mode] ?? deck.mode : ''}</p>
+      <Help />
+      <p class="visually-hidden" role="status" aria-live="polite">{spoken(deck)}</p>
+      <p class="visually-hidden">{deck && deck.osd.length > 0 ? `On the screen: ${deck.osd.map((l) => l.trim()).filter(Boolean).join(', ')}` : ''}</p>
+      {asking && deck?.tape_in && <RecordDialog session={session!} deck={deck} onRecord={(input) => void send('record', { input })} onClose={() => setAsking(false)} />}
     </section>
   );
 }

@@ -1,4 +1,4 @@
-// film.ts - the clean film as HLS in place of the live picture: it runs while the deck plays, stands otherwise, and is where the tape is.
+// film.ts - the tape as HLS in place of the live picture, in the look that the deck has: it runs while the deck plays, stands otherwise, and is where the tape is.
 import { Deck } from './api';
 
 interface Player { destroy(): void }
@@ -6,9 +6,13 @@ interface Player { destroy(): void }
 const DRIFT_S = 1.5;
 const STILL_S = 0.01; // less than any frame
 const AGAIN_MS = 3000;
+const CONFLICT = 409; // this tape has no such look to give
+
+const lookOf = (deck: Deck | null) => deck?.look === 'clean' ? 'clean' : 'vhs';
 
 export class Film {
   private tape: number | null = null;
+  private look = '';
   private player: Player | null = null;
   private deck: Deck | null = null;
   private timer = 0;
@@ -25,10 +29,11 @@ export class Film {
   follow(deck: Deck | null) {
     this.deck = deck;
     const tape = deck?.tape_in?.tape_id ?? null;
-    if (tape !== this.tape) {
+    if (tape !== this.tape || (deck && lookOf(deck) !== this.look)) {
       this.take();
       this.tape = tape;
-      if (tape !== null) void this.put(tape);
+      this.look = lookOf(deck);
+      if (tape !== null) void this.put(tape, this.look);
       return;
     }
     if (!deck || this.video.readyState === 0) return;
@@ -47,10 +52,11 @@ export class Film {
     this.video.load();
   }
 
-  private async put(tape: number) {
-    const url = `/api/v1/hls/${tape}/playlist.m3u8?look=clean`;
+  private async put(tape: number, look: string) {
+    const wanted = this.look;
+    const url = `/api/v1/hls/${tape}/playlist.m3u8?look=${look}`;
     const { default: Hls } = await import('hls.js');
-    if (this.tape !== tape) return;
+    if (this.tape !== tape || this.look !== wanted) return;
     if (!Hls.isSupported()) {
       this.video.src = url; // iOS has a player of its own
       return;
@@ -58,6 +64,11 @@ export class Film {
     const player = new Hls({ startPosition: this.deck?.position ?? 0 });
     player.on(Hls.Events.ERROR, (_, data) => {
       if (!data.fatal) return;
+      if (look === 'vhs' && data.response?.code === CONFLICT) {
+        player.destroy();
+        void this.put(tape, 'clean');
+        return;
+      }
       this.take();
       this.timer = window.setTimeout(() => this.follow(this.deck), AGAIN_MS);
     });

@@ -1,5 +1,5 @@
 // hold.ts - rewind and fast forward under a finger or a key, as on a machine: with the tape at the heads the search begins with the press; a long press ends
-// with it, a short one leaves the search running until PLAY. From stop the key winds.
+// with it, a short one leaves the search running until PLAY. From stop the key winds; held while the tape winds already, it lets one look at the picture.
 export type Send = (command: string, args?: Record<string, unknown>) => Promise<void>;
 
 const HOLD_MS = 350;
@@ -10,25 +10,34 @@ export const searchOf = (command: Wind) => SEARCH[command];
 
 export class Hold {
   private search: string | null = null;
+  private peek = 0; // the timer of a press that may become a look
   private since = 0;
 
   constructor(private readonly mode: () => string | undefined, private readonly send: Send) {}
 
   down(command: Wind) {
     this.up(true);
-    if (AT_HEADS.includes(this.mode() ?? '')) {
-      this.search = SEARCH[command];
-      this.since = performance.now();
-      void this.send(this.search, { hold: true });
+    const mode = this.mode() ?? '';
+    if (AT_HEADS.includes(mode)) {
+      this.begin(SEARCH[command]);
     } else {
-      void this.send(command);
+      if (mode !== command) void this.send(command);
+      this.peek = window.setTimeout(() => { this.peek = 0; if (this.mode() === command) this.begin(SEARCH[command]); }, HOLD_MS);
     }
   }
 
   /** Let go. Cancelled: the touch became a scroll, the pointer left the key or the window lost the focus. */
   up(cancelled = false) {
+    clearTimeout(this.peek);
+    this.peek = 0;
     const search = this.search;
     this.search = null;
     if (search) void (cancelled || performance.now() - this.since >= HOLD_MS ? this.send('release') : this.send(search));
+  }
+
+  private begin(search: string) {
+    this.search = search;
+    this.since = performance.now();
+    void this.send(search, { hold: true });
   }
 }

@@ -1,19 +1,11 @@
-// keys.tsx - the keys of the machine, and the keyboard that stands for them.
-import { useEffect, useMemo, useRef } from 'preact/hooks';
+// keys.tsx - the keys of the machine, and what each of them does.
+import { useMemo, useRef } from 'preact/hooks';
 import { Deck } from './api';
+import { Flap } from './flap';
 import { Hold, searchOf, Send, Wind } from './hold';
-import { Sign, SignName } from './signs';
-
-interface KeyProps { name: string; sign: SignName; on?: boolean; disabled?: boolean; shortcut?: string; extra?: string }
-const SHOWN: Record<string, string> = { ArrowLeft: '←', ArrowRight: '→' };
-
-const faceOf = ({ name, sign, on, disabled, shortcut, extra }: KeyProps) => ({
-  class: `key${on ? ' on' : ''}${extra ? ' ' + extra : ''}`, disabled, 'aria-label': name, 'aria-pressed': on, 'aria-keyshortcuts': shortcut,
-  title: shortcut ? `${name} (${SHOWN[shortcut] ?? shortcut})` : name,
-  children: <><Sign name={sign} /><span class="word" aria-hidden="true">{name}</span></>,
-});
-
-const Key = ({ onPress, ...face }: KeyProps & { onPress: () => void }) => <button {...faceOf(face)} onClick={onPress} />;
+import { faceOf, Key, KeyProps } from './key';
+import { useKeyboard } from './keyboard';
+import { SignName } from './signs';
 
 function WindKey({ command, hold, send, ...face }: KeyProps & { command: Wind; hold: Hold; send: Send }) {
   const let_go = () => hold.up(true);
@@ -24,73 +16,76 @@ function WindKey({ command, hold, send, ...face }: KeyProps & { command: Wind; h
   );
 }
 
-const KEYS: Record<string, string> = {
-  ' ': 'playpause', k: 'playpause', p: 'play', s: 'stop', arrowleft: 'rewind', arrowright: 'fast_forward', ',': 'frame_back', '.': 'frame_advance',
-  e: 'eject', c: 'look', f: 'full', m: 'sound',
-};
-export type Own = 'look' | 'full' | 'sound'; // what is the page's own and no key of the deck
+export type Own = 'look' | 'full' | 'sound' | 'record' | 'goto'; // what is the page's own and no key of the deck
+const OWN: string[] = ['look', 'full', 'sound', 'record', 'goto'];
 
-function useKeyboard(deck: Deck | null, hold: Hold, send: Send, own: (what: Own) => void) {
-  const now = useRef({ deck, own });
-  now.current = { deck, own };
-  useEffect(() => {
-    const down = (event: KeyboardEvent) => {
-      const target = event.target as HTMLElement;
-      const what = KEYS[event.key.toLowerCase()];
-      if (!what || event.ctrlKey || event.metaKey || event.altKey || target.closest('input, textarea, select, [contenteditable]')) return;
-      if (event.key === ' ' && target.closest('button, summary')) return; // the button's own key
-      if (!now.current.deck) return;
-      event.preventDefault();
-      if (event.repeat) return;
-      if (what === 'playpause') void send(now.current.deck.mode === 'play' ? 'pause' : 'play');
-      else if (what === 'look' || what === 'full' || what === 'sound') now.current.own(what);
-      else if (what === 'rewind' || what === 'fast_forward') hold.down(what);
-      else void send(what);
-    };
-    const up = (event: KeyboardEvent) => { if (KEYS[event.key.toLowerCase()]?.match(/^(rewind|fast_forward)$/)) hold.up(); };
-    const away = () => hold.up(true);
-    addEventListener('keydown', down);
-    addEventListener('keyup', up);
-    addEventListener('blur', away);
-    return () => {
-      removeEventListener('keydown', down);
-      removeEventListener('keyup', up);
-      removeEventListener('blur', away);
-    };
-  }, [hold, send]);
+const SLOW = [1 / 5, 1 / 10, 1 / 30, 1 / 2]; // each press of SLOW in its direction goes on to the next
+const nextSlow = (deck: Deck | null, direction: 1 | -1) => {
+  const at = deck?.mode === 'slow' ? SLOW.findIndex((s) => Math.abs(deck.speed - direction * s) < 0.01) : -1;
+  return direction * SLOW[(at + 1) % SLOW.length]!;
+};
+
+const TRACKING_MOST = 10;
+const nextTracking = (deck: Deck | null, step: number) => {
+  const now = typeof deck?.tracking === 'number' ? deck.tracking : 0;
+  return Math.max(-TRACKING_MOST, Math.min(TRACKING_MOST, now + step));
+};
+
+/** Whatever a key says, as a command with its arguments. */
+function actions(deck: () => Deck | null, send: Send, own: (what: Own) => void) {
+  const special: Record<string, () => Promise<void>> = {
+    playpause: () => send(deck()?.mode === 'play' ? 'pause' : 'play'),
+    slow: () => send('slow', { speed: nextSlow(deck(), 1) }),
+    slow_back: () => send('slow', { speed: nextSlow(deck(), -1) }),
+    tracking_down: () => send('tracking', { value: nextTracking(deck(), -1) }),
+    tracking_up: () => send('tracking', { value: nextTracking(deck(), 1) }),
+    tracking_auto: () => send('tracking', { value: 'auto' }),
+  };
+  return (what: string) => {
+    if (OWN.includes(what)) own(what as Own);
+    else void (special[what] ?? (() => send(what)))();
+  };
 }
 
-export function Keys({ deck, send, own }: { deck: Deck | null; send: Send; own: (what: Own) => void }) {
-  const mode = useRef<string | undefined>();
-  mode.current = deck?.mode;
-  const hold = useMemo(() => new Hold(() => mode.current, send), [send]);
-  useKeyboard(deck, hold, send, own);
+export function Keys({ deck, send, own, say }: { deck: Deck | null; send: Send; own: (what: Own) => void; say: (text: string) => void }) {
+  const now = useRef({ deck, own });
+  now.current = { deck, own };
+  const hold = useMemo(() => new Hold(() => now.current.deck?.mode, send), [send]);
+  const act = useMemo(() => actions(() => now.current.deck, send, (what) => now.current.own(what)), [send]);
+  useKeyboard(deck !== null, hold, act);
   const is = (...modes: string[]) => modes.includes(deck?.mode ?? '');
   const none = !deck;
-  const empty = !deck?.tape_in;
-  const press = (command: string, args?: Record<string, unknown>) => () => void send(command, args);
-  const wind = { hold, send, disabled: empty };
+  const key = (name: string, sign: SignName, what: string, more: Partial<KeyProps> = {}) => <Key name={name} sign={sign} disabled={none} onPress={() => act(what)} {...more} />;
+  const wind = { hold, send, disabled: none };
   return (
-    <div class="controls">
-      <div class="keys side" role="group" aria-label="Power and tape">
-        <Key name="Power" sign="power" extra="power" on={deck?.power ?? false} disabled={none} onPress={press('power')} />
-        <Key name="Eject" sign="eject" disabled={empty} onPress={press('eject')} shortcut="e" />
+    <>
+      <div class="controls">
+        <div class="keys side" role="group" aria-label="Power and tape">
+          {key('Power', 'power', 'power', { extra: 'power', on: deck?.power ?? false, shortcut: 'w' })}
+          {key('Eject', 'eject', 'eject', { shortcut: 'e' })}
+        </div>
+        <div class="keys transport" role="group" aria-label="Transport">
+          <WindKey name="Rewind" sign="rewind" command="rewind" on={is('rewind', searchOf('rewind'))} shortcut="ArrowLeft" {...wind} />
+          {key('Play', 'play', 'play', { extra: 'play', on: is('play'), shortcut: 'p' })}
+          <WindKey name="Fast forward" sign="forward" command="fast_forward" on={is('fast_forward', searchOf('fast_forward'))} shortcut="ArrowRight" {...wind} />
+          {key('Pause', 'pause', 'pause', { on: is('pause', 'record_pause') })}
+          {key('Stop', 'stop', 'stop', { shortcut: 's' })}
+          {key('Record', 'record', 'record', { extra: 'rec', on: is('record', 'record_pause'), shortcut: 'r' })}
+        </div>
+        <div class="keys minor" role="group" aria-label="Stepping, index and counter">
+          {key('Frame back', 'frame_back', 'frame_back', { shortcut: ',' })}
+          {key('Slow back', 'slow_back', 'slow_back', { on: is('slow') && deck!.speed < 0, shortcut: 'y' })}
+          {key('Slow', 'slow', 'slow', { on: is('slow') && deck!.speed > 0, shortcut: 'x' })}
+          {key('Frame advance', 'frame_advance', 'frame_advance', { shortcut: '.' })}
+          {key('Counter reset', 'reset', 'counter_reset', { shortcut: '0' })}
+          {key('Previous index', 'index_previous', 'index_previous', { shortcut: 'b' })}
+          {key('Mark index', 'mark', 'mark_index', { shortcut: 'i' })}
+          {key('Next index', 'index_next', 'index_next', { shortcut: 'n' })}
+          {key('Memory', 'memory', 'memory', { on: deck?.memory ?? false, shortcut: 'o' })}
+          {key('Repeat', 'repeat', 'repeat', { on: deck?.repeat ?? false, shortcut: 'v' })}
+        </div>
       </div>
-      <div class="keys transport" role="group" aria-label="Transport">
-        <WindKey name="Rewind" sign="rewind" command="rewind" on={is('rewind', searchOf('rewind'))} shortcut="ArrowLeft" {...wind} />
-        <Key name="Play" sign="play" extra="play" on={is('play')} disabled={empty} onPress={press('play')} shortcut="p" />
-        <WindKey name="Fast forward" sign="forward" command="fast_forward" on={is('fast_forward', searchOf('fast_forward'))} shortcut="ArrowRight" {...wind} />
-        <Key name="Pause" sign="pause" on={is('pause')} disabled={empty} onPress={press('pause')} />
-        <Key name="Stop" sign="stop" disabled={empty} onPress={press('stop')} shortcut="s" />
-      </div>
-      <div class="keys minor" role="group" aria-label="Stepping and counter">
-        <Key name="Frame back" sign="frame_back" disabled={empty} onPress={press('frame_back')} shortcut="," />
-        <Key name="Slow" sign="slow" on={is('slow')} disabled={empty} onPress={press('slow', { speed: 0.2 })} />
-        <Key name="Frame advance" sign="frame_advance" disabled={empty} onPress={press('frame_advance')} shortcut="." />
-        <Key name="Counter reset" sign="reset" disabled={none} onPress={press('counter_reset')} />
-        <Key name="Memory" sign="memory" on={deck?.memory ?? false} disabled={none} onPress={press('memory')} />
-        <Key name="Repeat" sign="repeat" on={deck?.repeat ?? false} disabled={none} onPress={press('repeat')} />
-      </div>
-    </div>
+      <Flap deck={deck} send={send} act={act} say={say} />
+    </>
   );
 }

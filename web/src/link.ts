@@ -4,12 +4,14 @@ import { call, Deck, Problem, Session } from './api';
 
 const AGAIN_MS = [0, 500, 1000, 2000, 3000];
 
-/** onEnded(away): the session is over; away: the server was not there meanwhile, so nobody ended it on purpose. */
-export function useDeck(session: Session | null, onEnded: (away: boolean) => void): { deck: Deck | null; setDeck: (d: Deck) => void; away: boolean } {
+/** onEnded(away): the session is over; away: the server was not there meanwhile, so nobody ended it on purpose. onRemote: the remote control changed hands or is asked for. */
+export function useDeck(session: Session | null, onEnded: (away: boolean) => void, onRemote: () => void): { deck: Deck | null; setDeck: (d: Deck) => void; away: boolean } {
   const [deck, setDeck] = useState<Deck | null>(null);
   const [away, setAway] = useState(false);
   const ended = useRef(onEnded);
   ended.current = onEnded;
+  const remote = useRef(onRemote);
+  remote.current = onRemote;
   const id = session?.id;
 
   useEffect(() => {
@@ -31,6 +33,7 @@ export function useDeck(session: Session | null, onEnded: (away: boolean) => voi
         setAway(false);
         newer(JSON.parse((e as MessageEvent).data));
       });
+      source.addEventListener('remote', () => remote.current());
       // A browser comes back from a broken line by itself, but never from an answer like 401 or 503: so it is done here.
       source.onerror = () => {
         source?.close();

@@ -3,17 +3,20 @@ import { render } from 'preact';
 import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
 import { call, Deck, me, Problem, Session, signOut, Tape, textOf, User, whenSignedOut } from './api';
 import { DeckPanel } from './deck';
+import { Decks, linkedDeck } from './decks';
 import { useDeck } from './link';
+import { People, useParty } from './people';
+import { runs, startSession } from './sessions';
 import { Shelf } from './shelf';
 import { SignIn } from './signin';
+import { useTapeParts } from './tape';
+import { TapePanel } from './tape_panel';
 
 const SESSION_KEY = 'vcr.session';
 const MESSAGE_MS = 7000;
 const EJECT_WAIT_MS = 6000;
 const AGAIN_MS = 2000;
 const RUNNING = ['play', 'cue', 'review', 'slow'];
-
-const startSession = (tapeId: number, more: object = {}) => call<Session>('POST', '/sessions', { type: 'emulation', tape_id: tapeId, ...more });
 
 function useMessage(): [string, (text: string) => void] {
   const [message, setMessage] = useState('');
@@ -52,14 +55,34 @@ function Home({ user }: { user: User }) {
       say(textOf(e));
     }
   };
-  const { deck, setDeck, away } = useDeck(session, (wasAway) => void ended(wasAway));
+  const { deck, setDeck, away } = useDeck(session, (wasAway) => void ended(wasAway), () => void party.look());
   now.current = deck;
+  const { parts, reload, changed } = useTapeParts(deck);
+  const [peer, setPeer] = useState<string | null>(null);
+  const party = useParty(session, user, peer, say);
 
+  // A link names a deck; else it is the one that this tab had.
+  const open = (id: string) => call<Session>('GET', `/sessions/${id}`).then((s) => {
+    if (runs(s)) keep(s);
+    else throw new Error('This deck has been switched off.');
+  });
   useEffect(() => {
+    const linked = () => {
+      const id = linkedDeck();
+      if (!id) return false;
+      history.replaceState(null, '', '/');
+      open(id).catch((e) => say(textOf(e)));
+      return true;
+    };
     const id = sessionStorage.getItem(SESSION_KEY);
-    if (!id) return;
-    call<Session>('GET', `/sessions/${id}`).then((s) => keep(s.status === 'active' || s.status === 'starting' ? s : null), () => keep(null));
+    if (!linked() && id) open(id).catch(() => keep(null));
+    const changed = () => void linked();
+    addEventListener('hashchange', changed);
+    return () => removeEventListener('hashchange', changed);
   }, []);
+  const seek = (position: number) => {
+    if (session) command(session, { command: 'seek', position }).catch((e) => say(textOf(e)));
+  };
 
   // One deck a page: another tape means eject, then insert.
   const insert = async (tape: Tape) => {
@@ -90,8 +113,14 @@ function Home({ user }: { user: User }) {
       </header>
       <main class="home">
         <h1 class="visually-hidden">vcr-online</h1>
-        <DeckPanel session={session} deck={deck} away={away} setDeck={setDeck} say={say} />
-        <Shelf inDeck={deck?.tape_in?.tape_id ?? null} onInsert={insert} say={say} />
+        <DeckPanel session={session} deck={deck} parts={parts} away={away} setDeck={setDeck} onPeer={setPeer}
+          onCommand={(name) => { if (name === 'mark_index') changed(); }} say={say} />
+        <div class="aside">
+          {session && <People party={party} peer={peer} user={user} />}
+          <Decks user={user} own={session?.id ?? null} onOpen={keep} onNew={async () => keep(await startSession(null))} say={say} />
+          {deck?.tape_in && <TapePanel deck={deck} parts={parts} reload={reload} user={user} seek={seek} say={say} />}
+          <Shelf inDeck={deck?.tape_in?.tape_id ?? null} onInsert={insert} say={say} />
+        </div>
       </main>
       <p class={`message${message ? ' shown' : ''}`} role="status">{message}</p>
     </>

@@ -1,18 +1,14 @@
 // shelf.tsx - the tapes one may see, as cassettes on a shelf, with what is being made of them.
 import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
 import { allTapes, call, Job, latestJobs, Problem, Tape, textOf } from './api';
+import { BlankTape } from './blank';
+import { clock } from './tape';
 import { Uploads, useDrop, useUploads } from './uploads';
 
 const POLL_MS = 1000;
 const AGAIN_MS = 3000;
 const LABELS = ['#c8443a', '#d98a2b', '#3f7d58', '#2f6690', '#6b4e8c', '#8a5a3c'];
-const STAGES: Record<string, string> = { queued: 'Waiting', drawing: 'Drawing', reading: 'Examining', encoding: 'Processing', copying: 'Processing' };
-
-function clock(seconds: number): string {
-  const s = Math.round(seconds);
-  const mm = String(Math.floor(s / 60) % 60).padStart(2, '0');
-  return `${Math.floor(s / 3600)}:${mm}:${String(s % 60).padStart(2, '0')}`;
-}
+const STAGES: Record<string, string> = { queued: 'Waiting', checking: 'Checking', drawing: 'Drawing', reading: 'Examining', encoding: 'Processing', copying: 'Processing' };
 
 /** The title, or the field to change it: Enter and leaving keep, Escape drops. */
 function Title({ tape, editing, onDone }: { tape: Tape; editing: boolean; onDone: (title: string | null) => void }) {
@@ -47,17 +43,18 @@ function Facts({ tape }: { tape: Tape }) {
   return (
     <p class="facts">
       {tape.recorded_at && <span>{tape.recorded_at.slice(0, 10)}</span>}
-      {tape.duration !== null && ready && <span>{clock(tape.duration)}</span>}
+      {tape.duration !== null && ready && <span>{clock(Math.round(tape.duration))}</span>}
       {tape.standard && <span>{tape.standard.toUpperCase()}</span>}
       {tape.status === 'blank' && <span>Blank tape</span>}
+      {tape.status === 'recording' && <span>Being recorded</span>}
       {tape.position > 1 && ready && <span>left at {clock(tape.position)}</span>}
     </p>
   );
 }
 
-function Cassette({ tape, job, inDeck, onInsert, onRetry, onCancel, onRename, onDelete }: {
+function Cassette({ tape, job, inDeck, onInsert, onRetry, onCancel, onRename, onTab, onDelete }: {
   tape: Tape; job: Job | undefined; inDeck: boolean; onInsert: () => Promise<void>; onRetry: () => void; onCancel: () => void; onRename: (t: string) => void;
-  onDelete: () => void;
+  onTab: () => void; onDelete: () => void;
 }) {
   const [editing, setEditing] = useState(false);
   const [going, setGoing] = useState(false);
@@ -88,11 +85,13 @@ function Cassette({ tape, job, inDeck, onInsert, onRetry, onCancel, onRename, on
         {tape.status === 'failed' && <button onClick={onRetry} disabled={!job} aria-label={`Retry ${tape.title}`}>Retry</button>}
         {tape.status === 'processing' && <button onClick={onCancel} disabled={!job} aria-label={`Cancel processing ${tape.title}`}>Cancel</button>}
         {!working && tape.status !== 'failed' && (
-          <button class="primary" disabled={tape.status !== 'ready' || inDeck || going} onClick={insert} aria-label={`Insert ${tape.title}`}>
+          <button class="primary" disabled={(tape.status !== 'ready' && tape.status !== 'blank') || inDeck || going} onClick={insert} aria-label={`Insert ${tape.title}`}>
             {inDeck ? 'In the deck' : 'Insert'}
           </button>
         )}
         <button class="small" ref={rename} onClick={() => setEditing(true)} aria-label={`Rename ${tape.title}`}>Rename</button>
+        <button class="small" disabled={inDeck} onClick={onTab} aria-label={`${tape.write_protected ? 'Cover' : 'Break out'} the record tab of ${tape.title}`}
+          title={tape.write_protected ? 'Protected: cover the tab to record' : 'Break out the tab to protect the tape'}>{tape.write_protected ? 'Tab out' : 'Tab in'}</button>
         <button class="small" disabled={inDeck} onClick={onDelete} aria-label={`Delete ${tape.title}`}>Delete</button>
       </div>
     </li>
@@ -177,12 +176,14 @@ export function Shelf({ inDeck, onInsert, say }: { inDeck: number | null; onInse
           <button class="link" onClick={() => { void act(() => call('POST', `/tapes/${binned.id}/restore`)); setBinned(null); }}>Undo</button>
         </p>
       )}
+      <BlankTape onDone={() => void load()} say={say} />
       <Uploads uploads={uploads} again={again} remove={remove} />
       {shown === undefined ? <p class="empty" role="status">Loading the shelf…</p> : (
         <ul class="cassettes">
           {shown.map((t) => (
             <Cassette key={t.id} tape={t} job={jobs[t.id]} inDeck={inDeck === t.id} onInsert={() => onInsert(t)} onRetry={() => ofJob(t, 'retry')}
               onCancel={() => ofJob(t, 'cancel')} onRename={(title) => void act(() => call('PATCH', `/tapes/${t.id}`, { title }))}
+              onTab={() => void act(() => call('PATCH', `/tapes/${t.id}`, { write_protected: !t.write_protected }))}
               onDelete={() => void act(async () => { await call('DELETE', `/tapes/${t.id}`); setBinned(t); })} />
           ))}
         </ul>

@@ -1,4 +1,4 @@
-// stream.ts - the picture and sound of a session: WebRTC, offered again by itself when it drops; where WebRTC cannot pass, the clean film as HLS.
+// stream.ts - the picture and sound of a session: WebRTC, offered again by itself when it drops; where WebRTC cannot pass, the tape as HLS.
 import { call, Deck, Problem } from './api';
 import { Film } from './film';
 
@@ -26,7 +26,7 @@ export class Stream {
   private state: StreamState = 'connecting';
 
   constructor(readonly sessionId: string, private readonly video: HTMLVideoElement, private readonly onState: (s: StreamState) => void,
-    private readonly onBlockedSound: () => void) {
+    private readonly onBlockedSound: () => void, private readonly onPeer: (id: string) => void) {
     addEventListener('online', this.online);
     void this.connect();
   }
@@ -95,6 +95,7 @@ export class Stream {
     try {
       const offer = await call<Offer>('GET', `/streams/${this.sessionId}/offer`);
       if (this.closed) return;
+      this.onPeer(offer.peer_id);
       const peer = new RTCPeerConnection({ iceServers: offer.ice_servers, bundlePolicy: 'max-bundle' });
       this.peer = peer;
       const media = new MediaStream();

@@ -1,7 +1,7 @@
 /* deliver/webrtc/dtls.c - DTLS 1.2, we wait (passive): certificate, handshake over our socket, SRTP keys (RFC 5764).
  *
  * OpenSSL reads and writes through a BIO of our own, because its memory BIO loses where a datagram ends: a write is one sendto, a read the datagram in hand. The first
- * repeat comes after 100 ms (OpenSSL's own second would be felt), then doubles. The client's certificate is checked against its answer, not by a chain. */
+ * repeat comes after 100 ms (OpenSSL's own second would be felt), then doubles. The client's certificate is checked against its description, not by a chain. */
 #include "deliver/webrtc/internal.h"
 
 #include <pthread.h>
@@ -16,15 +16,14 @@ enum { FIRST_TIMEOUT_US = 100000, LAST_TIMEOUT_US = 2000000, DAY_S = 86400 };
 
 static int bio_write(BIO *b, const char *p, int len)
 {
-    const struct viewer *v = BIO_get_data(b);
-    udp_send(v->stream->rtc->udp, &v->peer, p, (size_t)len);
+    const struct peer *to = BIO_get_data(b);
+    udp_send(to->rtc->udp, &to->address, p, (size_t)len);
     return len; /* a lost datagram is the timer's business */
 }
 
 static int bio_read(BIO *b, char *p, int len)
 {
-    const struct viewer *v = BIO_get_data(b);
-    struct rtc *r = v->stream->rtc;
+    struct rtc *r = ((const struct peer *)BIO_get_data(b))->rtc;
     BIO_clear_retry_flags(b);
     if (!r->dtls_in_len) {
         BIO_set_retry_read(b);
@@ -72,7 +71,7 @@ static pthread_once_t bio_once = PTHREAD_ONCE_INIT;
 
 static void make_bio_method(void)
 {
-    bio_method = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "viewer datagrams");
+    bio_method = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "peer datagrams");
     if (!bio_method)
         abort();
     BIO_meth_set_write(bio_method, bio_write);
@@ -104,98 +103,98 @@ enum vcr_err dtls_setup(struct rtc *r, struct vcr_why *why)
     return ok ? VCR_OK : vcr_fail(why, VCR_E_INTERNAL, "DTLS: %s", ERR_reason_error_string(ERR_get_error()));
 }
 
-static void rearm(struct viewer *v)
+static void rearm(struct peer *p)
 {
     struct timeval left;
-    v->dtls_due_us = 0;
-    if (v->ssl && !SSL_is_init_finished(v->ssl) && DTLSv1_get_timeout(v->ssl, &left))
-        v->dtls_due_us = v->stream->rtc->now_us + (int64_t)left.tv_sec * 1000000 + left.tv_usec;
+    p->dtls_due_us = 0;
+    if (p->ssl && !SSL_is_init_finished(p->ssl) && DTLSv1_get_timeout(p->ssl, &left))
+        p->dtls_due_us = p->rtc->now_us + (int64_t)left.tv_sec * 1000000 + left.tv_usec;
 }
 
-static bool begin(struct viewer *v)
+static bool begin(struct peer *p)
 {
-    v->ssl = SSL_new(v->stream->rtc->tls);
-    BIO *b = v->ssl ? BIO_new(bio_method) : NULL;
+    p->ssl = SSL_new(p->rtc->tls);
+    BIO *b = p->ssl ? BIO_new(bio_method) : NULL;
     if (!b) {
-        dtls_close(v);
+        dtls_close(p);
         return false;
     }
-    BIO_set_data(b, v);
+    BIO_set_data(b, p);
     BIO_set_init(b, 1);
-    SSL_set_bio(v->ssl, b, b);
-    SSL_set_accept_state(v->ssl);
-    SSL_set_mtu(v->ssl, DTLS_MTU);
-    DTLS_set_timer_cb(v->ssl, next_timeout);
+    SSL_set_bio(p->ssl, b, b);
+    SSL_set_accept_state(p->ssl);
+    SSL_set_mtu(p->ssl, DTLS_MTU);
+    DTLS_set_timer_cb(p->ssl, next_timeout);
     return true;
 }
 
-void dtls_input(struct viewer *v, const uint8_t *p, size_t len)
+void dtls_input(struct peer *p, const uint8_t *bytes, size_t len)
 {
-    struct rtc *r = v->stream->rtc;
+    struct rtc *r = p->rtc;
     uint8_t ignored[256]; /* nobody has application data for us */
-    if (!v->ssl && !begin(v))
+    if (!p->ssl && !begin(p))
         return;
-    r->dtls_in = p;
+    r->dtls_in = bytes;
     r->dtls_in_len = len;
     ERR_clear_error();
-    int rc = SSL_is_init_finished(v->ssl) ? SSL_read(v->ssl, ignored, sizeof(ignored)) : SSL_do_handshake(v->ssl);
-    int error = SSL_get_error(v->ssl, rc);
+    int rc = SSL_is_init_finished(p->ssl) ? SSL_read(p->ssl, ignored, sizeof(ignored)) : SSL_do_handshake(p->ssl);
+    int error = SSL_get_error(p->ssl, rc);
     r->dtls_in_len = 0;
     if (error == SSL_ERROR_ZERO_RETURN)
-        v->gone = "closed by the viewer";
+        p->gone = "closed by the peer";
     else if (error == SSL_ERROR_SSL)
-        v->gone = "the DTLS handshake failed";
-    rearm(v);
-    if (!v->gone && !v->secured && SSL_is_init_finished(v->ssl)) {
-        v->secured = true;
-        viewer_try_play(v);
+        p->gone = "the DTLS handshake failed";
+    rearm(p);
+    if (!p->gone && !p->secured && SSL_is_init_finished(p->ssl)) {
+        p->secured = true;
+        peer_try_ready(p);
     }
 }
 
-void dtls_tick(struct viewer *v)
+void dtls_tick(struct peer *p)
 {
-    if (!v->dtls_due_us || v->stream->rtc->now_us < v->dtls_due_us)
+    if (!p->dtls_due_us || p->rtc->now_us < p->dtls_due_us)
         return;
     ERR_clear_error();
-    if (DTLSv1_handle_timeout(v->ssl) < 0)
-        v->gone = "no end to the DTLS handshake";
-    rearm(v);
+    if (DTLSv1_handle_timeout(p->ssl) < 0)
+        p->gone = "no end to the DTLS handshake";
+    rearm(p);
 }
 
-bool dtls_peer_matches(const struct viewer *v)
+bool dtls_peer_matches(const struct peer *p)
 {
     uint8_t digest[EVP_MAX_MD_SIZE];
     unsigned len = 0;
-    X509 *x = SSL_get1_peer_certificate(v->ssl);
+    X509 *x = SSL_get1_peer_certificate(p->ssl);
     bool ok = x && X509_digest(x, EVP_sha256(), digest, &len) && len == SDP_DIGEST_BYTES, found = false;
     X509_free(x);
-    for (int i = 0; ok && i < v->answer.fingerprints_n; i++)
-        found |= memcmp(digest, v->answer.fingerprints[i], SDP_DIGEST_BYTES) == 0;
+    for (int i = 0; ok && i < p->remote.fingerprints_n; i++)
+        found |= memcmp(digest, p->remote.fingerprints[i], SDP_DIGEST_BYTES) == 0;
     return found;
 }
 
 /* RFC 5764 4.2: client key, server key, client salt, server salt; we are the server. */
-bool dtls_keys(struct viewer *v)
+bool dtls_keys(struct peer *p)
 {
     uint8_t m[2 * (SRTP_KEY_BYTES + SRTP_SALT_MAX)];
-    const SRTP_PROTECTION_PROFILE *chosen = SSL_get_selected_srtp_profile(v->ssl);
+    const SRTP_PROTECTION_PROFILE *chosen = SSL_get_selected_srtp_profile(p->ssl);
     if (!chosen)
         return false;
     enum srtp_profile profile = (enum srtp_profile)chosen->id;
     size_t salt = srtp_salt_bytes(profile);
-    bool ok = SSL_export_keying_material(v->ssl, m, 2 * (SRTP_KEY_BYTES + salt), "EXTRACTOR-dtls_srtp", 19, NULL, 0, 0) == 1 &&
-              srtp_open(&v->in, profile, false, m, m + 2 * SRTP_KEY_BYTES, NULL) == VCR_OK &&
-              srtp_open(&v->out, profile, true, m + SRTP_KEY_BYTES, m + 2 * SRTP_KEY_BYTES + salt, NULL) == VCR_OK;
+    bool ok = SSL_export_keying_material(p->ssl, m, 2 * (SRTP_KEY_BYTES + salt), "EXTRACTOR-dtls_srtp", 19, NULL, 0, 0) == 1 &&
+              srtp_open(&p->in, profile, false, m, m + 2 * SRTP_KEY_BYTES, NULL) == VCR_OK &&
+              srtp_open(&p->out, profile, true, m + SRTP_KEY_BYTES, m + 2 * SRTP_KEY_BYTES + salt, NULL) == VCR_OK;
     OPENSSL_cleanse(m, sizeof(m));
     return ok;
 }
 
-void dtls_close(struct viewer *v)
+void dtls_close(struct peer *p)
 {
-    if (v->ssl && SSL_is_init_finished(v->ssl) && !SSL_in_init(v->ssl)) {
+    if (p->ssl && SSL_is_init_finished(p->ssl) && !SSL_in_init(p->ssl)) {
         ERR_clear_error();
-        SSL_shutdown(v->ssl); /* one close_notify, no waiting */
+        SSL_shutdown(p->ssl); /* one close_notify, no waiting */
     }
-    SSL_free(v->ssl);
-    v->ssl = NULL;
+    SSL_free(p->ssl);
+    p->ssl = NULL;
 }

@@ -1,8 +1,9 @@
 /* deliver/webrtc/internal.h - what the files of this folder share. All of it belongs to the sender thread, unless a group of fields says otherwise.
  *
- *   rtc.c     the public functions, the sender thread and its clock tick     viewer.c  viewers, their tables, STUN, joining and leaving
+ *   rtc.c     the public functions, the sender thread and its clock tick     viewer.c  viewers: joining and leaving
  *   udp.c     the socket: batches in, batches out (sendmmsg, UDP_SEGMENT)    stream.c  packets in, the shared ring, pacing, RTP out, resends
- *   dtls.c    certificate, handshake, keys                                   report.c  RTCP in and out */
+ *   peer.c    one connection: the tables that find it, STUN, what goes where report.c  a viewer's RTCP in and out
+ *   dtls.c    certificate, handshake, keys                                   publisher.c  publishers: coming and going; intake.c  their RTP and RTCP */
 #pragma once
 #include <netinet/in.h>
 #include <stdatomic.h>
@@ -10,7 +11,12 @@
 #include <openssl/ssl.h>
 
 #include "deliver/webrtc/rtc.h"
-#include "wire/sdp.h"
+#include "deliver/webrtc/publish.h"
+#include "wire/rtcp_receive.h"
+#include "wire/rtp_clock.h"
+#include "wire/rtp_h264.h"
+#include "wire/rtp_order.h"
+#include "wire/sdp_publish.h"
 #include "wire/srtp.h"
 
 enum {
@@ -54,6 +60,33 @@ void udp_send(struct udp *u, const struct sockaddr_in6 *to, const void *p, size_
 typedef void (*udp_fn)(void *arg, uint8_t *p, size_t len, const struct sockaddr_in6 *from);
 void udp_receive(struct udp *u, udp_fn fn, void *arg);
 
+/* ---- peers: what every connection has, whatever it is for ---- */
+struct peer;
+struct peer_kind {
+    void (*ready)(struct peer *p);                                /* checked, secured, and with keys */
+    void (*rtp)(struct peer *p, uint8_t *bytes, size_t len);      /* still sealed; NULL: takes none */
+    void (*rtcp)(struct peer *p, uint8_t *bytes, size_t len);     /* still sealed */
+};
+struct peer {
+    /* set by open, then read-only */
+    struct rtc *rtc;
+    const struct peer_kind *kind;
+    char ufrag[UFRAG_CHARS + 1], pwd[PWD_CHARS + 1];
+    /* the tables' own */
+    struct peer *next_ufrag, *next_tuple;
+    bool bound; /* in the table of tuples */
+    /* connecting: its description and the handshake may come in either order */
+    bool known, checked, secured, ready;
+    struct sdp_remote remote; /* when known */
+    int64_t checked_us;       /* last valid check: consent (RFC 7675) */
+    struct sockaddr_in6 address;
+    SSL *ssl;
+    int64_t dtls_due_us;
+    const char *gone; /* why it is to be removed */
+    /* ready */
+    struct srtp *out, *in;
+};
+
 /* ---- the shared ring ---- */
 struct frame { /* one access unit, cut into payloads */
     struct frame *next;
@@ -96,24 +129,16 @@ struct sender { /* one outgoing RTP stream of one viewer */
     uint64_t index; /* of its next packet: SRTP's 48 bits */
 };
 struct viewer {
+    struct peer peer;
     /* set by the offer, then read-only */
     struct rtc_stream *stream;
     char peer_id[VCR_UUID_BYTES];
-    char ufrag[UFRAG_CHARS + 1], pwd[PWD_CHARS + 1];
     int64_t offered_us;
-    /* the tables' own */
-    struct viewer *next, *next_ufrag, *next_tuple;
-    /* joining: the answer and the handshake may end in either order */
-    bool answered, checked, secured, playing;
+    /* joining */
+    struct viewer *next;
     struct sdp_answer answer;
-    int64_t answered_us, checked_us; /* last valid check: consent (RFC 7675) */
-    struct sockaddr_in6 peer;
-    bool bound; /* in the table of tuples */
-    SSL *ssl;
-    int64_t dtls_due_us;
-    const char *gone; /* why it is to be removed */
+    int64_t answered_us;
     /* playing */
-    struct srtp *out, *in;
     struct sender video, rtx, audio;
     bool waits_key;
     uint64_t base, base_index; /* payload number `base` went or goes out as index `base_index` */
@@ -130,6 +155,49 @@ struct viewer {
     uint64_t window_bytes, packets_sent, nacked, resent, remb_bps;
 };
 
+/* ---- publishers ---- */
+struct track { /* one incoming stream */
+    /* set by the offer, then read-only */
+    uint8_t pt, cc_id;  /* payload type; the extension that holds transport-wide numbers, 0: none */
+    bool nack;
+    /* its own */
+    bool started, bye;
+    uint32_t ssrc;
+    int64_t heard_us;
+    struct rtp_order order;
+    struct rtp_clock clock;
+    struct rtcp_account account;
+};
+struct rtc_publisher {
+    struct peer peer;
+    /* set by the offer, then read-only */
+    struct rtc_publish_events events;
+    char id[VCR_UUID_BYTES];
+    struct sdp_published offer;
+    uint32_t ssrc; /* ours, for RTCP */
+    int64_t opened_us;
+    /* any thread */
+    struct loop_msg key_msg;
+    _Atomic(bool) key_posted;
+    /* the sender thread's own */
+    struct rtc_publisher *next;
+    bool told; /* that it is gone: nothing is left but the memory */
+    struct track video, audio;
+    struct h264_join join;
+    struct rtp_base base;
+    struct rtcp_arrivals arrivals;
+    int64_t heard_us, bye_us;         /* last authentic packet of any kind; when all streams had said goodbye */
+    int64_t key_us, key_asked_us;     /* when the last key frame came, when one was asked for */
+    bool wants_key;
+    uint8_t fir_number;
+    int64_t arrivals_due_us, report_due_us;
+    uint64_t remb_bps;
+    /* for statistics */
+    int64_t bitrate_bps, window_us;
+    uint64_t window_bytes;
+    struct rtc_publish_stats stats;
+};
+
 struct rtc {
     /* set by open, then read-only */
     struct loop *loop;
@@ -139,7 +207,7 @@ struct rtc {
     uint8_t hash_key[16];
     struct sdp_candidate candidates[SDP_CANDIDATES_MAX];
     int candidates_n;
-    int viewers_max, joins_per_s;
+    int viewers_max, publishers_max, joins_per_s;
     int64_t offer_us, consent_us;
     int64_t wall_offset_us; /* wall clock minus monotonic, taken once: a stepped clock must not bend the reports */
     /* the sender thread's own */
@@ -147,35 +215,57 @@ struct rtc {
     uv_timer_t timer;
     int64_t now_us;
     struct rtc_stream *streams;
-    int viewers;
+    struct rtc_publisher *publishers; /* those gone, too, until they are closed */
+    int viewers, publishing;          /* connections of each kind */
     int64_t join_credit_us, joined_us;
     bool lagging; /* some viewer has payloads left to be paced out */
-    struct viewer *by_ufrag[TABLE_SLOTS], *by_tuple[TABLE_SLOTS];
+    struct peer *by_ufrag[TABLE_SLOTS], *by_tuple[TABLE_SLOTS];
     const uint8_t *dtls_in; /* the datagram that OpenSSL may read now */
     size_t dtls_in_len;
 };
 
+/* ---- peer.c ---- */
+void peer_open(struct peer *p, struct rtc *r, const struct peer_kind *kind);
+void peer_close(struct peer *p);
+/* The other side's description has come. */
+void peer_know(struct peer *p, const struct sdp_remote *remote);
+/* Makes it ready when the description is there and the handshake done. */
+void peer_try_ready(struct peer *p);
+void peer_datagram(void *rtc, uint8_t *p, size_t len, const struct sockaddr_in6 *from);
+
 /* ---- viewer.c ---- */
 struct viewer *viewer_open(struct rtc_stream *s);
-void viewer_free(struct viewer *v);
 /* Says goodbye where it can be heard, tells the owner, frees. */
 void viewer_leave(struct viewer *v, const char *reason);
 /* Frees what is marked as gone. */
 void viewers_sweep(struct rtc *r);
 void viewer_answer(struct viewer *v, const struct sdp_answer *a);
-/* Begins to play when the answer is there and the handshake done. */
-void viewer_try_play(struct viewer *v);
 void viewer_tick(struct viewer *v);
-void viewer_datagram(void *rtc, uint8_t *p, size_t len, const struct sockaddr_in6 *from);
+
+/* ---- publisher.c ---- */
+void publishers_sweep(struct rtc *r);
+void publisher_tick(struct rtc_publisher *p);
+
+/* ---- intake.c ---- */
+void intake_open(struct rtc_publisher *p);
+void intake_close(struct rtc_publisher *p);
+void intake_rtp(struct rtc_publisher *p, uint8_t *bytes, size_t len);
+void intake_rtcp(struct rtc_publisher *p, uint8_t *bytes, size_t len);
+/* What came, opened: apart, so that it can be fuzzed. */
+void intake_clear_rtp(struct rtc_publisher *p, const uint8_t *bytes, size_t len);
+void intake_clear_rtcp(struct rtc_publisher *p, const uint8_t *bytes, size_t len);
+/* Gives what is waited for no longer, and sends the feedback that is due. */
+void intake_tick(struct rtc_publisher *p);
+void intake_bye(struct rtc_publisher *p);
 
 /* ---- dtls.c ---- */
 enum vcr_err dtls_setup(struct rtc *r, struct vcr_why *why);
-void dtls_input(struct viewer *v, const uint8_t *p, size_t len);
-void dtls_tick(struct viewer *v);
-/* Whether the client's certificate is the one its answer named. */
-bool dtls_peer_matches(const struct viewer *v);
-bool dtls_keys(struct viewer *v);
-void dtls_close(struct viewer *v);
+void dtls_input(struct peer *p, const uint8_t *bytes, size_t len);
+void dtls_tick(struct peer *p);
+/* Whether the client's certificate is the one its description named. */
+bool dtls_peer_matches(const struct peer *p);
+bool dtls_keys(struct peer *p);
+void dtls_close(struct peer *p);
 
 /* ---- stream.c ---- */
 void stream_free(struct rtc_stream *s);
@@ -188,7 +278,13 @@ bool stream_pace(struct rtc_stream *s);
 void stream_resend(struct viewer *v, uint16_t seq);
 /* Makes sure the tick comes soon, or at all. */
 void rtc_arm(struct rtc *r);
+/* Runs fn(arg) on the sender thread and waits for it. */
+void rtc_run(struct rtc *r, void (*fn)(void *arg), void *arg);
+/* Whether one more may come in now; counts it. */
+bool rtc_may_join(struct rtc *r);
+/* 32.32 fixed-point seconds since 1900. */
+uint64_t rtc_ntp(const struct rtc *r, int64_t mono_us);
 
 /* ---- report.c ---- */
 void report_send(struct viewer *v, bool bye);
-void report_input(struct viewer *v, uint8_t *p, size_t len);
+void report_input(struct viewer *v, uint8_t *bytes, size_t len);

@@ -15,19 +15,10 @@ enum {
     HEAVY_REPORTS = 3,          /* in a row: the viewer's line does not carry the stream */
     KEYS_ONLY_US = 5000000,
 };
-static const int64_t ntp_epoch_s = 2208988800;
-
-/* 32.32 fixed-point seconds since 1900. */
-static uint64_t ntp_of(const struct rtc *r, int64_t mono_us)
-{
-    uint64_t us = (uint64_t)(mono_us + r->wall_offset_us);
-    return (us / 1000000 + (uint64_t)ntp_epoch_s) << 32 | (us % 1000000 << 32) / 1000000;
-}
-
 static size_t write_one(const struct viewer *v, const struct sender *s, uint32_t ts, uint8_t *out)
 {
     const struct rtc *r = v->stream->rtc;
-    return rtcp_write_sr(out, &(struct rtcp_sender) { .ssrc = s->ssrc, .ntp = ntp_of(r, r->now_us), .ts = ts, .packets = s->packets, .octets = s->octets });
+    return rtcp_write_sr(out, &(struct rtcp_sender) { .ssrc = s->ssrc, .ntp = rtc_ntp(r, r->now_us), .ts = ts, .packets = s->packets, .octets = s->octets });
 }
 
 void report_send(struct viewer *v, bool bye)
@@ -41,9 +32,9 @@ void report_send(struct viewer *v, bool bye)
     n += rtcp_write_cname(p + n, v->audio.ssrc, CNAME);
     if (bye)
         n += rtcp_write_bye(p + n, (uint32_t[]) { v->video.ssrc, v->audio.ssrc, v->rtx.ssrc }, 3);
-    n = srtp_seal_rtcp(v->out, p, n);
+    n = srtp_seal_rtcp(v->peer.out, p, n);
     if (n)
-        udp_commit(r->udp, &v->peer, n, false);
+        udp_commit(r->udp, &v->peer.address, n, false);
 }
 
 /* A little loss: ask the player to keep some frames back, so that a resend comes in time. Heavy loss: key frames only for a while, for this viewer alone. */
@@ -70,7 +61,7 @@ static void take_report(struct viewer *v, const struct rtcp_report *b)
     if (b->ssrc != v->video.ssrc)
         return;
     weigh_loss(v, b->fraction_lost);
-    uint32_t rtt = (uint32_t)(ntp_of(r, r->now_us) >> 16) - b->lsr - b->dlsr; /* 1/65536 s */
+    uint32_t rtt = (uint32_t)(rtc_ntp(r, r->now_us) >> 16) - b->lsr - b->dlsr; /* 1/65536 s */
     if (b->lsr && rtt < 60u << 16)
         v->rtt_ms = rtt * 1000.0 / 65536;
 }
@@ -108,7 +99,7 @@ static void take_packet(struct viewer *v, const struct rtcp_packet *p)
 void report_input(struct viewer *v, uint8_t *bytes, size_t len)
 {
     struct rtcp_packet p;
-    len = srtp_unseal_rtcp(v->in, bytes, len);
+    len = srtp_unseal_rtcp(v->peer.in, bytes, len);
     for (size_t at = 0; len && rtcp_next(bytes, len, &at, &p);)
         take_packet(v, &p);
 }

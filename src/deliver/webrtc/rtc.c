@@ -12,11 +12,19 @@
 
 #include "base/clock.h"
 
-enum { VIEWERS_MAX = 2000, JOINS_PER_S = 50, OFFER_MS = 10000, CONSENT_MS = 30000, SDP_BYTES = 8192 };
+enum { VIEWERS_MAX = 2000, PUBLISHERS_MAX = 64, JOINS_PER_S = 50, OFFER_MS = 10000, CONSENT_MS = 30000, SDP_BYTES = 8192 };
 
 /* ---- the sender thread ---- */
 
-/* Works off everything that is due; runs while there are viewers, faster while one is being paced. */
+/* What was sent goes out, who is gone is removed. */
+static void sweep(struct rtc *r)
+{
+    udp_flush(r->udp);
+    viewers_sweep(r);
+    publishers_sweep(r);
+}
+
+/* Works off everything that is due; runs while there is somebody, faster while one is being paced. */
 static void on_tick(uv_timer_t *t)
 {
     struct rtc *r = t->data;
@@ -30,10 +38,11 @@ static void on_tick(uv_timer_t *t)
             viewer_tick(v);
         wants_key |= s->wants_key;
     }
-    udp_flush(r->udp);
-    viewers_sweep(r);
+    for (struct rtc_publisher *p = r->publishers; p; p = p->next)
+        publisher_tick(p);
+    sweep(r);
     r->lagging = more;
-    if (r->viewers || wants_key)
+    if (r->viewers || r->publishing || wants_key)
         uv_timer_start(&r->timer, on_tick, more ? PACE_MS : TICK_MS, 0);
 }
 
@@ -44,23 +53,60 @@ void rtc_arm(struct rtc *r)
         uv_timer_start(&r->timer, on_tick, in_ms, 0);
 }
 
+uint64_t rtc_ntp(const struct rtc *r, int64_t mono_us)
+{
+    static const uint64_t epoch_s = 2208988800;
+    uint64_t us = (uint64_t)(mono_us + r->wall_offset_us);
+    return (us / 1000000 + epoch_s) << 32 | (us % 1000000 << 32) / 1000000;
+}
+
 static void on_readable(uv_poll_t *p, int status, int events)
 {
     struct rtc *r = p->data;
     r->now_us = clock_mono_us();
-    udp_receive(r->udp, viewer_datagram, r);
-    udp_flush(r->udp);
-    viewers_sweep(r);
+    udp_receive(r->udp, peer_datagram, r);
+    sweep(r);
 }
 
-struct call {
+struct run {
     struct loop_msg msg;
-    void (*fn)(struct call *c);
     struct rtc *rtc;
+    void (*fn)(void *arg);
+    void *arg;
     pthread_mutex_t lock;
     pthread_cond_t is_done;
     bool done;
-    /* arguments and results of the calls below */
+};
+
+static void run_now(struct loop_msg *m)
+{
+    struct run *c = container_of(m, struct run, msg);
+    c->rtc->now_us = clock_mono_us();
+    c->fn(c->arg);
+    sweep(c->rtc);
+    pthread_mutex_lock(&c->lock);
+    c->done = true;
+    pthread_cond_signal(&c->is_done);
+    pthread_mutex_unlock(&c->lock);
+}
+
+void rtc_run(struct rtc *r, void (*fn)(void *arg), void *arg)
+{
+    struct run c = { .msg = { .fn = run_now }, .rtc = r, .fn = fn, .arg = arg };
+    assert(!loop_is_mine(r->loop)); /* it would wait for itself */
+    pthread_mutex_init(&c.lock, NULL);
+    pthread_cond_init(&c.is_done, NULL);
+    loop_post(r->loop, &c.msg);
+    pthread_mutex_lock(&c.lock);
+    while (!c.done)
+        pthread_cond_wait(&c.is_done, &c.lock);
+    pthread_mutex_unlock(&c.lock);
+    pthread_cond_destroy(&c.is_done);
+    pthread_mutex_destroy(&c.lock);
+}
+
+struct call { /* arguments and results of the functions below */
+    struct rtc *rtc;
     struct rtc_stream *stream;
     const char *peer_id;
     char *ret_peer_id;
@@ -72,35 +118,10 @@ struct call {
     struct vcr_why *why;
 };
 
-static void run_call(struct loop_msg *m)
+static void call_and_wait(struct rtc *r, struct call *c, void (*fn)(void *arg))
 {
-    struct call *c = container_of(m, struct call, msg);
-    c->rtc->now_us = clock_mono_us();
-    c->fn(c);
-    udp_flush(c->rtc->udp);
-    viewers_sweep(c->rtc);
-    pthread_mutex_lock(&c->lock);
-    c->done = true;
-    pthread_cond_signal(&c->is_done);
-    pthread_mutex_unlock(&c->lock);
-}
-
-/* Runs fn on the sender thread and waits for it. */
-static void call_and_wait(struct rtc *r, struct call *c, void (*fn)(struct call *c))
-{
-    assert(!loop_is_mine(r->loop)); /* it would wait for itself */
     c->rtc = r;
-    c->fn = fn;
-    c->msg.fn = run_call;
-    pthread_mutex_init(&c->lock, NULL);
-    pthread_cond_init(&c->is_done, NULL);
-    loop_post(r->loop, &c->msg);
-    pthread_mutex_lock(&c->lock);
-    while (!c->done)
-        pthread_cond_wait(&c->is_done, &c->lock);
-    pthread_mutex_unlock(&c->lock);
-    pthread_cond_destroy(&c->is_done);
-    pthread_mutex_destroy(&c->lock);
+    rtc_run(r, fn, c);
 }
 
 /* ---- open and close ---- */
@@ -108,6 +129,7 @@ static void call_and_wait(struct rtc *r, struct call *c, void (*fn)(struct call 
 static void configure(struct rtc *r, const struct rtc_config *c)
 {
     r->viewers_max = c->viewers_max ? c->viewers_max : VIEWERS_MAX;
+    r->publishers_max = c->publishers_max ? c->publishers_max : PUBLISHERS_MAX;
     r->joins_per_s = c->joins_per_s ? c->joins_per_s : JOINS_PER_S;
     r->offer_us = INT64_C(1000) * (c->offer_ms ? c->offer_ms : OFFER_MS);
     r->consent_us = INT64_C(1000) * (c->consent_ms ? c->consent_ms : CONSENT_MS);
@@ -151,7 +173,7 @@ void rtc_close(struct rtc **rp)
     struct rtc *r = *rp;
     if (!r)
         return;
-    assert(!r->streams); /* their owners close them first */
+    assert(!r->streams && !r->publishers); /* their owners close them first */
     if (r->loop) {
         loop_stop(r->loop);
         loop_join(r->loop);
@@ -172,8 +194,9 @@ int rtc_port(const struct rtc *r) { return udp_port(r->udp); }
 
 /* ---- streams ---- */
 
-static void do_stream_open(struct call *c)
+static void do_stream_open(void *arg)
 {
+    struct call *c = arg;
     c->stream->next = c->rtc->streams;
     c->rtc->streams = c->stream;
 }
@@ -194,8 +217,9 @@ enum vcr_err rtc_stream_open(struct rtc *r, struct rtc_stream **ret, const struc
     return VCR_OK;
 }
 
-static void do_stream_close(struct call *c)
+static void do_stream_close(void *arg)
 {
+    struct call *c = arg;
     struct rtc_stream *s = c->stream, **p = &c->rtc->streams;
     s->events = (struct rtc_events) { 0 }; /* its owner knows */
     while (s->viewers)
@@ -263,12 +287,10 @@ void rtc_stream_send(struct rtc_stream *s, const struct packet *p)
 
 /* ---- viewers ---- */
 
-static bool may_join(struct rtc *r)
+bool rtc_may_join(struct rtc *r)
 {
     static const int64_t second_us = 1000000;
     int64_t gained_us = r->now_us - r->joined_us;
-    if (r->viewers >= r->viewers_max)
-        return false;
     if (r->joins_per_s < 0)
         return true;
     int64_t cost_us = second_us / r->joins_per_s;
@@ -280,17 +302,18 @@ static bool may_join(struct rtc *r)
     return true;
 }
 
-static void do_offer(struct call *c)
+static void do_offer(void *arg)
 {
+    struct call *c = arg;
     struct rtc *r = c->rtc;
-    if (!may_join(r)) {
+    if (r->viewers >= r->viewers_max || !rtc_may_join(r)) {
         c->err = vcr_fail(c->why, VCR_E_BUSY, "too many viewers, or too many at once: try again in a second");
         return;
     }
     struct viewer *v = viewer_open(c->stream);
     memcpy(c->ret_peer_id, v->peer_id, VCR_UUID_BYTES);
     sdp_write_offer(&c->sdp, &(struct sdp_offer) {
-                                 .session_id = vcr_random_u64(), .ufrag = v->ufrag, .pwd = v->pwd, .cname = "vcr", .fingerprint = r->fingerprint,
+                                 .session_id = vcr_random_u64(), .ufrag = v->peer.ufrag, .pwd = v->peer.pwd, .cname = "vcr", .fingerprint = r->fingerprint,
                                  .video_ssrc = v->video.ssrc, .rtx_ssrc = v->rtx.ssrc, .audio_ssrc = v->audio.ssrc,
                                  .candidates = r->candidates, .candidates_n = r->candidates_n });
     rtc_arm(r);
@@ -312,17 +335,18 @@ enum vcr_err rtc_offer(struct rtc_stream *s, char ret_peer_id[VCR_UUID_BYTES], c
 static struct viewer *find_peer(const struct rtc_stream *s, const char *peer_id)
 {
     struct viewer *v = s->viewers;
-    while (v && (v->gone || strcmp(v->peer_id, peer_id) != 0))
+    while (v && (v->peer.gone || strcmp(v->peer_id, peer_id) != 0))
         v = v->next;
     return v;
 }
 
-static void do_answer(struct call *c)
+static void do_answer(void *arg)
 {
+    struct call *c = arg;
     struct viewer *v = find_peer(c->stream, c->peer_id);
     if (!v)
         c->err = vcr_fail(c->why, VCR_E_NOT_FOUND, "no such peer, or its offer has expired");
-    else if (v->answered)
+    else if (v->peer.known)
         c->err = vcr_fail(c->why, VCR_E_CONFLICT, "this offer was answered before");
     else if (c->answer)
         viewer_answer(v, c->answer);
@@ -340,8 +364,9 @@ enum vcr_err rtc_answer(struct rtc_stream *s, const char *peer_id, const char *s
     return c.err ? c.err : parsed;
 }
 
-static void do_viewer_close(struct call *c)
+static void do_viewer_close(void *arg)
 {
+    struct call *c = arg;
     struct viewer *v = find_peer(c->stream, c->peer_id);
     if (v)
         viewer_leave(v, "closed by the server");
@@ -353,14 +378,15 @@ void rtc_viewer_close(struct rtc_stream *s, const char *peer_id)
     call_and_wait(s->rtc, &c, do_viewer_close);
 }
 
-static void do_viewers(struct call *c)
+static void do_viewers(void *arg)
 {
+    struct call *c = arg;
     int max = c->count;
     c->count = 0;
     for (const struct viewer *v = c->stream->viewers; v && c->count < max; v = v->next) {
         struct rtc_viewer_stats *out = &c->stats[c->count++];
         *out = (struct rtc_viewer_stats) {
-            .connected = v->playing, .rtt_ms = v->rtt_ms, .loss = v->loss, .bitrate_bps = v->bitrate_bps, .first_key_frame_ms = v->first_key_frame_ms,
+            .connected = v->peer.ready, .rtt_ms = v->rtt_ms, .loss = v->loss, .bitrate_bps = v->bitrate_bps, .first_key_frame_ms = v->first_key_frame_ms,
             .estimate_bps = (int64_t)VCR_MIN(v->remb_bps, (uint64_t)INT64_MAX),
             .packets_sent = v->packets_sent, .nacked = v->nacked, .resent = v->resent };
         memcpy(out->peer_id, v->peer_id, VCR_UUID_BYTES);

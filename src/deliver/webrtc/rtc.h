@@ -21,6 +21,7 @@ struct rtc_config {
     const char *listen;         /* "127.0.0.1:8189"; port 0 takes a free one */
     const char *public_address; /* comma-separated addresses for the candidates, NULL: the listen address (or every interface's for a wildcard) */
     int viewers_max;            /* 0: 2000 */
+    int publishers_max;         /* 0: 64; see publish.h */
     int joins_per_s;            /* 0: 50; -1: no cap */
     int offer_ms;               /* 0: 10 000; an offer lives so long without an answer, and an answer without a connection */
     int consent_ms;             /* 0: 30 000; without a valid check from the viewer it is gone (RFC 7675) */

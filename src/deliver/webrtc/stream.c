@@ -121,14 +121,14 @@ static void send_rtp(struct viewer *v, struct sender *s, const struct rtp_header
     h.seq = (uint16_t)s->index;
     h.ssrc = s->ssrc;
     size_t head_len = rtp_write(head, &h, ext, write_extensions(v, s != &v->audio, ext));
-    size_t n = srtp_seal_rtp(v->out, udp_reserve(u), head, head_len, payload, len, s->index);
+    size_t n = srtp_seal_rtp(v->peer.out, udp_reserve(u), head, head_len, payload, len, s->index);
     s->index++;
     s->packets++;
     s->octets += (uint32_t)len;
     v->packets_sent++;
     v->window_bytes += n;
     if (n)
-        udp_commit(u, &v->peer, n, s == &v->video);
+        udp_commit(u, &v->peer.address, n, s == &v->video);
 }
 
 /* At most `budget` payloads; true when more is left. */
@@ -193,7 +193,7 @@ static void take_video(struct rtc_stream *s, const struct packet *p)
     if (!f)
         return;
     for (struct viewer *v = s->viewers; v; v = v->next) {
-        if (!v->playing || !v->bound || v->gone)
+        if (!v->peer.ready || !v->peer.bound || v->peer.gone)
             continue;
         if (is_key && (v->waits_key || s->next_number - v->sent_to > LAG_PAYLOADS))
             jump_to(v, f->first);
@@ -207,7 +207,7 @@ static void take_audio(struct rtc_stream *s, const struct packet *p)
     if (p->len > PAYLOAD_MAX)
         return;
     for (struct viewer *v = s->viewers; v; v = v->next) {
-        if (!v->playing || !v->bound || v->gone || !v->answer.audio)
+        if (!v->peer.ready || !v->peer.bound || v->peer.gone || !v->answer.audio)
             continue;
         bool is_first = v->audio.packets == 0; /* marker: the start of a talk spurt (RFC 7587) */
         send_rtp(v, &v->audio, &(struct rtp_header) { .pt = SDP_PT_AUDIO, .marker = is_first, .ts = ts }, p->data, p->len);
@@ -227,7 +227,7 @@ bool stream_pace(struct rtc_stream *s)
 {
     bool more = false;
     for (struct viewer *v = s->viewers; v; v = v->next)
-        if (v->playing && v->bound && !v->gone)
+        if (v->peer.ready && v->peer.bound && !v->peer.gone)
             more |= send_video(v, PACE_PAYLOADS);
     return more;
 }

@@ -2,194 +2,57 @@
 #include <libavcodec/bsf.h>
 #include <libavfilter/buffersink.h>
 #include <libavfilter/buffersrc.h>
-#include <libavutil/opt.h>
-#include <libswscale/swscale.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/util.h"
 #include "media/ingest/internal.h"
 #include "wire/fmp4.h"
 
-enum { TAPE_GOP = 15, KEY_EVERY_US = 1000000, LEVEL_31 = 31, MBS_LEVEL_31 = 108000, FRAME_MBS_LEVEL_31 = 3600, NAL_SPS = 7, NAL_PPS = 8, LATE_US = 1 };
-
-/* One video encoder and the reel it fills. */
-struct reel_encoder {
-    AVCodecContext *encoder;
-    struct reel_writer *writer;
-    struct reel_format format;
-    AVPacket *packet;
-    int64_t duration_us;      /* of a frame, for the last one */
-    int64_t last_pts, last_key;
-};
+enum { NAL_SPS = 7, NAL_PPS = 8, LATE_US = 1 };
 
 struct picture_track {
     struct run *run;
     AVCodecContext *decoder;
     AVFrame *frame, *filtered;
     struct graph graph;
-    struct SwsContext *sws;   /* for pictures that change size in the middle */
-    int width, height, pixel_format;
+    struct reshape reshape;
     struct reel_encoder clean, tape;
     struct thumb thumb;
     AVBSFContext *bsf;        /* to Annex B while passing packets through */
     AVPacket *passed;
     int64_t last_in_us, end_us;
-    int64_t clean_end_us;
+    int jumps;                /* of the source's clock, as of the last packet */
 };
 
-static bool add_set(uint8_t *out, size_t *len, const uint8_t *nal, size_t n)
-{
-    if (*len > 0 || n > 128)
-        return false;
-    memcpy(out, nal, n);
-    *len = n;
-    return true;
-}
-
-/* avcC out of Annex B parameter sets; one SPS and one PPS only. */
-static bool fill_config(struct reel_format *f, const uint8_t *extra, size_t len)
-{
-    uint8_t sps[128], pps[128];
-    size_t sps_len = 0, pps_len = 0, pos = 0, n;
-    const uint8_t *nal;
-    while (fmp4_next_nal(extra, len, &pos, &nal, &n)) {
-        if ((nal[0] & 31) == NAL_SPS && !add_set(sps, &sps_len, nal, n))
-            return false;
-        if ((nal[0] & 31) == NAL_PPS && !add_set(pps, &pps_len, nal, n))
-            return false;
-    }
-    return fmp4_make_avcc(f->config, sizeof(f->config), &f->config_len, sps, sps_len, pps, pps_len);
-}
-
-static void fill_video_format(struct reel_format *f, int w, int h, AVRational sar)
-{
-    f->codec = REEL_H264;
-    f->timescale = REEL_VIDEO_TIMESCALE;
-    f->width = w;
-    f->height = h;
-    f->sar_num = sar.num > 0 ? sar.num : 1;
-    f->sar_den = sar.num > 0 ? sar.den : 1;
-}
-
-/* WebRTC takes baseline and main up to level 3.1; nothing here reorders. */
-static bool may_pass(const struct reel_format *f) { return (f->config[1] == 66 || f->config[1] == 77) && f->config[3] <= LEVEL_31; }
-
-static enum vcr_err open_writer(struct picture_track *p, struct reel_encoder *e, const uint8_t *extra, size_t len, bool tape, struct vcr_why *why)
-{
-    if (!extra || !fill_config(&e->format, extra, len))
-        return vcr_fail(why, VCR_E_STALE, "The picture's parameter sets cannot be kept.");
-    /* A session says one shape for the whole tape, which is the raster's: a picture of another one is sent from the tape reel, between its bars. */
-    e->format.pass_through = may_pass(&e->format) && (tape || graph_fills(&p->run->facts));
-    return reel_writer_open(&e->writer, &e->format, p->run->outputs[tape ? INGEST_TAPE : INGEST_CLEAN], p->run->outputs[tape ? INGEST_TAPE_INDEX : INGEST_CLEAN_INDEX], why);
-}
-
-static void settings_tape(AVCodecContext *c)
-{
-    c->profile = FF_PROFILE_H264_CONSTRAINED_BASELINE;
-    c->level = LEVEL_31;
-    c->gop_size = TAPE_GOP;
-    c->rc_max_rate = 6500000;
-    c->rc_buffer_size = 1500000;
-    av_opt_set(c->priv_data, "preset", "superfast", 0);
-    av_opt_set(c->priv_data, "profile", "baseline", 0);
-    av_opt_set(c->priv_data, "x264-params", "scenecut=0:bframes=0:keyint=15:min-keyint=15", 0);
-}
-
-static void settings_clean(AVCodecContext *c, double fps)
-{
-    int mbs = ((c->width + 15) / 16) * ((c->height + 15) / 16);
-    bool small = mbs <= FRAME_MBS_LEVEL_31 && mbs * fps <= MBS_LEVEL_31;
-    if (small)
-        c->level = LEVEL_31;
-    c->gop_size = 600; /* keys are asked for by time */
-    c->rc_max_rate = small ? 6500000 : 24000000;
-    c->rc_buffer_size = small ? 1500000 : 24000000;
-    av_opt_set(c->priv_data, "preset", "veryfast", 0);
-    av_opt_set(c->priv_data, "profile", small ? "main" : "high", 0);
-    av_opt_set(c->priv_data, "x264-params", "scenecut=0:bframes=0", 0);
-    av_opt_set(c->priv_data, "forced-idr", "1", 0);
-}
-
-static enum vcr_err open_encoder(struct picture_track *p, struct reel_encoder *e, const AVFrame *f, bool tape, struct vcr_why *why)
-{
-    const struct facts *facts = &p->run->facts;
-    double fps = tape ? (facts->pal ? 50 : 59.94) : av_q2d(facts->rate) * (facts->fields == FIELDS_PROGRESSIVE ? 1 : 2);
-    AVCodecContext *c = avcodec_alloc_context3(avcodec_find_encoder_by_name("libx264"));
-    if (!c)
-        return vcr_fail(why, VCR_E_INTERNAL, "The H.264 encoder is missing.");
-    e->encoder = c;
-    c->width = f->width;
-    c->height = f->height;
-    c->pix_fmt = AV_PIX_FMT_YUV420P;
-    c->sample_aspect_ratio = f->sample_aspect_ratio;
-    c->time_base = (AVRational){ 1, REEL_VIDEO_TIMESCALE };
-    c->framerate = av_d2q(fps, 100000);
-    c->thread_count = 2;
-    c->flags |= AV_CODEC_FLAG_GLOBAL_HEADER;
-    c->max_b_frames = 0;
-    c->color_range = f->color_range == AVCOL_RANGE_JPEG ? AVCOL_RANGE_JPEG : AVCOL_RANGE_MPEG;
-    c->colorspace = tape ? (facts->pal ? AVCOL_SPC_BT470BG : AVCOL_SPC_SMPTE170M) : f->colorspace;
-    c->color_primaries = f->color_primaries;
-    c->color_trc = f->color_trc;
-    av_opt_set(c->priv_data, "crf", "20", 0);
-    if (tape)
-        settings_tape(c);
-    else
-        settings_clean(c, fps);
-    e->last_pts = -1;
-    e->last_key = -1;
-    e->packet = av_packet_alloc();
-    e->duration_us = (int64_t)(1e6 / fps);
-    fill_video_format(&e->format, f->width, f->height, f->sample_aspect_ratio);
-    if (avcodec_open2(c, NULL, NULL) < 0)
-        return vcr_fail(why, VCR_E_INVALID, "A picture of %dx%d cannot be encoded.", f->width, f->height);
-    return open_writer(p, e, c->extradata, (size_t)c->extradata_size, tape, why);
-}
-
-static enum vcr_err drain_encoder(struct reel_encoder *e, struct vcr_why *why)
-{
-    while (avcodec_receive_packet(e->encoder, e->packet) >= 0) {
-        int64_t pts_us = av_rescale_q(e->packet->pts, e->encoder->time_base, AV_TIME_BASE_Q);
-        enum vcr_err err = reel_write(e->writer, e->packet->data, (size_t)e->packet->size, pts_us, pts_us, e->duration_us, e->packet->flags & AV_PKT_FLAG_KEY, why);
-        av_packet_unref(e->packet);
-        if (err != VCR_OK)
-            return err;
-    }
-    return VCR_OK;
-}
-
-static enum vcr_err encode(struct reel_encoder *e, AVFrame *f, int64_t pts_us, struct vcr_why *why)
-{
-    f->pts = av_rescale_q(pts_us, AV_TIME_BASE_Q, e->encoder->time_base);
-    if (e->last_pts >= 0 && f->pts <= e->last_pts)
-        return VCR_OK; /* two pictures at one time: the first stays */
-    bool key = e->last_key < 0 || f->pts - e->last_key >= REEL_VIDEO_TIMESCALE * (int64_t)KEY_EVERY_US / 1000000 - 2000;
-    f->pict_type = key && e->encoder->gop_size > TAPE_GOP ? AV_PICTURE_TYPE_I : AV_PICTURE_TYPE_NONE;
-    if (key)
-        e->last_key = f->pts;
-    e->last_pts = f->pts;
-    if (avcodec_send_frame(e->encoder, f) < 0)
-        return vcr_fail(why, VCR_E_INTERNAL, "The encoder refused a picture.");
-    return drain_encoder(e, why);
-}
-
 /* ---- what comes out of the graph ---- */
+/* Key pictures of the tape: each fifteenth. */
+enum vcr_err picture_look(struct run *r, const AVFrame *f, int64_t pts_us, struct vcr_why *why)
+{
+    int64_t n = r->facts.pal ? (pts_us * 50 + 500000) / 1000000 : (pts_us * 60000 + 500500000) / 1001000000;
+    if (n % TAPE_GOP != 0)
+        return VCR_OK;
+    notice_look(&r->notice, f, pts_us);
+    enum vcr_err err = story_look(&r->story, f, pts_us, why);
+    return err == VCR_OK ? run_within_limits(r, why) : err;
+}
+
 static enum vcr_err drain_one(struct picture_track *p, AVFilterContext *from, bool tape, struct vcr_why *why)
 {
-    struct reel_encoder *e = tape ? &p->tape : &p->clean;
+    struct run *r = p->run;
     AVRational tb = av_buffersink_get_time_base(from);
     enum vcr_err err = VCR_OK;
     while (err == VCR_OK && av_buffersink_get_frame(from, p->filtered) >= 0) {
         int64_t pts_us = av_rescale_q(p->filtered->pts, tb, AV_TIME_BASE_Q);
         if (!tape)
-            thumb_offer(&p->thumb, p->filtered, pts_us, p->run->facts.end_us - p->run->facts.first_us);
-        if (tape || !p->run->facts.remux) {
-            if (!e->encoder)
-                err = open_encoder(p, e, p->filtered, tape, why);
-            if (err == VCR_OK)
-                err = encode(e, p->filtered, pts_us, why);
+            thumb_offer(&p->thumb, p->filtered, pts_us, r->facts.end_us - r->facts.first_us);
+        if (tape) {
+            /* One picture can stand still for long: many on the tape. */
+            double length_us = (double)VCR_MAX(r->facts.end_us - r->facts.first_us, 1);
+            report_progress(r, r->facts.remux ? "copying" : "encoding", 0.05 + 0.94 * VCR_MIN((double)pts_us / length_us, 1.0), pts_us);
+            err = picture_look(r, p->filtered, pts_us, why);
         }
+        if (err == VCR_OK && (tape || (!r->facts.remux && !r->wish.finish)))
+            err = reel_encoder_give(tape ? &p->tape : &p->clean, r, p->filtered, pts_us, tape, why);
         av_frame_unref(p->filtered);
     }
     return err;
@@ -201,28 +64,12 @@ static enum vcr_err drain_graph(struct picture_track *p, struct vcr_why *why)
     return err == VCR_OK ? drain_one(p, p->graph.tape, true, why) : err;
 }
 
-/* A picture of another size or format (DVD chapters, some cameras) takes the first one's. */
-static enum vcr_err same_shape(struct picture_track *p, struct vcr_why *why)
+/* What was not told of its colours is told now, as every filter and encoder would guess for itself. */
+static void settle_colour(const struct facts *f, AVFrame *frame)
 {
-    AVFrame *f = p->frame;
-    if (f->width == p->width && f->height == p->height && f->format == p->pixel_format)
-        return VCR_OK;
-    AVFrame *to = av_frame_alloc();
-    to->width = p->width;
-    to->height = p->height;
-    to->format = p->pixel_format;
-    p->sws = sws_getCachedContext(p->sws, f->width, f->height, (enum AVPixelFormat)f->format, to->width, to->height, (enum AVPixelFormat)to->format, SWS_BICUBIC, NULL,
-                                  NULL, NULL);
-    if (!p->sws || av_frame_get_buffer(to, 0) < 0) {
-        av_frame_free(&to);
-        return vcr_fail(why, VCR_E_NOMEM, "The picture changes its size in a way that is not supported.");
-    }
-    sws_scale(p->sws, (const uint8_t *const *)f->data, f->linesize, 0, f->height, to->data, to->linesize);
-    av_frame_copy_props(to, f);
-    av_frame_unref(f);
-    av_frame_move_ref(f, to);
-    av_frame_free(&to);
-    return VCR_OK;
+    frame->color_range = f->full_range ? AVCOL_RANGE_JPEG : AVCOL_RANGE_MPEG;
+    if (!f->rgb)
+        frame->colorspace = f->matrix;
 }
 
 static enum vcr_err picture_frame(struct picture_track *p, struct vcr_why *why)
@@ -231,18 +78,29 @@ static enum vcr_err picture_frame(struct picture_track *p, struct vcr_why *why)
     struct run *r = p->run;
     int64_t step_us = (int64_t)(1e6 / av_q2d(r->facts.rate));
     int64_t raw = f->best_effort_timestamp != AV_NOPTS_VALUE ? f->best_effort_timestamp : r->frames ? p->last_in_us + r->zero_us + step_us : r->facts.first_us;
-    if (f->decode_error_flags || (f->flags & AV_FRAME_FLAG_CORRUPT)) {
+    int complaints = complaints_take();
+    if (r->resumed && raw - r->facts.first_us < r->resume_us) {
+        av_frame_unref(f); /* long in the reels; what follows a seek may complain of what it does not know */
+        return VCR_OK;
+    }
+    if (f->decode_error_flags || (f->flags & AV_FRAME_FLAG_CORRUPT) || complaints > 0) {
         r->decode_errors++;
         if (r->facts.remux)
             return vcr_fail(why, VCR_E_STALE, "A picture is damaged.");
     }
-    enum vcr_err err;
+    if (r->frames == 0)
+        r->zero_us = r->resumed ? r->facts.first_us : raw;
+    enum vcr_err err = captions_look(r, f, raw - r->zero_us, why);
+    if (err != VCR_OK)
+        return err;
     if (r->frames == 0) {
-        r->zero_us = raw;
-        p->width = f->width, p->height = f->height, p->pixel_format = f->format;
-        err = graph_open(&p->graph, &r->facts, f, why);
+        err = reshape_open(&p->reshape, &r->facts, f);
+        settle_colour(&r->facts, f);
+        if (err == VCR_OK)
+            err = graph_open(&p->graph, &r->facts, f, (double)resume_ticks(r, INGEST_TAPE) / REEL_VIDEO_TIMESCALE, why);
     } else {
-        err = same_shape(p, why);
+        err = reshape_frame(&p->reshape, f, why);
+        settle_colour(&r->facts, f);
     }
     if (err != VCR_OK)
         return err;
@@ -270,7 +128,15 @@ static enum vcr_err pass_packet(struct picture_track *p, const AVPacket *packet,
     if (av_packet_ref(p->passed, packet) < 0 || av_bsf_send_packet(p->bsf, p->passed) < 0)
         return vcr_fail(why, VCR_E_STALE, "A packet cannot be kept as it is.");
     while (av_bsf_receive_packet(p->bsf, p->passed) >= 0) {
-        int64_t at_us = p->passed->pts - r->facts.first_us;
+        int64_t pts = p->passed->pts != AV_NOPTS_VALUE ? p->passed->pts : p->passed->dts, at_us = pts == AV_NOPTS_VALUE ? -1 : pts - r->facts.first_us;
+        if (at_us < 0) {
+            av_packet_unref(p->passed);
+            return vcr_fail(why, VCR_E_STALE, "A packet cannot be kept as it is.");
+        }
+        if (av_rescale(at_us, REEL_VIDEO_TIMESCALE, 1000000) < p->clean.from_ticks) {
+            av_packet_unref(p->passed);
+            continue;
+        }
         const uint8_t *nal;
         size_t pos = 0, n;
         bool same = true;
@@ -291,14 +157,14 @@ static enum vcr_err open_pass(struct picture_track *p, struct vcr_why *why)
 {
     struct run *r = p->run;
     AVStream *st = source_stream(&r->source, r->source.video);
-    fill_video_format(&p->clean.format, r->facts.width, r->facts.height, r->facts.sar);
+    reel_encoder_format(&p->clean.format, r->facts.width, r->facts.height, r->facts.sar);
     p->passed = av_packet_alloc();
     if (av_bsf_alloc(av_bsf_get_by_name("h264_mp4toannexb"), &p->bsf) < 0 || avcodec_parameters_copy(p->bsf->par_in, st->codecpar) < 0)
         return vcr_fail(why, VCR_E_STALE, "The packets cannot be kept.");
     p->bsf->time_base_in = AV_TIME_BASE_Q;
     if (av_bsf_init(p->bsf) < 0)
         return vcr_fail(why, VCR_E_STALE, "The packets cannot be kept.");
-    return open_writer(p, &p->clean, p->bsf->par_out->extradata, (size_t)p->bsf->par_out->extradata_size, false, why);
+    return reel_encoder_writer(&p->clean, r, p->bsf->par_out->extradata, (size_t)p->bsf->par_out->extradata_size, false, why);
 }
 
 enum vcr_err picture_open(struct picture_track **ret, struct run *r, struct vcr_why *why)
@@ -309,42 +175,62 @@ enum vcr_err picture_open(struct picture_track **ret, struct run *r, struct vcr_
     p->filtered = av_frame_alloc();
     *ret = p;
     enum vcr_err err = source_decoder(&r->source, r->source.video, &p->decoder, why);
-    if (err == VCR_OK && r->facts.remux)
+    if (err == VCR_OK && r->facts.remux && !r->wish.finish)
         err = open_pass(p, why);
     return err; /* the caller closes */
 }
 
-enum vcr_err picture_packet(struct picture_track *p, const AVPacket *packet, struct vcr_why *why)
+static enum vcr_err receive(struct picture_track *p, struct vcr_why *why)
 {
-    enum vcr_err err = packet && p->run->facts.remux ? pass_packet(p, packet, why) : VCR_OK;
-    if (err == VCR_OK && avcodec_send_packet(p->decoder, packet) < 0 && packet) {
-        p->run->decode_errors++;
-        if (p->run->facts.remux)
-            return vcr_fail(why, VCR_E_STALE, "A picture is damaged.");
-    }
+    enum vcr_err err = VCR_OK;
     while (err == VCR_OK && avcodec_receive_frame(p->decoder, p->frame) >= 0)
         err = picture_frame(p, why);
     return err;
 }
 
+/* Where the clock begins anew another recording does: decoders that begin anew with it forget the picture that they still hold. */
+static enum vcr_err another_recording(struct picture_track *p, const AVPacket *packet, struct vcr_why *why)
+{
+    bool jumped = packet && p->run->source.jumps != p->jumps;
+    p->jumps = p->run->source.jumps;
+    if (!jumped || !(packet->flags & AV_PKT_FLAG_KEY))
+        return VCR_OK;
+    avcodec_send_packet(p->decoder, NULL);
+    enum vcr_err err = receive(p, why);
+    avcodec_flush_buffers(p->decoder);
+    return err;
+}
+
+enum vcr_err picture_packet(struct picture_track *p, const AVPacket *packet, struct vcr_why *why)
+{
+    enum vcr_err err = another_recording(p, packet, why);
+    if (err == VCR_OK && packet && p->run->facts.remux && !p->run->wish.finish)
+        err = pass_packet(p, packet, why);
+    if (err == VCR_OK && avcodec_send_packet(p->decoder, packet) < 0 && packet) {
+        p->run->decode_errors++;
+        if (p->run->facts.remux)
+            return vcr_fail(why, VCR_E_STALE, "A picture is damaged.");
+    }
+    return err == VCR_OK ? receive(p, why) : err;
+}
+
 enum vcr_err picture_finish(struct picture_track *p, int64_t *ret_duration_us, struct vcr_why *why)
 {
-    struct reel_encoder *both[2] = { &p->clean, &p->tape };
-    if (p->run->frames == 0)
+    int64_t tape_us = 0;
+    if (p->run->frames == 0 && !p->run->resumed)
         return vcr_fail(why, VCR_E_INVALID, "No picture of this file can be decoded: it is damaged or not a film.");
     /* The graph is told when the last picture ends, so that the tape holds it that long. */
-    if (av_buffersrc_close(p->graph.in, p->end_us, AV_BUFFERSRC_FLAG_PUSH) < 0)
+    if (p->graph.in && av_buffersrc_close(p->graph.in, p->end_us, AV_BUFFERSRC_FLAG_PUSH) < 0)
         return vcr_fail(why, VCR_E_INTERNAL, "The last picture could not be made.");
-    enum vcr_err err = drain_graph(p, why);
-    for (int i = 0; err == VCR_OK && i < 2; i++) {
-        int64_t us = 0;
-        if (both[i]->encoder && avcodec_send_frame(both[i]->encoder, NULL) >= 0)
-            err = drain_encoder(both[i], why);
-        if (err == VCR_OK && both[i]->writer)
-            err = reel_writer_finish(both[i]->writer, &us, why);
-        if (i == 0)
-            *ret_duration_us = us;
-    }
+    enum vcr_err err = p->graph.in ? drain_graph(p, why) : VCR_OK;
+    if (err == VCR_OK)
+        err = reel_encoder_finish(&p->clean, p->run, false, ret_duration_us, why);
+    if (err == VCR_OK)
+        err = reel_encoder_finish(&p->tape, p->run, true, &tape_us, why);
+    if (err == VCR_OK)
+        err = story_finish(&p->run->story, why);
+    if (p->run->wish.finish)
+        *ret_duration_us = tape_us;
     return err == VCR_OK ? thumb_write(&p->thumb, p->run->outputs[INGEST_THUMB], why) : err;
 }
 
@@ -352,21 +238,14 @@ int64_t picture_end_us(const struct picture_track *p) { return p->end_us; }
 const struct reel_format *picture_clean_format(const struct picture_track *p) { return &p->clean.format; }
 const struct reel_format *picture_tape_format(const struct picture_track *p) { return &p->tape.format; }
 
-static void close_encoder(struct reel_encoder *e)
-{
-    reel_writer_close(&e->writer);
-    avcodec_free_context(&e->encoder);
-    av_packet_free(&e->packet);
-}
-
 void picture_close(struct picture_track **p)
 {
     if (!*p)
         return;
-    close_encoder(&(*p)->clean);
-    close_encoder(&(*p)->tape);
+    reel_encoder_close(&(*p)->clean);
+    reel_encoder_close(&(*p)->tape);
     graph_close(&(*p)->graph);
-    sws_freeContext((*p)->sws);
+    reshape_close(&(*p)->reshape);
     av_bsf_free(&(*p)->bsf);
     av_packet_free(&(*p)->passed);
     avcodec_free_context(&(*p)->decoder);

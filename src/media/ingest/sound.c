@@ -2,14 +2,14 @@
 #include <libavutil/audio_fifo.h>
 #include <libavutil/channel_layout.h>
 #include <libavutil/opt.h>
-#include <libswresample/swresample.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/util.h"
 #include "media/ingest/internal.h"
+#include "media/ingest/resample.h"
 
-enum { RATE = 48000, SLACK_SAMPLES = 720 /* 15 ms: smaller differences are the container's rounding */, GAP_MAX_SAMPLES = RATE * 3600, CHUNK = 4096,
+enum { RUN_UP_PACKETS = 8, RATE = RESAMPLE_HZ, SLACK_SAMPLES = 720 /* 15 ms: smaller differences are the container's rounding */, GAP_MAX_SAMPLES = RATE * 3600, CHUNK = 4096,
        HELD_SAMPLES = RATE /* wait to be encoded, as where the picture ends is known only in the end */ };
 
 struct sound_encoder {
@@ -20,14 +20,14 @@ struct sound_encoder {
     AVPacket *packet;
     int64_t given;           /* samples */
     int64_t written;         /* packets */
+    int64_t kept;            /* packets that are in the reel already */
+    int64_t skip;            /* samples that this encoder does not take any more: they are in the kept ones */
 };
 
 struct sound_track {
     struct run *run;
     AVCodecContext *decoder;
-    SwrContext *swr;
-    AVChannelLayout in_layout;
-    int in_rate, in_format;
+    struct resample in;
     AVFrame *frame;
     float *pcm;              /* interleaved, what was just resampled */
     int pcm_cap;
@@ -35,6 +35,7 @@ struct sound_track {
     int64_t end;             /* samples that the picture lasts as far as the walk could tell, and a little more */
     bool synced;
     struct sound_encoder out[2]; /* AAC, Opus */
+    int outs;                /* how many of them there are */
 };
 
 static const struct {
@@ -42,11 +43,13 @@ static const struct {
     enum AVSampleFormat format;
     int bit_rate;
     enum reel_codec codec;
-    enum ingest_output file, index;
+    enum ingest_output file;
 } kinds[2] = {
-    { "aac", AV_SAMPLE_FMT_FLTP, 160000, REEL_AAC, INGEST_AUDIO, INGEST_AUDIO_INDEX },
-    { "libopus", AV_SAMPLE_FMT_FLT, 128000, REEL_OPUS, INGEST_OPUS, INGEST_OPUS_INDEX },
+    { "aac", AV_SAMPLE_FMT_FLTP, 160000, REEL_AAC, INGEST_AUDIO },
+    { "libopus", AV_SAMPLE_FMT_FLT, 128000, REEL_OPUS, INGEST_OPUS },
 };
+/* The AAC of the sounds after the first. */
+static int further(int number) { return INGEST_AUDIO_2 + 2 * (number - 1); }
 
 /* dOps from the OpusHead of the encoder: the same fields, in the other byte order. */
 static void fill_dops(struct reel_format *f, int pre_skip)
@@ -59,7 +62,15 @@ static void fill_dops(struct reel_format *f, int pre_skip)
     f->config[8] = f->config[9] = f->config[10] = 0;
 }
 
-static enum vcr_err open_output(struct sound_track *s, int k, struct vcr_why *why)
+/* An encoder that begins in the middle needs some packets until its sound is that of one that has run on: they are made and not written. */
+static void go_on(struct sound_track *s, struct sound_encoder *e, int file)
+{
+    e->kept = s->run->has_kept[file] ? s->run->kept[file].samples : 0;
+    e->written = VCR_MAX(e->kept - RUN_UP_PACKETS, 0);
+    e->given = e->skip = e->written * e->encoder->frame_size;
+}
+
+static enum vcr_err open_output(struct sound_track *s, int k, int number, struct vcr_why *why)
 {
     struct sound_encoder *e = &s->out[k];
     AVCodecContext *c = avcodec_alloc_context3(avcodec_find_encoder_by_name(kinds[k].name));
@@ -88,19 +99,25 @@ static enum vcr_err open_output(struct sound_track *s, int k, struct vcr_why *wh
     e->frame = av_frame_alloc();
     if (!e->fifo || !e->packet || !e->frame)
         return vcr_fail(why, VCR_E_NOMEM, "There was not enough memory for the sound.");
-    return reel_writer_open(&e->writer, &f, s->run->outputs[kinds[k].file], s->run->outputs[kinds[k].index], why);
+    int file = number > 0 ? further(number) : (int)kinds[k].file;
+    go_on(s, e, file);
+    return resume_writer(s->run, file, &f, &e->writer, why);
 }
 
-enum vcr_err sound_open(struct sound_track **ret, struct run *r, struct vcr_why *why)
+enum vcr_err sound_open(struct sound_track **ret, struct run *r, int number, struct vcr_why *why)
 {
     struct sound_track *s = vcr_alloc(sizeof(*s));
     s->run = r;
+    s->outs = number == 0 ? 2 : 1;
     s->frame = av_frame_alloc();
     s->end = av_rescale(r->facts.end_us - r->facts.first_us, RATE, 1000000) + HELD_SAMPLES;
     *ret = s;
-    enum vcr_err err = source_decoder(&r->source, r->source.audio, &s->decoder, why);
-    for (int k = 0; err == VCR_OK && k < 2; k++)
-        err = open_output(s, k, why);
+    enum vcr_err err = source_decoder(&r->source, r->source.audio[number], &s->decoder, why);
+    for (int k = 0; err == VCR_OK && k < s->outs; k++)
+        err = open_output(s, k, number, why);
+    s->at = s->outs == 2 ? VCR_MIN(s->out[0].skip, s->out[1].skip) : s->out[0].skip;
+    for (int k = 0; k < s->outs; k++)
+        s->out[k].skip -= s->at;
     return err; /* the caller closes */
 }
 
@@ -110,7 +127,9 @@ static enum vcr_err drain(struct sound_encoder *e, struct vcr_why *why)
     while (avcodec_receive_packet(e->encoder, e->packet) >= 0) {
         int64_t us = (e->written * n - priming) * INT64_C(1000000);
         us = (us + (us < 0 ? -RATE / 2 : RATE / 2)) / RATE;
-        enum vcr_err err = reel_write(e->writer, e->packet->data, (size_t)e->packet->size, us, us, n * INT64_C(1000000) / RATE, true, why);
+        enum vcr_err err = VCR_OK;
+        if (e->written >= e->kept)
+            err = reel_write(e->writer, e->packet->data, (size_t)e->packet->size, us, us, n * INT64_C(1000000) / RATE, true, why);
         e->written++;
         av_packet_unref(e->packet);
         if (err != VCR_OK)
@@ -158,7 +177,7 @@ static enum vcr_err encode_rest(struct sound_encoder *e, int64_t end, struct vcr
     return err;
 }
 
-/* Stereo pairs go to both encoders. */
+/* Stereo pairs go to the encoders. */
 static enum vcr_err give(struct sound_track *s, const float *pcm, int64_t count, struct vcr_why *why)
 {
     static float left[CHUNK], right[CHUNK];
@@ -166,10 +185,13 @@ static enum vcr_err give(struct sound_track *s, const float *pcm, int64_t count,
         int n = (int)VCR_MIN(count, CHUNK);
         for (int i = 0; i < n; i++)
             left[i] = pcm[2 * i], right[i] = pcm[2 * i + 1];
-        void *planar[2] = { left, right }, *packed[1] = { (void *)(uintptr_t)pcm };
-        if (av_audio_fifo_write(s->out[0].fifo, planar, n) < n || av_audio_fifo_write(s->out[1].fifo, packed, n) < n)
-            return vcr_fail(why, VCR_E_NOMEM, "There was not enough memory for the sound.");
-        for (int k = 0; k < 2; k++) {
+        void *packed[1] = { (void *)(uintptr_t)pcm };
+        for (int k = 0; k < s->outs; k++) {
+            int skip = (int)VCR_MIN(s->out[k].skip, n);
+            s->out[k].skip -= skip;
+            void *from[2] = { k == 0 ? (void *)(left + skip) : (void *)((float *)packed[0] + 2 * skip), right + skip };
+            if (av_audio_fifo_write(s->out[k].fifo, from, n - skip) < n - skip)
+                return vcr_fail(why, VCR_E_NOMEM, "There was not enough memory for the sound.");
             enum vcr_err err = encode(&s->out[k], why);
             if (err != VCR_OK)
                 return err;
@@ -190,38 +212,15 @@ static enum vcr_err silence(struct sound_track *s, int64_t count, struct vcr_why
     return err;
 }
 
-/* The resampler for sound as it comes now; made anew when the stream changes (2.0 to 5.1 between programmes). */
-static enum vcr_err resampler(struct sound_track *s, const AVFrame *f, struct vcr_why *why)
-{
-    if (s->swr && s->in_rate == f->sample_rate && s->in_format == f->format && av_channel_layout_compare(&s->in_layout, &f->ch_layout) == 0)
-        return VCR_OK;
-    AVChannelLayout stereo = AV_CHANNEL_LAYOUT_STEREO;
-    swr_free(&s->swr);
-    av_channel_layout_uninit(&s->in_layout);
-    s->in_rate = f->sample_rate;
-    s->in_format = f->format;
-    if (f->ch_layout.order == AV_CHANNEL_ORDER_UNSPEC)
-        av_channel_layout_default(&s->in_layout, f->ch_layout.nb_channels);
-    else
-        av_channel_layout_copy(&s->in_layout, &f->ch_layout);
-    if (swr_alloc_set_opts2(&s->swr, &stereo, AV_SAMPLE_FMT_FLT, RATE, &s->in_layout, (enum AVSampleFormat)f->format, f->sample_rate, 0, NULL) < 0 || swr_init(s->swr) < 0) {
-        swr_free(&s->swr);
-        return vcr_fail(why, VCR_E_INVALID, "The sound's format is not supported.");
-    }
-    if (f->ch_layout.order == AV_CHANNEL_ORDER_UNSPEC)
-        av_channel_layout_copy(&s->in_layout, &f->ch_layout);
-    return VCR_OK;
-}
-
 static enum vcr_err sound_frame(struct sound_track *s, struct vcr_why *why)
 {
     AVFrame *f = s->frame;
     if (f->nb_samples <= 0 || f->sample_rate < 4000 || f->sample_rate > 768000)
         return VCR_OK;
-    enum vcr_err err = resampler(s, f, why);
-    if (err != VCR_OK)
-        return err;
-    int room = swr_get_out_samples(s->swr, f->nb_samples);
+    if (!resample_for(&s->in, f, AV_SAMPLE_FMT_FLT))
+        return vcr_fail(why, VCR_E_INVALID, "The sound's format is not supported.");
+    enum vcr_err err = VCR_OK;
+    int room = swr_get_out_samples(s->in.swr, f->nb_samples);
     if (room > s->pcm_cap) {
         float *more = realloc(s->pcm, sizeof(float) * 2 * (size_t)room);
         if (!more)
@@ -229,9 +228,9 @@ static enum vcr_err sound_frame(struct sound_track *s, struct vcr_why *why)
         s->pcm = more;
         s->pcm_cap = room;
     }
-    int64_t held = swr_get_delay(s->swr, RATE);
+    int64_t held = swr_get_delay(s->in.swr, RATE);
     uint8_t *out[1] = { (uint8_t *)s->pcm };
-    int n = swr_convert(s->swr, out, room, (const uint8_t **)f->extended_data, f->nb_samples), skip = 0;
+    int n = swr_convert(s->in.swr, out, room, (const uint8_t **)f->extended_data, f->nb_samples), skip = 0;
     if (n <= 0)
         return VCR_OK;
     if (f->best_effort_timestamp != AV_NOPTS_VALUE) {
@@ -240,7 +239,7 @@ static enum vcr_err sound_frame(struct sound_track *s, struct vcr_why *why)
             err = silence(s, VCR_MIN(off, s->end - s->at), why);
         else if (off < -(s->synced ? SLACK_SAMPLES : 0))
             skip = (int)VCR_MIN(-off, n);
-        s->synced = true;
+        s->synced = s->synced || skip < n; /* what lies before the beginning, or before what is kept, is passed over to the sample */
     }
     return err == VCR_OK ? give(s, s->pcm + 2 * (size_t)skip, VCR_MIN(n - skip, s->end - s->at), why) : err;
 }
@@ -259,7 +258,7 @@ enum vcr_err sound_finish(struct sound_track *s, int64_t end_us, struct vcr_why 
 {
     int64_t end = av_rescale(end_us, RATE, 1000000);
     enum vcr_err err = silence(s, end - s->at, why);
-    for (int k = 0; err == VCR_OK && k < 2; k++) {
+    for (int k = 0; err == VCR_OK && k < s->outs; k++) {
         int64_t us = 0;
         struct sound_encoder *e = &s->out[k];
         err = encode_rest(e, end, why);
@@ -285,8 +284,7 @@ void sound_close(struct sound_track **s)
         av_frame_free(&e->frame);
     }
     avcodec_free_context(&(*s)->decoder);
-    swr_free(&(*s)->swr);
-    av_channel_layout_uninit(&(*s)->in_layout);
+    resample_close(&(*s)->in);
     av_frame_free(&(*s)->frame);
     free((*s)->pcm);
     free(*s);

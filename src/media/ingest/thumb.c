@@ -4,7 +4,7 @@
 #include "base/util.h"
 #include "media/ingest/internal.h"
 
-enum { WIDTH_MAX = 640, DARK_LUMA = 32, STEP_PX = 8 };
+enum { WIDTH_MAX = 640, DARK_LUMA = 32, STEP_PX = 8, QUALITY = 4 };
 
 static int mean_luma(const AVFrame *f)
 {
@@ -41,6 +41,8 @@ static AVFrame *scale(const AVFrame *from)
     to->color_range = AVCOL_RANGE_JPEG;
     struct SwsContext *sws = sws_getContext(from->width, from->height, (enum AVPixelFormat)from->format, to->width, to->height, AV_PIX_FMT_YUVJ420P, SWS_BICUBIC,
                                             NULL, NULL, NULL);
+    if (sws)
+        sws_setColorspaceDetails(sws, sws_getCoefficients(from->colorspace), 0, sws_getCoefficients(SWS_CS_ITU601), 1, 0, 1 << 16, 1 << 16);
     if (sws && av_frame_get_buffer(to, 0) >= 0)
         sws_scale(sws, (const uint8_t *const *)from->data, from->linesize, 0, from->height, to->data, to->linesize);
     else
@@ -49,20 +51,19 @@ static AVFrame *scale(const AVFrame *from)
     return to;
 }
 
-enum vcr_err thumb_write(struct thumb *t, struct io *out, struct vcr_why *why)
+enum vcr_err jpeg_append(AVFrame *picture, int quality, struct io *out, struct vcr_why *why)
 {
-    AVFrame *picture = t->best ? scale(t->best) : NULL;
     AVCodecContext *c = avcodec_alloc_context3(avcodec_find_encoder(AV_CODEC_ID_MJPEG));
     AVPacket *p = av_packet_alloc();
     enum vcr_err err = VCR_E_INTERNAL;
-    if (picture && c && p) {
+    if (c && p) {
         c->width = picture->width;
         c->height = picture->height;
         c->pix_fmt = AV_PIX_FMT_YUVJ420P;
         c->color_range = AVCOL_RANGE_JPEG;
         c->time_base = (AVRational){ 1, 25 };
         c->flags |= AV_CODEC_FLAG_QSCALE;
-        c->global_quality = 4 * FF_QP2LAMBDA;
+        c->global_quality = quality * FF_QP2LAMBDA;
         picture->quality = c->global_quality;
         picture->pts = 0;
         if (avcodec_open2(c, NULL, NULL) >= 0 && avcodec_send_frame(c, picture) >= 0 && avcodec_send_frame(c, NULL) >= 0 && avcodec_receive_packet(c, p) >= 0)
@@ -70,7 +71,14 @@ enum vcr_err thumb_write(struct thumb *t, struct io *out, struct vcr_why *why)
     }
     av_packet_free(&p);
     avcodec_free_context(&c);
+    return err == VCR_E_INTERNAL ? vcr_fail(why, err, "A small picture could not be made.") : err;
+}
+
+enum vcr_err thumb_write(struct thumb *t, struct io *out, struct vcr_why *why)
+{
+    AVFrame *picture = t->best ? scale(t->best) : NULL;
+    enum vcr_err err = picture ? jpeg_append(picture, QUALITY, out, why) : vcr_fail(why, VCR_E_INTERNAL, "The poster could not be made.");
     av_frame_free(&picture);
     av_frame_free(&t->best);
-    return err == VCR_E_INTERNAL ? vcr_fail(why, err, "The poster could not be made.") : err;
+    return err;
 }

@@ -1,7 +1,6 @@
 /* store/file/blob.c - the blob port on a folder of files.
  *
- * Every path is opened segment by segment below the store's folder with openat and O_NOFOLLOW: a link that someone put there leads nowhere. A blob is
- * written to "<key>.part-<random>", synced, renamed, and its folder synced, so that after a power cut it is there whole or not at all. */
+ * Paths are opened by folder.h. A blob is written to "<key>.part-<random>", synced, renamed, and its folder synced, so that after a power cut it is there whole or not at all. */
 #include "store/blob.h"
 
 #include <dirent.h>
@@ -15,10 +14,9 @@
 #include <unistd.h>
 
 #include "base/util.h"
+#include "store/file/folder.h"
+#include "store/file/grow.h"
 #include "store/file/kept.h"
-
-enum { KEY_MAX = 200, DEPTH_MAX = 16 };
-static const char part_mark[] = ".part-"; /* no key has it: a key's last segment with it is refused */
 
 struct blob_store {
     int dir_fd; /* set by open, then read-only */
@@ -27,79 +25,22 @@ struct blob_store {
 };
 struct blob_writer {
     struct blob_store *store;
-    char key[KEY_MAX + 1];
+    char key[FOLDER_KEY_MAX + 1];
     int dir_fd, fd;
-    char name[KEY_MAX + 1];      /* in dir_fd */
-    char part[KEY_MAX + 32];
+    char name[FOLDER_KEY_MAX + 1];      /* in dir_fd */
+    char part[FOLDER_KEY_MAX + 32];
     EVP_MD_CTX *sha;
     uint64_t size;
     bool fd_given;
 };
 
-static enum vcr_err sys_fail(struct vcr_why *why, const char *what)
-{
-    int e = errno;
-    if (e == ENOSPC || e == EDQUOT)
-        return vcr_fail(why, VCR_E_FULL, "the storage is full");
-    if (e == ENOENT)
-        return vcr_fail(why, VCR_E_NOT_FOUND, "no such blob");
-    return vcr_fail(why, VCR_E_IO, "blob store: %s: %s", what, strerror(e));
-}
-
-/* ---- keys and folders ---- */
-
-/* A key, or with folder a prefix that ends in '/'. */
-static bool key_ok(const char *key, bool folder)
-{
-    size_t len = strlen(key), seg = 0, depth = 0;
-    if (len < 1 || len > KEY_MAX || (key[len - 1] == '/') != folder || strstr(key, part_mark))
-        return false;
-    for (size_t i = 0; i <= len; i++) {
-        char c = key[i];
-        if (c != '/' && c != '\0') {
-            if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-'))
-                return false;
-            continue;
-        }
-        size_t n = i - seg;
-        if (c == '\0' && folder)
-            break;
-        if (n == 0 || (n == 1 && key[seg] == '.') || (n == 2 && key[seg] == '.' && key[seg + 1] == '.') || ++depth > DEPTH_MAX)
-            return false;
-        seg = i + 1;
-    }
-    return true;
-}
-
 static enum vcr_err bad_key(struct vcr_why *why) { return vcr_fail(why, VCR_E_INVALID, "not a blob's name"); }
-
-/* Opens the folder of key (all before the last '/'), making what is missing when make; *ret_name is the rest of key. -1 with errno. */
-static int open_folder(struct blob_store *s, const char *key, bool make, const char **ret_name)
-{
-    char seg[KEY_MAX + 1];
-    *ret_name = key;
-    int fd = fcntl(s->dir_fd, F_DUPFD_CLOEXEC, 0);
-    for (const char *slash; fd >= 0 && (slash = strchr(key, '/')) != NULL; key = slash + 1) {
-        memcpy(seg, key, (size_t)(slash - key));
-        seg[slash - key] = '\0';
-        bool made = make && mkdirat(fd, seg, 0700) == 0;
-        if (made && fsync(fd) != 0) {
-            vcr_close(&fd);
-            return -1;
-        }
-        int next = openat(fd, seg, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        vcr_close(&fd);
-        fd = next;
-    }
-    *ret_name = key;
-    return fd;
-}
 
 /* ---- writing ---- */
 
 enum vcr_err blob_begin(struct blob_store *s, const char *key, struct blob_writer **ret, struct vcr_why *why)
 {
-    if (!key_ok(key, false))
+    if (!folder_key_ok(key, false))
         return bad_key(why);
     const char *name;
     unsigned char id[8];
@@ -109,18 +50,18 @@ enum vcr_err blob_begin(struct blob_store *s, const char *key, struct blob_write
     w->store = s;
     vcr_strcpy(w->key, sizeof(w->key), key);
     w->fd = -1;
-    w->dir_fd = open_folder(s, key, true, &name);
+    w->dir_fd = folder_open(s->dir_fd, key, true, &name);
     if (w->dir_fd < 0) {
-        err = sys_fail(why, "folder");
+        err = folder_fail(why, "folder");
         goto fail;
     }
     vcr_strcpy(w->name, sizeof(w->name), name);
     vcr_random(id, sizeof(id));
     vcr_hex(hex, id, sizeof(id));
-    snprintf(w->part, sizeof(w->part), "%s%s%s", w->name, part_mark, hex);
+    snprintf(w->part, sizeof(w->part), "%s%s%s", w->name, folder_part_mark, hex);
     w->fd = openat(w->dir_fd, w->part, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (w->fd < 0) {
-        err = sys_fail(why, "new file");
+        err = folder_fail(why, "new file");
         goto fail;
     }
     w->sha = EVP_MD_CTX_new();
@@ -138,7 +79,7 @@ fail:
 enum vcr_err blob_write(struct blob_writer *w, const void *bytes, size_t len, struct vcr_why *why)
 {
     if (!vcr_write_all(w->fd, bytes, len))
-        return sys_fail(why, "write");
+        return folder_fail(why, "write");
     if (EVP_DigestUpdate(w->sha, bytes, len) != 1)
         return vcr_fail(why, VCR_E_INTERNAL, "blob store: no SHA-256");
     w->size += len;
@@ -158,13 +99,13 @@ enum vcr_err blob_commit(struct blob_writer **wp, char ret_sha256_hex[65], uint6
     unsigned char digest[EVP_MAX_MD_SIZE];
     enum vcr_err err = VCR_OK;
     if (fsync(w->fd) != 0 || fstat(w->fd, &st) != 0)
-        err = sys_fail(why, "sync");
+        err = folder_fail(why, "sync");
     else if (!w->fd_given && (uint64_t)st.st_size != w->size)
         err = vcr_fail(why, VCR_E_IO, "blob store: the file is not what was written");
     else if (EVP_DigestFinal_ex(w->sha, digest, NULL) != 1)
         err = vcr_fail(why, VCR_E_INTERNAL, "blob store: no SHA-256");
     else if (renameat(w->dir_fd, w->part, w->dir_fd, w->name) != 0)
-        err = sys_fail(why, "rename");
+        err = folder_fail(why, "rename");
     if (err != VCR_OK) {
         blob_abort(wp);
         return err;
@@ -172,7 +113,7 @@ enum vcr_err blob_commit(struct blob_writer **wp, char ret_sha256_hex[65], uint6
     w->part[0] = '\0'; /* nothing left to take back */
     kept_drop(w->store->kept, w->key);
     if (fsync(w->dir_fd) != 0)
-        err = sys_fail(why, "sync of the folder");
+        err = folder_fail(why, "sync of the folder");
     if (err == VCR_OK && ret_size)
         *ret_size = (uint64_t)st.st_size;
     if (err == VCR_OK && ret_sha256_hex) {
@@ -202,17 +143,17 @@ void blob_abort(struct blob_writer **wp)
 
 enum vcr_err blob_open_fd(struct blob_store *s, const char *key, int *ret_fd, uint64_t *ret_size, struct vcr_why *why)
 {
-    if (!key_ok(key, false))
+    if (!folder_key_ok(key, false))
         return bad_key(why);
     const char *name;
     struct stat st;
-    int dir = open_folder(s, key, false, &name);
+    int dir = folder_open(s->dir_fd, key, false, &name);
     int fd = dir < 0 ? -1 : openat(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     vcr_close(&dir);
     if (fd < 0 && (errno == ENOTDIR || errno == ELOOP)) /* below a blob, or a link */
         errno = ENOENT;
     if (fd < 0)
-        return sys_fail(why, "open");
+        return folder_fail(why, "open");
     if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
         vcr_close(&fd);
         return vcr_fail(why, VCR_E_NOT_FOUND, "no such blob");
@@ -249,13 +190,13 @@ enum vcr_err blob_stat(struct blob_store *s, const char *key, uint64_t *ret_size
 
 enum vcr_err blob_delete(struct blob_store *s, const char *key, struct vcr_why *why)
 {
-    if (!key_ok(key, false))
+    if (!folder_key_ok(key, false))
         return bad_key(why);
     const char *name;
-    int dir = open_folder(s, key, false, &name);
+    int dir = folder_open(s->dir_fd, key, false, &name);
     enum vcr_err err = VCR_OK;
     if (dir < 0 || (unlinkat(dir, name, 0) != 0 && errno != EISDIR) || fsync(dir) != 0)
-        err = errno == ENOENT || errno == ENOTDIR ? VCR_OK : sys_fail(why, "delete");
+        err = errno == ENOENT || errno == ENOTDIR ? VCR_OK : folder_fail(why, "delete");
     vcr_close(&dir);
     kept_drop(s->kept, key);
     return err;
@@ -266,7 +207,7 @@ static enum vcr_err clear_folder(int fd, bool all, int depth, struct vcr_why *wh
 {
     DIR *d = fdopendir(fd);
     if (!d) {
-        enum vcr_err err = sys_fail(why, "folder");
+        enum vcr_err err = folder_fail(why, "folder");
         vcr_close(&fd);
         return err;
     }
@@ -276,41 +217,41 @@ static enum vcr_err clear_folder(int fd, bool all, int depth, struct vcr_why *wh
             continue;
         int sub = openat(dirfd(d), e->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         bool folder = sub >= 0;
-        if (folder && depth >= DEPTH_MAX + 1)
+        if (folder && depth >= FOLDER_DEPTH_MAX + 1)
             vcr_close(&sub);
         else if (folder && err == VCR_OK)
             err = clear_folder(sub, all, depth + 1, why);
         else if (folder)
             clear_folder(sub, all, depth + 1, NULL);
-        if (!all && (folder || !strstr(e->d_name, part_mark)))
+        if (!all && (folder || !strstr(e->d_name, folder_part_mark)))
             continue;
         if (unlinkat(dirfd(d), e->d_name, folder ? AT_REMOVEDIR : 0) != 0 && errno != ENOENT && err == VCR_OK)
-            err = sys_fail(why, "delete");
+            err = folder_fail(why, "delete");
     }
     if (fsync(dirfd(d)) != 0 && err == VCR_OK)
-        err = sys_fail(why, "sync of the folder");
+        err = folder_fail(why, "sync of the folder");
     closedir(d);
     return err;
 }
 
 enum vcr_err blob_delete_prefix(struct blob_store *s, const char *prefix, struct vcr_why *why)
 {
-    if (!key_ok(prefix, true))
+    if (!folder_key_ok(prefix, true))
         return bad_key(why);
     const char *name;
-    char folder[KEY_MAX + 1];
-    int fd = open_folder(s, prefix, false, &name);
+    char folder[FOLDER_KEY_MAX + 1];
+    int fd = folder_open(s->dir_fd, prefix, false, &name);
     if (fd < 0)
-        return errno == ENOENT ? VCR_OK : sys_fail(why, "folder");
+        return errno == ENOENT ? VCR_OK : folder_fail(why, "folder");
     enum vcr_err err = clear_folder(fd, true, 0, why);
     kept_drop(s->kept, prefix);
     if (err != VCR_OK)
         return err;
     vcr_strcpy(folder, sizeof(folder), prefix);
     folder[strlen(folder) - 1] = '\0';
-    fd = open_folder(s, folder, false, &name);
+    fd = folder_open(s->dir_fd, folder, false, &name);
     if (fd < 0 || unlinkat(fd, name, AT_REMOVEDIR) != 0 || fsync(fd) != 0) /* not empty: someone writes there anew */
-        err = errno == ENOENT || errno == ENOTEMPTY || errno == EEXIST ? VCR_OK : sys_fail(why, "delete");
+        err = errno == ENOENT || errno == ENOTEMPTY || errno == EEXIST ? VCR_OK : folder_fail(why, "delete");
     vcr_close(&fd);
     return err;
 }
@@ -318,7 +259,24 @@ enum vcr_err blob_delete_prefix(struct blob_store *s, const char *prefix, struct
 enum vcr_err blob_sweep(struct blob_store *s, struct vcr_why *why)
 {
     int fd = openat(s->dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    return fd < 0 ? sys_fail(why, "folder") : clear_folder(fd, false, 0, why);
+    return fd < 0 ? folder_fail(why, "folder") : clear_folder(fd, false, 0, why);
+}
+
+enum vcr_err blob_grow(struct blob_store *s, const char *key, bool create, int *ret_fd, struct vcr_why *why)
+{
+    return grow_open(s->dir_fd, key, create, ret_fd, why);
+}
+
+enum vcr_err blob_seal(struct blob_store *s, const char *key, struct vcr_why *why)
+{
+    enum vcr_err err = grow_seal(s->dir_fd, key, why);
+    kept_drop(s->kept, key);
+    return err;
+}
+
+enum vcr_err blob_unfinished(struct blob_store *s, const char *name, void (*each)(void *arg, const char *key), void *arg, struct vcr_why *why)
+{
+    return grow_list(s->dir_fd, name, each, arg, why);
 }
 
 bool blob_free_bytes(struct blob_store *s, uint64_t *ret)

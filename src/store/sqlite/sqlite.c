@@ -191,6 +191,7 @@ static struct sql_job *write_group(struct db *d, struct sql_job *group)
     err = conn_do(d->conn, "COMMIT", &why);
     if (err != VCR_OK && conn_in_transaction(d->conn))
         conn_do(d->conn, "ROLLBACK", NULL);
+    d->db.changes++;
     report_group(group, NULL, err, &why);
     return NULL;
 }

@@ -5,9 +5,11 @@
 
 #include "base/clock.h"
 #include "fake_sessions.h"
+#include "session/live.h"
+#include "session/map.h"
 
 enum { FAKES = 64 };
-struct fake { char id[VCR_UUID_BYTES]; bool used; struct deck deck; int64_t tape_id, length_us; char title[256]; bool wide; };
+struct fake { char id[VCR_UUID_BYTES]; bool used; int64_t owner_id; struct deck deck; int64_t tape_id, length_us; char title[256]; bool wide; };
 static struct fake fakes[FAKES];
 static struct session_tape last_tape; /* its descriptors are closed */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -78,6 +80,7 @@ static bool need(struct call *c, struct fake *f)
 static void take_tape(struct fake *f, struct session_tape *t)
 {
     f->tape_id = t->tape_id;
+    f->deck.tape.map = NULL; /* it goes with the tape, at once */
     f->length_us = t->deck.length_us;
     vcr_strcpy(f->title, sizeof(f->title), t->title);
     f->wide = t->wide;
@@ -98,6 +101,7 @@ void session_start(struct sessions *s, const char *id, const struct session_sett
     while (f->used)
         f++;
     f->used = true;
+    f->owner_id = set->owner_id;
     vcr_strcpy(f->id, sizeof(f->id), id);
     deck_init(&f->deck, &deck_profile_consumer, &set->deck, clock_mono_us());
     if (tape) {
@@ -110,12 +114,42 @@ void session_start(struct sessions *s, const char *id, const struct session_sett
     end(c, l);
 }
 
-void session_command(struct sessions *s, const char *id, enum deck_cmd cmd, const struct deck_args *args, struct session_tape *tape, struct loop *l,
+void session_start_live(struct sessions *s, const char *id, const struct session_settings *set, int64_t device_id, struct loop *l, session_done done, void *arg)
+{
+    session_start(s, id, set, NULL, l, done, arg);
+}
+
+void session_record(struct sessions *s, const char *id, const struct session_recording *r, struct loop *l, session_done done, void *arg)
+{
+    struct call *c = begin(l, done, arg);
+    c->reply.err = vcr_refuse(&c->reply.why, VCR_E_CONFLICT, "/busy-recording", "recording");
+    end(c, l);
+}
+
+void session_record_from(struct sessions *s, const char *id, int64_t asker, const struct session_source *from, struct loop *l, session_done done, void *arg)
+{
+    session_command(s, id, asker, DECK_CMD_RECORD, NULL, NULL, l, done, arg);
+}
+
+void session_take_files(struct sessions *s, const char *id, uint64_t number, const struct recorder_files *files, const char *reason) { }
+
+void session_take_sealed(struct sessions *s, const char *id, uint64_t number, const char *reason) { }
+
+void session_recorded(struct sessions *s, const char *id, int64_t tape_id, const char *reason) { }
+
+void session_tape_gone(struct sessions *s, int64_t tape_id, const char *reason) { }
+
+void live_drop(struct sessions *s, int64_t device_id, const char *reason, bool end_sessions) { }
+
+void session_command(struct sessions *s, const char *id, int64_t asker, enum deck_cmd cmd, const struct deck_args *args, struct session_tape *tape, struct loop *l,
                      session_done done, void *arg)
 {
     struct call *c = begin(l, done, arg);
     struct fake *f = find(id);
-    if (need(c, f)) {
+    if (need(c, f) && f->owner_id != asker) {
+        c->reply.err = vcr_refuse(&c->reply.why, VCR_E_CONFLICT, "/remote-held", "somebody else has it");
+        fill(f, &c->reply.info);
+    } else if (f) {
         c->reply.err = deck_command(&f->deck, cmd, args, clock_mono_us(), &c->reply.why);
         if (c->reply.err == VCR_OK && tape)
             take_tape(f, tape);
@@ -135,6 +169,20 @@ void session_get(struct sessions *s, const char *id, struct loop *l, session_don
     end(c, l);
 }
 
+void session_remote(struct sessions *s, const char *id, int64_t asker, bool is_master, enum session_remote_action action, const char *peer_id, struct loop *l, session_done done,
+                    void *arg)
+{
+    session_get(s, id, l, done, arg);
+}
+
+void session_log(struct sessions *s, const char *id, struct loop *l, session_done done, void *arg)
+{
+    struct call *c = begin(l, done, arg);
+    if (need(c, find(id)))
+        c->reply.log = vcr_strdup("");
+    end(c, l);
+}
+
 void session_end(struct sessions *s, const char *id, struct loop *l, session_done done, void *arg)
 {
     struct call *c = begin(l, done, arg);
@@ -144,7 +192,7 @@ void session_end(struct sessions *s, const char *id, struct loop *l, session_don
     end(c, l);
 }
 
-void session_offer(struct sessions *s, const char *id, struct loop *l, session_done done, void *arg)
+void session_offer(struct sessions *s, const char *id, const struct session_person *who, struct loop *l, session_done done, void *arg)
 {
     struct call *c = begin(l, done, arg);
     if (need(c, find(id))) {
@@ -197,7 +245,10 @@ void session_tape_close(struct session_tape *t)
     int *fds[] = { &t->tape_video_fd, &t->tape_video_index_fd, &t->tape_audio_fd, &t->tape_audio_index_fd, &t->clean_video_fd, &t->clean_video_index_fd };
     for (size_t i = 0; i < ARRAY_LEN(fds); i++)
         vcr_close(fds[i]);
+    session_map_unref(&t->map);
 }
+
+void sessions_map_changed(struct sessions *s, int64_t tape_id, struct session_map *m) { }
 
 struct sessions_counts fake_counts;
 void sessions_counts(struct sessions *s, struct sessions_counts *ret) { *ret = fake_counts; }

@@ -212,3 +212,35 @@ void kit_expect(struct kit *k, const char *token, const char *method, const char
     }
     answer_free(&a);
 }
+
+static enum vcr_err sql_work(struct sql_tx *tx, void *arg, struct vcr_why *why) { return sql_exec(tx, arg, SQL_NONE, NULL, why); }
+
+void kit_sql(struct kit *k, const char *fmt, ...)
+{
+    char text[800];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof(text), fmt, ap);
+    va_end(ap);
+    assert_int_equal(sql_run(k->db, SQL_WRITE, sql_work, text, NULL), VCR_OK);
+}
+
+struct number { const char *query; int64_t value; };
+
+static enum vcr_err number_work(struct sql_tx *tx, void *arg, struct vcr_why *why)
+{
+    struct number *n = arg;
+    struct sql_rows *rows = NULL;
+    enum vcr_err err = sql_query(tx, &rows, n->query, SQL_NONE, why);
+    if (err == VCR_OK && (err = sql_next(rows, why)) == VCR_OK)
+        n->value = sql_int(rows, 0);
+    sql_rows_close(&rows);
+    return err;
+}
+
+int64_t kit_number(struct kit *k, const char *query)
+{
+    struct number n = { query, -1 };
+    assert_int_equal(sql_run(k->db, SQL_READ, number_work, &n, NULL), VCR_OK);
+    return n.value;
+}

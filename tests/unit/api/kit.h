@@ -48,3 +48,6 @@ void set_role(struct kit *k, const char *email, const char *role);
 long long kit_make_tape(struct kit *k, const char *token, const char *body);
 /* Asks, and expects that status; of a refusal also a whole problem body, whose type ends in slug (NULL: any). */
 void kit_expect(struct kit *k, const char *token, const char *method, const char *path, const char *body, int status, const char *slug);
+/* A statement of the test's own, and the first number that a query gives. Both must succeed. */
+__attribute__((format(printf, 2, 3))) void kit_sql(struct kit *k, const char *fmt, ...);
+int64_t kit_number(struct kit *k, const char *query);

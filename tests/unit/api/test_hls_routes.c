@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include <zlib.h>
 
 #include "app/hls.h"
 #include "base/clock.h"
@@ -54,17 +55,6 @@ static void put_reel(const char *folder, const char *name, bool video)
     buf_free(&b);
 }
 
-static enum vcr_err sql_work(struct sql_tx *tx, void *arg, struct vcr_why *why) { return sql_exec(tx, arg, SQL_NONE, NULL, why); }
-__attribute__((format(printf, 1, 2))) static void sql(const char *fmt, ...)
-{
-    char text[600];
-    va_list ap;
-    va_start(ap, fmt);
-    vsnprintf(text, sizeof(text), fmt, ap);
-    va_end(ap);
-    assert_int_equal(sql_run(kit.db, SQL_WRITE, sql_work, text, NULL), VCR_OK);
-}
-
 static long long make_tape(const char *token)
 {
     struct answer a = ask(&kit, token, "POST", "/api/v1/tapes", "{\"title\":\"x\"}");
@@ -79,14 +69,14 @@ static void process(long long id, int job, bool sound)
 {
     char folder[80];
     snprintf(folder, sizeof(folder), "tapes/%lld/r%d", id, job);
-    sql("DELETE FROM reels WHERE tape_id = %lld", id);
+    kit_sql(&kit, "DELETE FROM reels WHERE tape_id = %lld", id);
     for (int i = 0; i < (sound ? 2 : 1); i++) {
         const char *name = i == 0 ? "clean" : "audio";
         put_reel(folder, name, i == 0);
-        sql("INSERT INTO reels (tape_id, kind, blob_key, index_key, size_bytes, duration_us) VALUES (%lld, 'clean_%s', '%s/%s.mp4', '%s/%s.idx', %d, 12000000)", id,
+        kit_sql(&kit, "INSERT INTO reels (tape_id, kind, blob_key, index_key, size_bytes, duration_us) VALUES (%lld, 'clean_%s', '%s/%s.mp4', '%s/%s.idx', %d, 12000000)", id,
             i == 0 ? "video" : "audio", folder, name, folder, name, REEL_BYTES);
     }
-    sql("UPDATE tapes SET status = 'ready', duration_us = 12000000 WHERE id = %lld", id);
+    kit_sql(&kit, "UPDATE tapes SET status = 'ready', duration_us = 12000000 WHERE id = %lld", id);
 }
 
 static int open_all(void **state)
@@ -217,9 +207,14 @@ static void a_token_opens_everything_below_its_path(void **state)
     assert_non_null(strstr(a.body, uri));
     assert_null(strstr(a.body, "\"audio.m3u8"));
     answer_free(&a);
-    a = get(NULL, NULL, "%lld/t/%s/video.m3u8", tape, token);
+    a = get(NULL, NULL, "%lld/t/%s/playlist.m3u8", tape, token);
     assert_int_equal(a.status, 200);
     assert_null(strstr(a.body, token)); /* one body serves all */
+    assert_non_null(strstr(a.body, "\nvideo.m3u8\n"));
+    answer_free(&a);
+    a = get(NULL, NULL, "%lld/t/%s/video.m3u8", tape, token);
+    assert_int_equal(a.status, 200);
+    assert_null(strstr(a.body, token));
     cut(a.body, "#EXT-X-MAP:URI=\"", '"', uri, sizeof(uri));
     answer_free(&a);
     a = get(NULL, "Range: bytes=0-3\r\n", "%lld/t/%s/%s", tape, token, uri);
@@ -289,7 +284,7 @@ static void tapes_without_a_film_conflict(void **state)
     long long id = make_tape(owner);
     make_token(id, "{}", token);
     for (size_t i = 0; i < ARRAY_LEN(statuses); i++) {
-        sql("UPDATE tapes SET status = '%s' WHERE id = %lld", statuses[i], id);
+        kit_sql(&kit, "UPDATE tapes SET status = '%s' WHERE id = %lld", statuses[i], id);
         expect(get(owner, NULL, "%lld/playlist.m3u8", id), 409, "/tape-not-ready");
         expect(get(owner, NULL, "%lld/video.mp4", id), 409, "/tape-not-ready");
         expect(get(NULL, NULL, "%lld/playlist.m3u8?token=%s", id, token), 409, "/tape-not-ready");
@@ -321,9 +316,9 @@ static void a_token_ends_with_the_tape_and_with_its_maker(void **state)
     snprintf(path, sizeof(path), "/api/v1/hls/%lld/t/%s/video.mp4", tape, token);
     snprintf(tape_path, sizeof(tape_path), "/api/v1/tapes/%lld", tape);
     assert_int_equal(ask_status(&kit, NULL, "GET", path, NULL), 200);
-    sql("UPDATE users SET disabled = TRUE WHERE email = 'owner@x.org'");
+    kit_sql(&kit, "UPDATE users SET disabled = TRUE WHERE email = 'owner@x.org'");
     becomes(403, path);
-    sql("UPDATE users SET disabled = FALSE WHERE email = 'owner@x.org'");
+    kit_sql(&kit, "UPDATE users SET disabled = FALSE WHERE email = 'owner@x.org'");
     becomes(200, path);
     assert_int_equal(ask_status(&kit, owner, "DELETE", tape_path, NULL), 204);
     becomes(404, path);
@@ -344,13 +339,168 @@ static void a_tape_processed_anew_has_new_addresses(void **state)
     expect(get(owner, NULL, "%lld/%s", tape, new_uri), 200, NULL);
 }
 
+/* Asks for a list as it is and compressed. */
+static void lists_are_kept_compressed(void **state)
+{
+    char token[APP_HLS_TOKEN_BYTES], plain[80], packed[80], line[160], back[20000];
+    make_token(tape, "{}", token);
+    for (int again = 0; again < 2; again++) {
+        struct answer a = get(NULL, NULL, "%lld/t/%s/video.m3u8", tape, token), z = get(NULL, "Accept-Encoding: br;q=1.0, gzip;q=0.5\r\n", "%lld/t/%s/video.m3u8", tape, token);
+        header_is(&a, "Vary", "Accept-Encoding");
+        header_is(&z, "Vary", "Accept-Encoding");
+        header_is(&z, "Content-Encoding", "gzip");
+        header_is(&z, "Cache-Control", "private, no-cache");
+        assert_false(head_value(&a, "Content-Encoding", plain, sizeof(plain)));
+        assert_true(head_value(&a, "ETag", plain, sizeof(plain)) && head_value(&z, "ETag", packed, sizeof(packed)));
+        assert_string_not_equal(plain, packed);
+        assert_true(z.len < a.len);
+        z_stream s = { .next_in = (unsigned char *)z.body, .avail_in = (unsigned)z.len, .next_out = (unsigned char *)back, .avail_out = sizeof(back) };
+        assert_int_equal(inflateInit2(&s, 15 + 16), Z_OK);
+        assert_int_equal(inflate(&s, Z_FINISH), Z_STREAM_END);
+        inflateEnd(&s);
+        assert_int_equal(s.total_out, a.len);
+        assert_memory_equal(back, a.body, a.len);
+        answer_free(&a);
+        answer_free(&z);
+    }
+    snprintf(line, sizeof(line), "Accept-Encoding: gzip\r\nIf-None-Match: \"x\", %s\r\n", packed);
+    expect(get(NULL, line, "%lld/t/%s/video.m3u8", tape, token), 304, NULL);
+    snprintf(line, sizeof(line), "If-None-Match: %s\r\n", plain);
+    expect(get(NULL, line, "%lld/t/%s/video.m3u8", tape, token), 304, NULL);
+    struct answer a = get(NULL, "Accept-Encoding: gzip;q=0, *\r\n", "%lld/t/%s/video.m3u8", tape, token);
+    assert_false(head_value(&a, "Content-Encoding", plain, sizeof(plain)));
+    answer_free(&a);
+}
+
+static void a_token_is_also_a_cookie(void **state)
+{
+    char token[APP_HLS_TOKEN_BYTES], path[80], line[1500], cookie[400];
+    snprintf(path, sizeof(path), "/api/v1/hls/%lld/token", tape);
+    struct answer a = ask(&kit, owner, "POST", path, "{\"cookie\":true,\"expires_in\":60}");
+    assert_int_equal(a.status, 201);
+    vcr_strcpy(token, sizeof(token), text_at(&a, "token"));
+    assert_true(head_value(&a, "Set-Cookie", cookie, sizeof(cookie)));
+    snprintf(line, sizeof(line), "vcr_hls=%s; Path=/api/v1/hls/%lld; Max-Age=60; HttpOnly; SameSite=Strict", token, tape);
+    assert_string_equal(cookie, line);
+    answer_free(&a);
+    a = ask(&kit, owner, "POST", path, "{\"cookie\":false}");
+    assert_false(head_value(&a, "Set-Cookie", cookie, sizeof(cookie)));
+    answer_free(&a);
+    snprintf(line, sizeof(line), "Cookie: vcr_hls=%s\r\n", token);
+    a = get(NULL, line, "%lld/playlist.m3u8", tape);
+    assert_int_equal(a.status, 200);
+    assert_null(strstr(a.body, token)); /* the cookie goes along by itself */
+    answer_free(&a);
+    expect(get(NULL, line, "%lld/video.m3u8", tape), 200, NULL);
+    expect(get(NULL, line, "%lld/audio.mp4", tape), 200, NULL);
+    long long second = make_tape(owner);
+    process(second, 2, true);
+    expect(get(NULL, line, "%lld/video.m3u8", second), 403, NULL);
+    expect(get(owner, line, "%lld/video.m3u8", second), 200, NULL); /* a header counts for more */
+    snprintf(line, sizeof(line), "Cookie: vcr_hls=%s; vcr_access=%s\r\n", token, owner);
+    expect(get(NULL, line, "%lld/video.m3u8", second), 200, NULL);
+    expect(get(NULL, "Cookie: vcr_hls=x\r\n", "%lld/video.m3u8", tape), 403, NULL);
+}
+
+static void more_sounds_captions_and_the_hour(void **state)
+{
+    char path[120], uri[160];
+    kit_sql(&kit, "INSERT INTO reels (tape_id, kind, track, language, title, blob_key, index_key, size_bytes, duration_us)"
+        " SELECT tape_id, kind, 1, 'de', NULL, blob_key, index_key, size_bytes, duration_us FROM reels WHERE tape_id = %lld AND kind = 'clean_audio'", tape);
+    kit_sql(&kit, "UPDATE tapes SET recorded_at = '1991-11-27T14:00:00+02:00' WHERE id = %lld", tape);
+    snprintf(path, sizeof(path), "/api/v1/tapes/%lld/captions/pt-br", tape);
+    expect(ask_raw(&kit, "PUT", path, NULL, "WEBVTT", 6), 401, NULL);
+    static const char text[] = "WEBVTT\n\n00:01.000 --> 00:02.000\nOla";
+    char header[1300];
+    snprintf(header, sizeof(header), "Authorization: Bearer %s\r\nContent-Type: text/vtt\r\n", owner);
+    struct answer a = ask_raw(&kit, "PUT", path, header, text, sizeof(text) - 1);
+    assert_int_equal(a.status, 201);
+    answer_free(&a);
+    a = get(owner, NULL, "%lld/playlist.m3u8", tape);
+    assert_non_null(strstr(a.body, "LANGUAGE=\"de\",NAME=\"Deutsch\",DEFAULT=NO,AUTOSELECT=YES,CHANNELS=\"2\",URI=\"audio/1.m3u8\"\n"));
+    assert_non_null(strstr(a.body, "TYPE=SUBTITLES,GROUP-ID=\"captions\",LANGUAGE=\"pt-BR\",NAME=\"pt-BR\",DEFAULT=NO,AUTOSELECT=YES,FORCED=NO,URI=\"captions/pt-BR.m3u8\"\n"));
+    assert_non_null(strstr(a.body, ",SUBTITLES=\"captions\"\nvideo.m3u8\n"));
+    answer_free(&a);
+    a = get(owner, NULL, "%lld/video.m3u8", tape);
+    assert_non_null(strstr(a.body, "\n#EXT-X-PROGRAM-DATE-TIME:1991-11-27T12:00:00.000Z\n#EXTINF:"));
+    answer_free(&a);
+    a = get(owner, NULL, "%lld/audio/1.m3u8", tape);
+    assert_int_equal(a.status, 200);
+    cut(a.body, "#EXT-X-MAP:URI=\"", '"', uri, sizeof(uri));
+    answer_free(&a);
+    assert_memory_equal(uri, "1.mp4?v=", 8);
+    a = get(owner, "Range: bytes=0-3\r\n", "%lld/audio/%s", tape, uri);
+    assert_int_equal(a.status, 206);
+    header_is(&a, "Content-Type", "audio/mp4");
+    header_is(&a, "Cache-Control", "private, max-age=604800, immutable");
+    answer_free(&a);
+    static const char *const none[] = { "audio/2.m3u8", "audio/0.mp4", "audio/1.m4s", "audio/1", "captions/en.m3u8", "captions/pt-BR.srt", "captions/..m3u8", "captions/pt-BR.vtt?v=1" };
+    for (size_t i = 0; i < ARRAY_LEN(none); i++)
+        expect(get(owner, NULL, "%lld/%s", tape, none[i]), 404, NULL);
+    a = get(owner, NULL, "%lld/captions/pt-BR.m3u8", tape);
+    assert_int_equal(a.status, 200);
+    cut(a.body, "#EXTINF:12.000000,\n", '\n', uri, sizeof(uri));
+    answer_free(&a);
+    for (int again = 0; again < 2; again++) {
+        a = get(owner, NULL, "%lld/captions/%s", tape, uri);
+        assert_int_equal(a.status, 200);
+        header_is(&a, "Content-Type", "text/vtt; charset=utf-8");
+        header_is(&a, "Cache-Control", "private, max-age=604800, immutable");
+        assert_string_equal(a.body, "WEBVTT\nX-TIMESTAMP-MAP=LOCAL:00:00:00.000,MPEGTS:0\n\n00:01.000 --> 00:02.000\nOla");
+        answer_free(&a);
+    }
+    kit_sql(&kit, "UPDATE tapes SET recorded_at = '1991-11-27' WHERE id = %lld", tape);
+    a = get(owner, NULL, "%lld/video.m3u8", tape);
+    assert_null(strstr(a.body, "PROGRAM-DATE-TIME"));
+    answer_free(&a);
+}
+
+static void the_manifest_is_there_for_accounts_and_tokens(void **state)
+{
+    char token[APP_HLS_TOKEN_BYTES], base[120];
+    make_token(tape, "{}", token);
+    struct answer a = get(owner, NULL, "%lld/manifest.mpd", tape);
+    assert_int_equal(a.status, 200);
+    header_is(&a, "Content-Type", "application/dash+xml");
+    assert_null(strstr(a.body, "<BaseURL>"));
+    assert_non_null(strstr(a.body, "mediaRange=\"100-5099\""));
+    answer_free(&a);
+    a = get(NULL, NULL, "%lld/manifest.mpd?token=%s", tape, token);
+    snprintf(base, sizeof(base), "<BaseURL>t/%s/</BaseURL>", token);
+    assert_non_null(strstr(a.body, base));
+    answer_free(&a);
+    a = get(NULL, NULL, "%lld/t/%s/manifest.mpd", tape, token);
+    assert_int_equal(a.status, 200);
+    assert_null(strstr(a.body, token));
+    answer_free(&a);
+    expect(get(NULL, NULL, "%lld/manifest.mpd", tape), 401, NULL);
+    expect(get(other, NULL, "%lld/manifest.mpd", tape), 404, NULL);
+}
+
+/* What is held in memory is true for as long as nothing is written; what is written ends it within two seconds, also while a player goes on asking. */
+static void a_playing_token_notices_the_end(void **state)
+{
+    char token[APP_HLS_TOKEN_BYTES], path[200];
+    make_token(tape, "{}", token);
+    snprintf(path, sizeof(path), "/api/v1/hls/%lld/t/%s/video.mp4", tape, token);
+    assert_int_equal(ask_status(&kit, NULL, "HEAD", path, NULL), 200);
+    kit_sql(&kit, "UPDATE tapes SET trashed_at = 1 WHERE id = %lld", tape);
+    int64_t ended_us = clock_mono_us();
+    while (ask_status(&kit, NULL, "HEAD", path, NULL) == 200)
+        assert_true(clock_mono_us() - ended_us < 20000000);
+    assert_int_equal(ask_status(&kit, NULL, "HEAD", path, NULL), 404);
+    kit_sql(&kit, "UPDATE tapes SET trashed_at = NULL WHERE id = %lld", tape);
+    becomes(200, path);
+}
+
 #define CASE(fn) cmocka_unit_test_setup_teardown(fn, open_all, close_all)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         CASE(an_account_gets_playlists_and_ranges), CASE(a_token_opens_everything_below_its_path), CASE(bad_tokens_open_nothing),
         CASE(who_may_not_see_it_does_not),          CASE(tapes_without_a_film_conflict),           CASE(a_token_ends_with_the_tape_and_with_its_maker),
-        CASE(a_tape_processed_anew_has_new_addresses),
+        CASE(a_tape_processed_anew_has_new_addresses), CASE(lists_are_kept_compressed), CASE(a_token_is_also_a_cookie),
+        CASE(more_sounds_captions_and_the_hour), CASE(the_manifest_is_there_for_accounts_and_tokens), CASE(a_playing_token_notices_the_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -78,6 +78,75 @@ static void an_upload_is_stored_once_and_queued(void **state)
     free(big);
 }
 
+static void expect_duplicates(const struct answer *a, long long id)
+{
+    const json_t *d = json_object_get(a->json, "duplicates");
+    assert_int_equal(json_array_size(d), id ? 1 : 0);
+    assert_true(json_is_array(d) && json_integer_value(json_array_get(d, 0)) == id);
+}
+
+/* Both are kept, and each names the other; those of others are nobody's business. */
+static void the_same_film_twice_is_told(void **state)
+{
+    char path[80], was[160], is[160];
+    long long one = kit_make_tape(&kit, user, "{\"title\":\"One\"}"), two = kit_make_tape(&kit, user, "{\"title\":\"Two\"}");
+    long long theirs = kit_make_tape(&kit, other, "{\"title\":\"Theirs\"}");
+    char headers[1400];
+    snprintf(path, sizeof(path), "/api/v1/tapes/%lld/media", theirs);
+    snprintf(headers, sizeof(headers), "Authorization: Bearer %s\r\n", other);
+    struct answer a = ask_raw(&kit, "PUT", path, headers, "the film", 8);
+    assert_int_equal(a.status, 201);
+    answer_free(&a);
+    a = put_media(one, "", "the film", 8);
+    assert_int_equal(a.status, 201);
+    expect_duplicates(&a, 0);
+    answer_free(&a);
+    snprintf(path, sizeof(path), "/api/v1/tapes/%lld", one);
+    a = ask(&kit, user, "GET", path, NULL);
+    expect_duplicates(&a, 0);
+    assert_true(head_value(&a, "ETag", was, sizeof(was)));
+    answer_free(&a);
+    a = put_media(two, "", "the film", 8);
+    assert_int_equal(a.status, 201);
+    expect_duplicates(&a, one);
+    answer_free(&a);
+    a = ask(&kit, user, "GET", path, NULL);
+    expect_duplicates(&a, two);
+    assert_true(head_value(&a, "ETag", is, sizeof(is)));
+    assert_string_not_equal(was, is);
+    answer_free(&a);
+    snprintf(path, sizeof(path), "/api/v1/tapes/%lld", two);
+    kit_expect(&kit, user, "DELETE", path, NULL, 204, NULL);
+    snprintf(path, sizeof(path), "/api/v1/tapes/%lld", one);
+    a = ask(&kit, user, "GET", path, NULL);
+    expect_duplicates(&a, 0);
+    answer_free(&a);
+}
+
+/* A kill between the commit and the deleting of the bytes: they go at the next start. */
+static void bytes_of_a_purged_tape_go_even_after_a_kill(void **state)
+{
+    char path[80], key[80], command[200];
+    struct blob_writer *w = NULL;
+    long long id = kit_make_tape(&kit, user, "{\"title\":\"T\"}"), stays = kit_make_tape(&kit, user, "{\"title\":\"S\"}");
+    struct answer a = put_media(id, "", "film", 4);
+    assert_int_equal(a.status, 201);
+    answer_free(&a);
+    a = put_media(stays, "", "film", 4);
+    assert_int_equal(a.status, 201);
+    answer_free(&a);
+    snprintf(path, sizeof(path), "/api/v1/tapes/%lld?purge=true", id);
+    kit_expect(&kit, user, "DELETE", path, NULL, 204, NULL);
+    for (int i = 0; i < 3; i++) { /* also when its worker was not ended yet */
+        snprintf(key, sizeof(key), "tapes/%lld/r%d/clean.mp4", id, i);
+        assert_int_equal(blob_begin(kit.blobs, key, &w, NULL), VCR_OK);
+        assert_int_equal(blob_commit(&w, NULL, NULL, NULL), VCR_OK);
+    }
+    assert_int_equal(app_recover(kit.app, 5, NULL), VCR_OK);
+    snprintf(command, sizeof(command), "test \"$(find %s/blobs -type f)\" = %s/blobs/tapes/%lld/original", kit.dir, kit.dir, stays);
+    assert_int_equal(system(command), 0);
+}
+
 static void a_cut_upload_leaves_nothing(void **state)
 {
     char request[1800], path[80];
@@ -239,6 +308,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         CASE(an_upload_is_stored_once_and_queued, open_people),
+        CASE(the_same_film_twice_is_told, open_people),
+        CASE(bytes_of_a_purged_tape_go_even_after_a_kill, open_people),
         CASE(a_cut_upload_leaves_nothing, open_people),
         CASE(a_slow_disk_holds_the_client_back, open_slow),
         CASE(the_first_account_finds_the_demo_tapes, open_demo),

@@ -54,10 +54,6 @@ static size_t count(const char *path)
     return n;
 }
 
-static enum vcr_err sql_work(struct sql_tx *tx, void *arg, struct vcr_why *why) { return sql_exec(tx, arg, SQL_NONE, NULL, why); }
-
-static void sql(const char *text) { assert_int_equal(sql_run(kit.db, SQL_WRITE, sql_work, (void *)(uintptr_t)text, NULL), VCR_OK); }
-
 static void the_second_answer_is_the_first(void **state)
 {
     static const char *const paths[] = { TAPES, SESSIONS }, *const bodies[] = { "{\"title\":\"T\"}", "{\"type\":\"emulation\"}" };
@@ -109,12 +105,12 @@ static void what_was_refused_may_be_tried_again(void **state)
 static void one_under_way_is_not_done_twice(void **state)
 {
     assert_int_equal(post_status(user, TAPES, "k", "{\"title\":\"T\"}"), 201);
-    sql("UPDATE idempotency SET status = 0");
+    kit_sql(&kit, "UPDATE idempotency SET status = 0");
     struct answer a = post(user, TAPES, "k", "{\"title\":\"T\"}");
     assert_int_equal(a.status, 409);
     assert_non_null(strstr(text_at(&a, "type"), "/in-flight"));
     answer_free(&a);
-    sql("UPDATE idempotency SET created_at = created_at - 61000"); /* its server was killed */
+    kit_sql(&kit, "UPDATE idempotency SET created_at = created_at - 61000"); /* its server was killed */
     assert_int_equal(post_status(user, TAPES, "k", "{\"title\":\"T\"}"), 201);
     assert_int_equal(count(TAPES), 2);
 }
@@ -122,10 +118,10 @@ static void one_under_way_is_not_done_twice(void **state)
 static void a_key_lasts_a_day(void **state)
 {
     assert_int_equal(post_status(user, TAPES, "k", "{\"title\":\"T\"}"), 201);
-    sql("UPDATE idempotency SET created_at = created_at - 86300000");
+    kit_sql(&kit, "UPDATE idempotency SET created_at = created_at - 86300000");
     assert_int_equal(post_status(user, TAPES, "k", "{\"title\":\"T\"}"), 201);
     assert_int_equal(count(TAPES), 1);
-    sql("UPDATE idempotency SET created_at = created_at - 200000");
+    kit_sql(&kit, "UPDATE idempotency SET created_at = created_at - 200000");
     assert_int_equal(post_status(user, TAPES, "k", "{\"title\":\"T\"}"), 201);
     assert_int_equal(count(TAPES), 2);
 }
@@ -152,7 +148,7 @@ static void racing_requests_do_it_once(void **state)
     for (size_t p = 0; p < ARRAY_LEN(paths); p++) {
         pthread_t threads[8];
         int created = 0;
-        sql("DELETE FROM idempotency");
+        kit_sql(&kit, "DELETE FROM idempotency");
         for (int i = 0; i < 8; i++)
             pthread_create(&threads[i], NULL, post_one, (void *)(uintptr_t)paths[p]);
         for (int i = 0; i < 8; i++) {

@@ -874,8 +874,10 @@ static void a_thousand_idle_connections_are_kept(void **state)
     getrlimit(RLIMIT_NOFILE, &lim);
     lim.rlim_cur = VCR_MIN(lim.rlim_max, (rlim_t)4096);
     setrlimit(RLIMIT_NOFILE, &lim);
-    if (lim.rlim_cur < 2 * N + 100)
+    if (lim.rlim_cur < 2 * N + 100) {
+        print_message("# reason: too few descriptors are allowed here (ulimit -Hn)\n");
         skip();
+    }
     open_server((struct http_config){ 0 });
     static int fd[N];
     for (int round = 0; round < 2; round++) {

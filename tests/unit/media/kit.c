@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +16,8 @@
 #include "media/ingest/ingest.h"
 
 char dir[64];
-static const char *const outputs[INGEST_OUTPUTS] = { "clean.mp4", "clean.idx", "audio.mp4", "audio.idx", "opus.mp4", "opus.idx", "tape.mp4", "tape.idx", "thumb.jpg" };
+static const char *const outputs[INGEST_OUTPUTS] = { "clean.mp4", "clean.idx", "audio.mp4", "audio.idx", "opus.mp4", "opus.idx", "tape.mp4", "tape.idx", "thumb.jpg",
+                                                   "story.jpg", "captions.vtt", "audio2.mp4", "audio2.idx", "audio3.mp4", "audio3.idx", "audio4.mp4", "audio4.idx" };
 
 int shell(const char *fmt, ...)
 {
@@ -41,9 +43,15 @@ const char *ask(const char *command, const char *file)
     return line;
 }
 
+bool kit_goes_on;
+
 int ingest_to(const char *report, const char *mode, const char *film)
 {
     char command[1536];
+    for (int i = 0; i < INGEST_OUTPUTS && !kit_goes_on; i++) {
+        snprintf(command, sizeof(command), "%s/%s", dir, outputs[i]);
+        unlink(command);
+    }
     int n = snprintf(command, sizeof(command), "cd %s && %s %s 3<>%s 4> %s", dir, VCR_INGEST, mode, film, report);
     for (int i = 0; i < INGEST_OUTPUTS; i++)
         n += snprintf(command + n, sizeof(command) - (size_t)n, " %d<>%s", INGEST_FD_OUTPUTS + i, outputs[i]);
@@ -71,6 +79,48 @@ void read_index(const char *name, struct reelidx *ret)
     size_t n = fread(bytes, 1, sizeof(bytes), f);
     fclose(f);
     assert_int_equal(reelidx_parse(ret, bytes, n, NULL), VCR_OK);
+}
+
+double flash_of(const char *reel, int bright, int *ret_pictures)
+{
+    char command[400];
+    double at = -1;
+    int pictures = 0;
+    snprintf(command, sizeof(command),
+             "ffprobe -v error -f lavfi -i movie=%s,signalstats -show_entries frame=pts_time:frame_tags=lavfi.signalstats.YAVG -of csv=p=0 2> errors | "
+             "awk -F, '$2 > %d && at == \"\" { at = $1 } END { print NR, at == \"\" ? -1 : at }'", reel, bright);
+    sscanf(ask(command, ""), "%d %lf", &pictures, &at);
+    if (ret_pictures)
+        *ret_pictures = pictures;
+    return at;
+}
+
+double beep_of(const char *reel, float *ret_peak)
+{
+    char command[300], path[128];
+    float samples[4096], peak = 0;
+    snprintf(command, sizeof(command), "ffmpeg -y -v error -copyts -i %s -af aresample=async=1:first_pts=0 -ac 1 -ar 48000 -f f32le sound.raw 2> errors; echo", reel);
+    ask(command, "");
+    snprintf(path, sizeof(path), "%s/sound.raw", dir);
+    FILE *f = fopen(path, "r");
+    assert_non_null(f);
+    long at = 0, found = -1;
+    for (size_t n; (n = fread(samples, sizeof(*samples), ARRAY_LEN(samples), f)) > 0; at += (long)n)
+        for (size_t i = 0; i < n; i++) {
+            peak = VCR_MAX(peak, fabsf(samples[i]));
+            if (found < 0 && fabsf(samples[i]) > 0.25f)
+                found = at + (long)i;
+        }
+    fclose(f);
+    if (ret_peak)
+        *ret_peak = peak;
+    return found < 0 ? -1 : (double)found / 48000;
+}
+
+bool long_run(void)
+{
+    const char *set = getenv("VCR_LONG");
+    return set && *set;
 }
 
 int kit_open(void **state)

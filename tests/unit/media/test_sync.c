@@ -17,7 +17,6 @@
 
 /* Inputs of ffmpeg: black with a white flash, silence with a beep, both from `at` on for a tenth of a second. */
 #define FLASH(size, rate, length, at) "-f lavfi -i \"color=black:s=" size ":r=" rate ":d=" length ",drawbox=c=white:t=fill:enable='between(t," at "-.001," at "+.1)'\""
-#define BEEP(rate, length, at) "-f lavfi -i \"aevalsrc=.6*sin(6283*t)*between(t\\," at "\\," at "+.1):s=" rate ":d=" length "\""
 
 static void make(const char *how)
 {
@@ -26,39 +25,10 @@ static void make(const char *how)
     assert_int_equal(ingest("--run", "film", last, sizeof(last)), 0);
 }
 
-/* In seconds of the reel's own timeline; negative: there is none. */
-static double flash_of(const char *reel)
-{
-    char command[300];
-    snprintf(command, sizeof(command),
-             "ffprobe -v error -f lavfi -i movie=%s,signalstats -show_entries frame=pts_time:frame_tags=lavfi.signalstats.YAVG -of csv=p=0 | "
-             "awk -F, '$2 > 100 { print $1; exit }'", reel);
-    const char *line = ask(command, "");
-    return line[0] ? strtod(line, NULL) : -1;
-}
-
-static double beep_of(const char *reel)
-{
-    char command[300], path[128];
-    float samples[4096];
-    snprintf(command, sizeof(command), "ffmpeg -y -v error -copyts -i %s -af aresample=async=1:first_pts=0 -ac 1 -ar 48000 -f f32le", reel);
-    ask(command, "sound.raw");
-    snprintf(path, sizeof(path), "%s/sound.raw", dir);
-    FILE *f = fopen(path, "r");
-    assert_non_null(f);
-    long at = 0, found = -1;
-    for (size_t n; found < 0 && (n = fread(samples, sizeof(*samples), ARRAY_LEN(samples), f)) > 0; at += (long)n)
-        for (size_t i = 0; i < n && found < 0; i++)
-            if (fabsf(samples[i]) > 0.25f)
-                found = at + (long)i;
-    fclose(f);
-    return found < 0 ? -1 : (double)found / 48000;
-}
-
 /* wanted negative: anywhere */
 static void together(const char *what, const char *video, const char *audio, double wanted)
 {
-    double flash = flash_of(video), beep = beep_of(audio);
+    double flash = flash_of(video, 100, NULL), beep = beep_of(audio, NULL);
     if (flash < 0 || beep < 0 || fabs(flash - beep) > NEAR_S || (wanted >= 0 && fabs(flash - wanted) > NEAR_S))
         fail_msg("%s: flash of %s at %.3f s, beep of %s at %.3f s, wanted at %.3f s", what, video, flash, audio, beep, wanted);
 }
@@ -66,24 +36,24 @@ static void together(const char *what, const char *video, const char *audio, dou
 static void flash_and_beep_stay_together(void **state)
 {
     static const struct { const char *what, *how; double at; } films[] = {
-        { "encoded anew", FLASH("320x240", "25", "2", "1") " " BEEP("48000", "2", "1") " -c:v libx264 -c:a aac film.mp4", 1 },
-        { "packets kept", FLASH("320x240", "30000/1001", "2", "1.001") " " BEEP("44100", "2", "1.001") " -c:v libx264 -pix_fmt yuv420p -bf 0 -g 15 -c:a aac film.mp4", 1.001 },
-        { "interlaced DVD", FLASH("720x576", "50", "2", "1") " " BEEP("48000", "2", "1") " -vf tinterlace=interleave_top,setfield=tff -c:v mpeg2video -flags +ildct+ilme "
+        { "encoded anew", FLASH("320x240", "25", "2", "1") " " BEEP_AT("48000", "2", "1") " -c:v libx264 -c:a aac film.mp4", 1 },
+        { "packets kept", FLASH("320x240", "30000/1001", "2", "1.001") " " BEEP_AT("44100", "2", "1.001") " -c:v libx264 -pix_fmt yuv420p -bf 0 -g 15 -c:a aac film.mp4", 1.001 },
+        { "interlaced DVD", FLASH("720x576", "50", "2", "1") " " BEEP_AT("48000", "2", "1") " -vf tinterlace=interleave_top,setfield=tff -c:v mpeg2video -flags +ildct+ilme "
           "-top 1 -b:v 4M -c:a mp2 -f dvd film.vob", 1 },
-        { "transport stream whose clock begins at an hour", FLASH("320x240", "25", "2", "1") " " BEEP("48000", "2", "1")
+        { "transport stream whose clock begins at an hour", FLASH("320x240", "25", "2", "1") " " BEEP_AT("48000", "2", "1")
           " -c:v mpeg2video -c:a mp2 -output_ts_offset 3600 film.ts", 1 },
-        { "sound that starts late", FLASH("320x240", "25", "2", "1.6") " -itsoffset 0.9 " BEEP("48000", "1.1", "0.7") " -c:v libx264 -c:a aac film.mp4", 1.6 },
-        { "sound that starts late in Matroska", FLASH("320x240", "30", "2", "1.6") " -itsoffset 0.9 " BEEP("48000", "1.1", "0.7") " -c:v libx264 -c:a libopus film.mkv", 1.6 },
-        { "sound that starts early", "-itsoffset 0.6 " FLASH("320x240", "25", "2", "1") " " BEEP("48000", "2.6", "1.6") " -c:v libx264 -c:a aac film.mkv", 1 },
-        { "a hole in the sound", FLASH("320x240", "25", "2", "1.6") " " BEEP("48000", "2", "1.6")
+        { "sound that starts late", FLASH("320x240", "25", "2", "1.6") " -itsoffset 0.9 " BEEP_AT("48000", "1.1", "0.7") " -c:v libx264 -c:a aac film.mp4", 1.6 },
+        { "sound that starts late in Matroska", FLASH("320x240", "30", "2", "1.6") " -itsoffset 0.9 " BEEP_AT("48000", "1.1", "0.7") " -c:v libx264 -c:a libopus film.mkv", 1.6 },
+        { "sound that starts early", "-itsoffset 0.6 " FLASH("320x240", "25", "2", "1") " " BEEP_AT("48000", "2.6", "1.6") " -c:v libx264 -c:a aac film.mkv", 1 },
+        { "a hole in the sound", FLASH("320x240", "25", "2", "1.6") " " BEEP_AT("48000", "2", "1.6")
           " -af \"aselect='not(between(t,.5,1.1))'\" -c:v libx264 -c:a pcm_s16le film.mkv", 1.6 },
-        { "variable frame rate", FLASH("320x240", "60", "2", "1.5") " " BEEP("48000", "2", "1.5") " -vf \"select='not(mod(n,7))+between(t,1.45,1.55)'\" -fps_mode vfr -c:v libx264 "
+        { "variable frame rate", FLASH("320x240", "60", "2", "1.5") " " BEEP_AT("48000", "2", "1.5") " -vf \"select='not(mod(n,7))+between(t,1.45,1.55)'\" -fps_mode vfr -c:v libx264 "
           "-bf 0 -c:a aac film.mkv", 1.5 },
-        { "cut on a telephone, which only notes where it begins", FLASH("320x240", "30", "3", "1.4") " " BEEP("48000", "3", "1.4")
+        { "cut on a telephone, which only notes where it begins", FLASH("320x240", "30", "3", "1.4") " " BEEP_AT("48000", "3", "1.4")
           " -c:v libx264 -g 60 -c:a aac -y -f mp4 whole && ffmpeg -v error -ss 0.5 -i whole -c copy film.mp4", 0.9 },
-        { "a stream that begins in the middle of a group", FLASH("320x240", "25", "3", "1.8") " " BEEP("48000", "3", "1.8")
+        { "a stream that begins in the middle of a group", FLASH("320x240", "25", "3", "1.8") " " BEEP_AT("48000", "3", "1.8")
           " -vf noise=alls=9 -c:v mpeg2video -g 30 -bf 2 -c:a mp2 -y whole.ts && tail -c +$(($(stat -c %s whole.ts) / 188 / 8 * 188 + 1)) whole.ts > film.ts", -1 },
-        { "mono in AVI", FLASH("320x240", "25", "2", "1") " " BEEP("22050", "2", "1") " -ac 1 -c:v mjpeg -c:a pcm_s16le film.avi", 1 },
+        { "mono in AVI", FLASH("320x240", "25", "2", "1") " " BEEP_AT("22050", "2", "1") " -ac 1 -c:v mjpeg -c:a pcm_s16le film.avi", 1 },
     };
     for (size_t i = 0; i < ARRAY_LEN(films); i++) {
         make(films[i].how);
@@ -115,9 +85,9 @@ static void each_picture_of_a_variable_rate_keeps_its_time(void **state)
 static void the_sound_ends_with_the_picture(void **state)
 {
     static const struct { const char *how; int64_t us; } films[] = {
-        { FLASH("320x240", "25", "3", "1") " " BEEP("48000", "1.2", "1") " -c:v libx264 -c:a aac film.mp4", 3000000 },
-        { FLASH("320x240", "25", "1.2", "1") " " BEEP("48000", "3", "1") " -c:v libx264 -c:a aac film.mp4", 1200000 },
-        { FLASH("320x240", "25", "2", "1") " -itsoffset 1.9 " BEEP("48000", "0.1", "0") " -c:v mpeg2video -c:a mp2 film.ts", 2000000 },
+        { FLASH("320x240", "25", "3", "1") " " BEEP_AT("48000", "1.2", "1") " -c:v libx264 -c:a aac film.mp4", 3000000 },
+        { FLASH("320x240", "25", "1.2", "1") " " BEEP_AT("48000", "3", "1") " -c:v libx264 -c:a aac film.mp4", 1200000 },
+        { FLASH("320x240", "25", "2", "1") " -itsoffset 1.9 " BEEP_AT("48000", "0.1", "0") " -c:v mpeg2video -c:a mp2 film.ts", 2000000 },
     };
     static const char *const reels[] = { "clean.idx", "audio.idx", "opus.idx", "tape.idx" };
     for (size_t i = 0; i < ARRAY_LEN(films); i++) {
@@ -137,7 +107,7 @@ static void a_silent_film_has_no_sound_reels(void **state)
     make(FLASH("320x240", "25", "2", "1") " -c:v libx264 film.mp4");
     assert_int_equal(shell("cd %s && grep -q clean_video report && grep -q tape_video report && ! grep -q 'clean_audio\\|opus' report", dir), 0);
     assert_int_equal(shell("cd %s && test ! -s audio.mp4 && test ! -s audio.idx && test ! -s opus.mp4 && test ! -s opus.idx", dir), 0);
-    assert_true(fabs(flash_of("clean.mp4") - 1) < NEAR_S && fabs(flash_of("tape.mp4") - 1) < NEAR_S);
+    assert_true(fabs(flash_of("clean.mp4", 100, NULL) - 1) < NEAR_S && fabs(flash_of("tape.mp4", 100, NULL) - 1) < NEAR_S);
 }
 
 int main(void)

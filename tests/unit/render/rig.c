@@ -128,6 +128,7 @@ static int rig_lines(struct rig *r)
 {
     int pair[2];
     memset(r, 0, sizeof(*r));
+    r->missing = -1;
     assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
     assert_int_equal(ring_create(&r->ring, &r->ring_fd, 4 << 20, NULL), VCR_OK);
     r->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -204,21 +205,49 @@ void rig_open(struct rig *r, uint32_t seat, bool field_rate)
     rig_send(r, &m, sizeof(m));
 }
 
-void rig_insert(struct rig *r, uint32_t seat, const struct rig_tape *t, bool clean_reel, bool field_rate)
+static void send_with(struct rig *r, const void *msg, size_t len, const int *fds, size_t count)
 {
-    struct render_tape m = { .h = { RENDER_TAPE, seat }, .has = (uint8_t)(RENDER_HAS_VIDEO | RENDER_HAS_AUDIO | (clean_reel ? RENDER_HAS_CLEAN : 0)),
-                             .field_rate = field_rate };
-    int fds[6] = { t->video_fd, t->video_index_fd, t->sound_fd, t->sound_index_fd, t->video_fd, t->video_index_fd };
-    size_t bytes = (clean_reel ? 6 : 4) * sizeof(int);
-    _Alignas(struct cmsghdr) char room[CMSG_SPACE(sizeof(fds))] = { 0 };
-    struct iovec iov = { &m, sizeof(m) };
-    struct msghdr h = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = room, .msg_controllen = CMSG_SPACE(bytes) };
+    _Alignas(struct cmsghdr) char room[CMSG_SPACE(6 * sizeof(int))] = { 0 };
+    struct iovec iov = { (void *)(uintptr_t)msg, len };
+    struct msghdr h = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = room, .msg_controllen = CMSG_SPACE(count * sizeof(int)) };
     struct cmsghdr *c = CMSG_FIRSTHDR(&h);
     c->cmsg_level = SOL_SOCKET;
     c->cmsg_type = SCM_RIGHTS;
-    c->cmsg_len = CMSG_LEN(bytes);
-    memcpy(CMSG_DATA(c), fds, bytes);
-    assert_int_equal(sendmsg(r->control, &h, MSG_NOSIGNAL), (ssize_t)sizeof(m));
+    c->cmsg_len = CMSG_LEN(count * sizeof(int));
+    memcpy(CMSG_DATA(c), fds, count * sizeof(int));
+    assert_int_equal(sendmsg(r->control, &h, MSG_NOSIGNAL), (ssize_t)len);
+}
+
+void rig_insert(struct rig *r, uint32_t seat, const struct rig_tape *t, bool clean_reel, bool field_rate)
+{
+    struct render_tape m = { .h = { RENDER_TAPE, seat }, .in = 1, .has = (uint8_t)(RENDER_HAS_VIDEO | RENDER_HAS_AUDIO | (clean_reel ? RENDER_HAS_CLEAN : 0)),
+                             .field_rate = field_rate };
+    int fds[6] = { t->video_fd, t->video_index_fd, t->sound_fd, t->sound_index_fd, t->video_fd, t->video_index_fd };
+    send_with(r, &m, sizeof(m), fds, clean_reel ? 6 : 4);
+}
+
+void rig_spans(struct rig *r, uint32_t seat, const struct render_span *spans, uint32_t count, uint64_t revision)
+{
+    struct render_spans m = { .h = { RENDER_SPANS, seat }, .count = count, .revision = revision };
+    int fd = memfd_create("spans", MFD_CLOEXEC);
+    assert_int_equal(write(fd, spans, count * sizeof(*spans)), (ssize_t)(count * sizeof(*spans)));
+    if (count > 0)
+        send_with(r, &m, sizeof(m), &fd, 1);
+    else
+        rig_send(r, &m, sizeof(m));
+    close(fd);
+}
+
+void rig_take(struct rig *r, uint32_t seat, int64_t take, const struct rig_tape *t)
+{
+    struct render_take m = { .h = { RENDER_TAKE, seat }, .has = RENDER_HAS_AUDIO | RENDER_HAS_CLEAN, .take = take };
+    if (!t) {
+        m.has = 0;
+        rig_send(r, &m, sizeof(m));
+        return;
+    }
+    const int fds[4] = { t->sound_fd, t->sound_index_fd, t->video_fd, t->video_index_fd };
+    send_with(r, &m, sizeof(m), fds, 4);
 }
 
 void rig_deck(struct rig *r, uint32_t seat, const struct deck_snapshot *snap)
@@ -234,6 +263,8 @@ static void hear_control(struct rig *r)
         struct render_head head;
         struct render_failed failed;
         struct render_stats stats;
+        struct render_want want;
+        struct render_value value;
     } m;
     while (recv(r->control, &m, sizeof(m), MSG_DONTWAIT) > 0) {
         if (m.head.type == RENDER_FAILED) {
@@ -241,6 +272,11 @@ static void hear_control(struct rig *r)
             r->failures++;
         } else if (m.head.type == RENDER_STATS) {
             r->stats = m.stats;
+        } else if (m.head.type == RENDER_WANT) {
+            assert_true(r->want_count < 64);
+            r->wants[r->want_count++] = m.want.take;
+        } else if (m.head.type == RENDER_MISSING) {
+            r->missing = (int)m.value.value;
         }
     }
 }
@@ -262,6 +298,19 @@ static int middle_of(const struct picture *p)
     return sum / (SIDE * SIDE);
 }
 
+/* Mean square of what neighbouring lines differ by, in the same place: noise. */
+static int grain_of(const struct picture *p)
+{
+    enum { SIDE = 64 };
+    int64_t sum = 0;
+    for (int y = 0; y < SIDE; y++)
+        for (int x = 0; x < SIDE; x++) {
+            const uint8_t *at = p->plane[0] + ((p->height - SIDE) / 2 + y) * p->stride[0] + (p->width - SIDE) / 2 + x;
+            sum += (at[0] - at[p->stride[0]]) * (at[0] - at[p->stride[0]]);
+        }
+    return (int)(sum / (SIDE * SIDE));
+}
+
 /* A minute without a sign of life is a failure. */
 static void wait_sign(struct rig *r)
 {
@@ -281,7 +330,7 @@ static void look_at(struct rig *r, struct rig_shot *s)
 {
     uint32_t seat = s->head.seat % RIG_SEATS;
     s->number = -1;
-    s->luma = 0;
+    s->luma = s->grain = 0;
     s->loudness = 0;
     s->onset = -1;
     if (s->head.track == PACKET_VIDEO) {
@@ -293,6 +342,7 @@ static void look_at(struct rig *r, struct rig_shot *s)
             fail_msg("picture at %lld: %s", (long long)s->head.tape_us, why.text);
         s->number = barcode_read(&f->picture, 200, 280);
         s->luma = middle_of(&f->picture);
+        s->grain = grain_of(&f->picture);
         frame_unref(&f);
         return;
     }

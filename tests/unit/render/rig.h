@@ -32,6 +32,7 @@ struct rig_shot {
     struct render_packet head;
     int number;             /* of the picture, read in its middle; -1: none */
     int luma;               /* of the picture's middle, 0 to 255 */
+    int grain;              /* and how much its lines differ: squares of codes */
     double loudness;        /* rms of a packet of sound */
     int onset;              /* its first sample that is no mere hiss; -1: none */
     uint8_t bytes[256 << 10];
@@ -47,6 +48,9 @@ struct rig {
     struct render_failed failed;  /* the last one */
     struct render_stats stats;    /* the last one */
     int failures;
+    int64_t wants[64];            /* takes that it asked for */
+    int want_count;
+    int missing;                  /* what it said of that last; -1: nothing */
     struct rig_shot shot;
 };
 void rig_start(struct rig *r);
@@ -58,6 +62,9 @@ void rig_stop(struct rig *r);
 void rig_open(struct rig *r, uint32_t seat, bool field_rate);
 /* clean_reel: the tape's video also as a clean reel. */
 void rig_insert(struct rig *r, uint32_t seat, const struct rig_tape *t, bool clean_reel, bool field_rate);
+/* What plays where on it; and, when it asks for that take, t as its reels (NULL: it is missing). */
+void rig_spans(struct rig *r, uint32_t seat, const struct render_span *spans, uint32_t count, uint64_t revision);
+void rig_take(struct rig *r, uint32_t seat, int64_t take, const struct rig_tape *t);
 void rig_deck(struct rig *r, uint32_t seat, const struct deck_snapshot *snap);
 void rig_send(struct rig *r, const void *msg, size_t len);
 /* The next packet of any kind. */

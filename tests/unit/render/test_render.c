@@ -115,6 +115,25 @@ static void pause_holds_and_a_step_steps(void **state)
     rig_stop(&rig);
 }
 
+static int grain_in(const char *look, uint32_t seq)
+{
+    struct rig_shot *shot = NULL;
+    change(1, rig_snap(DECK_PLAY, 1, 500000, seq, look));
+    for (int i = 0; i < 4; i++)
+        shot = next(1);
+    return shot->grain;
+}
+
+static void amounts_of_a_look_show_at_once(void **state)
+{
+    struct deck_snapshot s = rig_snap(DECK_PLAY, 1, 500000, 1, "none");
+    begin(1, false, &s);
+    int noisy = grain_in("none;noise.luma_db=20", 2), quiet = grain_in("none;noise.luma_db=off", 3);
+    assert_true(noisy > 20 && quiet < 5);
+    assert_true(grain_in("none;noise.luma_db=20", 4) > 20);
+    rig_stop(&rig);
+}
+
 static void search_moves_both_ways(void **state)
 {
     static const struct { enum deck_mode mode; double rate; int64_t from_us; const char *look; } rows[] = {
@@ -389,7 +408,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(play_goes_on_at_its_rate),
         cmocka_unit_test(pause_holds_and_a_step_steps),
-        cmocka_unit_test(search_moves_both_ways),
+        cmocka_unit_test(amounts_of_a_look_show_at_once), cmocka_unit_test(search_moves_both_ways),
         cmocka_unit_test(a_command_shows_in_the_next_picture),
         cmocka_unit_test(a_key_frame_comes_when_asked_for),
         cmocka_unit_test(clean_play_passes_the_reel_through),

@@ -16,7 +16,7 @@ static struct deck_snapshot play(void)
 {
     struct deck_snapshot s = { .seq = 5, .mode = DECK_PLAY, .picture = DECK_PICTURE_TAPE, .sound = DECK_SOUND_HIFI, .servo = DECK_SERVO_SPINNING_UP,
                                .since_us = 1000000000, .pos_us = 60000000, .length_us = 7200000000, .rate_from = 65536, .rate = 65536,
-                               .picture_at_us = 1000500000, .lock_at_us = 1001500000, .osd_until_us = 1004000000, .counter_base_us = 50000000,
+                               .picture_at_us = 1000500000, .lock_at_us = 1001500000, .osd_until_us = 1004000000, .counter_base_us = 50000000, .count_to_us = INT64_C(1) << 40,
                                .tracking = INT16_MIN, .osd_counter_line = 1 };
     vcr_strcpy(s.osd[0], sizeof(s.osd[0]), "\x01 PLAY");
     return s;

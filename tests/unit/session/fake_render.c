@@ -79,7 +79,7 @@ static void scribble_over_the_ring(void)
 static void misbehave(uint32_t seat, const char *fault)
 {
     struct render_failed failed = { .h = { RENDER_FAILED, seat }, .text = "the reel ends early" };
-    if (strcmp(fault, "fail") == 0)
+    if (strcmp(fault, "fail_thrice") == 0 && (first_time("fail1") || first_time("fail2") || first_time("fail3")))
         send_message(&failed, sizeof(failed));
     else if (strcmp(fault, "garbage") == 0 && first_time(fault))
         send_message("\xff\xff\xff\xffnonsense", 12);
@@ -90,6 +90,8 @@ static void misbehave(uint32_t seat, const char *fault)
     else if (strcmp(fault, "silent") == 0 && first_time(fault))
         for (;;)
             pause();
+    else if (strcmp(fault, "crash_twice") == 0 && (first_time("crash1") || first_time("crash2")))
+        abort();
     else if (strcmp(fault, "crash") == 0 && first_time(fault))
         abort();
 }

@@ -18,13 +18,14 @@
 
 #include "base/log.h"
 #include "fake_rtc.h"
+#include "session/map.h"
 #include "session/session.h"
 
 /* A quick mechanism, so that tests need not wait for a cassette lift. */
 static const struct deck_profile quick = {
     .load_us = 30000, .eject_us = 30000, .thread_us = 30000, .lock_us = 20000, .brake_us = 60000, .wind_ramp_us = 100000,
-    .wind_full_us = 60000000, .wind_full_fast_us = 8000000, .cue_rate = 7 * 65536, .review_rate = -7 * 65536,
-    .still_timeout_us = 300000000, .stop_unthread_us = 300000000, .osd_us = 50000,
+    .wind_full_us = 60000000, .wind_full_fast_us = 8000000, .search = { { 7 }, { 9 }, { 9 } },
+    .still_timeout_us = 300000000, .stop_unthread_us = 300000000, .osd_us = 50000, .has_index = true,
 };
 
 static char folder[] = "/tmp/vcr-session-XXXXXX";
@@ -34,7 +35,8 @@ static struct sessions *sessions;
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static int64_t saved_tape, saved_position_us; /* guarded by lock */
-static int saves, ends;
+static int64_t worn_us;
+static int saves, wears, ends;
 static char ended_status[32], ended_reason[200];
 
 static void on_save(void *arg, int64_t tape_id, int64_t position_us)
@@ -45,6 +47,14 @@ static void on_save(void *arg, int64_t tape_id, int64_t position_us)
     saves++;
     pthread_mutex_unlock(&lock);
     fake_changed();
+}
+
+static void on_worn(void *arg, int64_t tape_id, int64_t passed_us)
+{
+    pthread_mutex_lock(&lock);
+    worn_us = passed_us;
+    wears++;
+    pthread_mutex_unlock(&lock);
 }
 
 static void on_ended(void *arg, const char *id, const char *status, const char *reason)
@@ -64,10 +74,11 @@ static void begin(struct sessions_config c)
     if (!c.render_processes)
         c.render_processes = 1;
     c.save_position = on_save;
+    c.tape_worn = on_worn;
     c.ended = on_ended;
     c.profile = &quick;
-    saves = ends = 0;
-    saved_tape = saved_position_us = 0;
+    saves = wears = ends = 0;
+    saved_tape = saved_position_us = worn_us = 0;
     assert_int_equal(sessions_open(&sessions, &c, &why), VCR_OK);
 }
 
@@ -128,7 +139,7 @@ static struct session_reply start(const char *id, struct session_tape *tape, str
 static struct session_reply command(const char *id, enum deck_cmd cmd, const struct deck_args *args, struct session_tape *tape)
 {
     struct call c = { 0 };
-    session_command(sessions, id, cmd, args, tape, caller, on_answer, &c);
+    session_command(sessions, id, 0, cmd, args, tape, caller, on_answer, &c);
     wait_answer(&c);
     return c.reply;
 }
@@ -241,6 +252,8 @@ static void starts_plays_and_ends(void **state)
     assert_string_equal(r.info.status, "ended");
     assert_int_equal(saved_tape, 17);
     assert_true(saved_position_us > 1000000000);
+    assert_int_equal(wears, 1); /* what was played passed the heads */
+    assert_true(worn_us > 0 && worn_us <= saved_position_us - 1000000000);
     assert_int_equal(get("a").err, VCR_E_NOT_FOUND);
     r = command("a", DECK_CMD_STOP, NULL, NULL);
     assert_int_equal(r.err, VCR_E_CONFLICT);
@@ -279,7 +292,7 @@ static void a_refused_command_keeps_the_deck(void **state)
     assert_string_equal(r.why.slug, "/no-tape");
     assert_int_equal(r.info.deck.mode, DECK_EJECTED);
     r = command("a", DECK_CMD_RECORD, NULL, NULL);
-    assert_string_equal(r.why.slug, "/not-supported-by-deck");
+    assert_string_equal(r.why.slug, "/no-tape");
     struct deck_args a = { .tracking = 99 };
     assert_int_equal(command("a", DECK_CMD_TRACKING, &a, NULL).err, VCR_E_INVALID);
     assert_in_range(get("a").info.deck.command_seq, seq, seq + 1); /* the display may have gone dark */
@@ -304,12 +317,118 @@ static void eject_keeps_the_place_and_gives_the_reels_back(void **state)
     assert_int_equal(open_descriptors(), before);
     pthread_mutex_lock(&lock);
     assert_int_equal(saved_tape, 5);
-    assert_true(saved_position_us > 0 && saved_position_us < 1000000000);
+    assert_true(saved_position_us >= 0 && saved_position_us < 1000000000); /* a slow test has wound to the start */
+    assert_int_equal(wears, 0); /* winding away from the heads wears nothing */
     pthread_mutex_unlock(&lock);
     assert_int_equal(get("a").info.tape_id, 0);
     second = tape_of(6, "reel-C");
     assert_int_equal(command("a", DECK_CMD_INSERT, NULL, &second).err, VCR_OK);
     wait_said(0, "tape=reel-C mode=stop", 0);
+}
+
+static bool is_out(void *arg)
+{
+    struct session_reply r = get(arg);
+    return r.info.tape_id == 0 && r.info.deck.mode == DECK_EJECTED;
+}
+
+static void a_tape_that_is_gone_is_put_out_everywhere(void **state)
+{
+    begin((struct sessions_config){ 0 });
+    struct session_settings s = plain;
+    struct session_tape gone[4], other = tape_of(9, "reel-B");
+    char id[4][2] = { "a", "b", "c", "d" };
+    for (int i = 0; i < 4; i++) {
+        gone[i] = tape_of(7, "reel-A");
+        assert_int_equal(start(id[i], &gone[i], s).err, VCR_OK);
+    }
+    assert_int_equal(start("o", &other, s).err, VCR_OK);
+    wait_mode("a", DECK_STOP);
+    wait_mode("b", DECK_STOP);
+    wait_mode("c", DECK_STOP);
+    assert_int_equal(command("a", DECK_CMD_PLAY, NULL, NULL).err, VCR_OK);
+    assert_int_equal(command("b", DECK_CMD_FAST_FORWARD, NULL, NULL).err, VCR_OK);
+    assert_int_equal(command("c", DECK_CMD_POWER, NULL, NULL).err, VCR_OK);
+    wait_mode("d", DECK_STOP);
+    assert_int_equal(command("d", DECK_CMD_EJECT, NULL, NULL).err, VCR_OK); /* on its way out already */
+    wait_mode("a", DECK_PLAY);
+    session_tape_gone(sessions, 7, "tape_trashed");
+    for (int i = 0; i < 4; i++)
+        assert_true(fake_wait(is_out, id[i]));
+    assert_string_equal(get("a").info.deck.stop_reason, "tape_trashed");
+    assert_string_equal(get("a").info.status, "active"); /* it runs on, empty */
+    assert_int_equal(get("o").info.tape_id, 9);
+    struct session_tape next = tape_of(8, "reel-C");
+    assert_int_equal(command("a", DECK_CMD_INSERT, NULL, &next).err, VCR_OK);
+    wait_mode("a", DECK_STOP);
+    assert_null(get("a").info.deck.stop_reason);
+    struct session_tape late = tape_of(7, "reel-A"); /* while it is being loaded: it comes in and goes out */
+    assert_int_equal(start("e", &late, s).err, VCR_OK);
+    session_tape_gone(sessions, 7, "tape_purged");
+    assert_true(fake_wait(is_out, "e"));
+}
+
+static void only_its_owners_sessions_keep_a_tapes_place(void **state)
+{
+    begin((struct sessions_config){ 0 });
+    struct session_settings s = plain;
+    s.deck.autoplay = true;
+    s.owner_id = 2;
+    struct session_tape t = tape_of(7, "reel-A");
+    t.owner_id = 1;
+    assert_int_equal(start("guest", &t, s).err, VCR_OK);
+    wait_moved("guest");
+    assert_int_equal(end("guest").err, VCR_OK);
+    pthread_mutex_lock(&lock);
+    int before = saves + wears;
+    pthread_mutex_unlock(&lock);
+    assert_int_equal(before, 0);
+    s.owner_id = 1;
+    t = tape_of(7, "reel-A");
+    t.owner_id = 1;
+    assert_int_equal(start("owner", &t, s).err, VCR_OK);
+    wait_moved("owner");
+    assert_int_equal(end("owner").err, VCR_OK);
+    pthread_mutex_lock(&lock);
+    assert_int_equal(saved_tape, 7);
+    pthread_mutex_unlock(&lock);
+}
+
+/* Recorded from 0 to end_s; the mark is where a deck may jump to. */
+static struct session_map *map_until(int64_t end_s, int64_t revision)
+{
+    struct timeline t = { 0 };
+    struct session_map *m = NULL;
+    const struct timeline_span s = { .end_us = end_s * 1000000 };
+    const int64_t mark_us = 1500000000;
+    assert_int_equal(timeline_append(&t, &s, NULL), VCR_OK);
+    assert_int_equal(session_map_new(&m, &t, &mark_us, 1, revision, NULL), VCR_OK);
+    timeline_free(&t);
+    return m;
+}
+
+static bool is_recorded(void *arg) { return !get(arg).info.deck.flag_blank; }
+
+static void a_deck_goes_by_the_newest_map_of_its_tape(void **state)
+{
+    begin((struct sessions_config){ 0 });
+    struct session_tape t = tape_of(17, "reel-A");
+    t.map = map_until(900, 5);
+    t.deck.map = &t.map->map;
+    assert_int_equal(start("a", &t, plain).err, VCR_OK);
+    wait_mode("a", DECK_STOP);
+    assert_true(get("a").info.deck.flag_blank); /* it stands at 1000 s */
+    struct session_map *newer = map_until(2000, 7), *older = map_until(950, 6);
+    sessions_map_changed(sessions, 17, newer);
+    assert_true(fake_wait(is_recorded, "a"));
+    sessions_map_changed(sessions, 17, older);
+    sessions_map_changed(sessions, 18, older); /* another tape's */
+    assert_false(get("a").info.deck.flag_blank);
+    session_map_unref(&newer);
+    session_map_unref(&older);
+    assert_int_equal(command("a", DECK_CMD_INDEX_NEXT, NULL, NULL).err, VCR_OK);
+    wait_mode("a", DECK_PLAY);
+    assert_in_range(get("a").info.deck.position_us, 1498000000, 1520000000);
 }
 
 static void a_killed_render_process_is_replaced(void **state)
@@ -362,18 +481,64 @@ static bool has_ended(void *arg)
     return yes;
 }
 
-static void a_seat_that_fails_again_ends_its_session(void **state)
+/* A fault is over before a slow test has asked for it: it is told when it comes. */
+struct fault_seen {
+    atomic_bool seen, unwatched;
+    int64_t position_us;
+    struct session_watch *watch;
+};
+
+static void on_fault(void *arg, const struct session_info *info, bool ended)
 {
-    begin((struct sessions_config){ 0 });
-    assert_int_equal(start("a", NULL, plain).err, VCR_OK);
-    assert_int_equal(start("b", NULL, plain).err, VCR_OK);
-    ask_for_fault("a", "fail");
-    assert_true(fake_wait(has_ended, NULL));
-    assert_string_equal(ended_status, "failed");
-    assert_string_equal(ended_reason, "the reel ends early");
-    assert_int_equal(get("a").err, VCR_E_NOT_FOUND);
-    assert_int_equal(get("b").err, VCR_OK);
+    struct fault_seen *f = arg;
+    if (info->deck.mode != DECK_FAULT || atomic_load(&f->seen))
+        return;
+    f->position_us = info->deck.position_us;
+    atomic_store(&f->seen, true);
+    fake_changed();
 }
+
+static void watch_fault(void *arg) { ((struct fault_seen *)arg)->watch = session_watch(sessions, "a", caller, on_fault, arg); }
+
+static void unwatch_fault(void *arg)
+{
+    struct fault_seen *f = arg;
+    session_unwatch(f->watch);
+    atomic_store(&f->unwatched, true);
+    fake_changed();
+}
+
+static bool fault_is_seen(void *arg) { return atomic_load(&((struct fault_seen *)arg)->seen); }
+static bool fault_is_unwatched(void *arg) { return atomic_load(&((struct fault_seen *)arg)->unwatched); }
+
+static void goes_through_fault(const char *fault)
+{
+    begin((struct sessions_config){ .retry_us = 100000 });
+    struct session_settings s = plain;
+    struct fault_seen f = { 0 };
+    struct session_tape t = tape_of(1, "reel-A");
+    s.deck.autoplay = true;
+    assert_int_equal(start("a", &t, s).err, VCR_OK);
+    assert_int_equal(start("b", NULL, plain).err, VCR_OK);
+    wait_moved("a");
+    int64_t before_us = get("a").info.deck.position_us;
+    loop_call(caller, watch_fault, &f);
+    ask_for_fault("a", fault);
+    assert_true(fake_wait(fault_is_seen, &f));
+    assert_true(f.position_us >= before_us && f.position_us < before_us + 30000000);
+    wait_mode("a", DECK_PLAY); /* with what it did, from where it was */
+    assert_true(get("a").info.deck.position_us >= f.position_us);
+    loop_call(caller, unwatch_fault, &f);
+    assert_true(fake_wait(fault_is_unwatched, &f));
+    assert_int_equal(get("a").info.tape_id, 1);
+    assert_string_equal(get("a").info.status, "active");
+    wait_said(0, "open=1 tape=reel-A mode=play", 0);
+    assert_int_equal(get("b").err, VCR_OK);
+    assert_int_equal(ends, 0);
+}
+
+static void a_seat_that_fails_again_is_in_fault_and_comes_back(void **state) { goes_through_fault("fail_thrice"); }
+static void a_render_process_that_dies_again_is_a_fault_until_it_stays(void **state) { goes_through_fault("crash_twice"); }
 
 static void every_seat_can_be_taken(void **state)
 {
@@ -403,7 +568,7 @@ static void viewers_and_key_frames(void **state)
     begin((struct sessions_config){ 0 });
     assert_int_equal(start("a", NULL, plain).err, VCR_OK);
     struct call c = { 0 };
-    session_offer(sessions, "a", caller, on_answer, &c);
+    session_offer(sessions, "a", &(struct session_person){ .user_id = 1 }, caller, on_answer, &c);
     wait_answer(&c);
     assert_int_equal(c.reply.err, VCR_OK);
     assert_true(vcr_is_uuid(c.reply.peer_id));
@@ -455,23 +620,41 @@ static void play_pauses_when_the_last_viewer_has_left(void **state)
     wait_mode("watched", DECK_PAUSE);
 }
 
+static bool is_stopped_alone(void *arg)
+{
+    struct session_reply r = get(arg);
+    return r.info.deck.mode == DECK_STOP && r.info.deck.stop_reason;
+}
+
 static void nobody_watches_at_all(void **state)
 {
-    begin((struct sessions_config){ .alone_stop_us = 400000, .alone_end_us = 2000000 });
+    begin((struct sessions_config){ .alone_stop_us = 400000 });
     struct session_settings s = plain;
     s.deck.autoplay = true;
     struct session_tape a = tape_of(1, "reel-A");
     assert_int_equal(start("a", &a, s).err, VCR_OK);
-    wait_mode("a", DECK_PLAY);
-    wait_mode("a", DECK_STOP);
+    assert_true(fake_wait(is_stopped_alone, "a"));
     assert_string_equal(get("a").info.deck.stop_reason, "no_viewer");
+    assert_true(get("a").info.deck.position_us > 1000000000); /* it played until then */
     assert_int_equal(command("a", DECK_CMD_PLAY, NULL, NULL).err, VCR_OK);
     wait_said(0, "mode=play", 0);
     usleep(100000); /* a key pressed after that is obeyed */
     assert_int_equal(get("a").info.deck.mode, DECK_PLAY);
+}
+
+static void nobody_comes_to_watch(void **state)
+{
+    begin((struct sessions_config){ .alone_end_us = 400000 });
+    struct session_settings s = plain;
+    s.deck.autoplay = true;
+    struct session_tape a = tape_of(1, "reel-A");
+    assert_int_equal(start("a", &a, s).err, VCR_OK);
     assert_true(fake_wait(has_ended, NULL));
+    pthread_mutex_lock(&lock);
     assert_string_equal(ended_status, "ended");
     assert_int_equal(saved_tape, 1);
+    pthread_mutex_unlock(&lock);
+    assert_int_equal(get("a").err, VCR_E_NOT_FOUND);
 }
 
 /* Watching */
@@ -558,7 +741,7 @@ static void unwatching_races_with_changes(void **state)
             w[k].id = "a";
             loop_call(caller, do_watch, &w[k]);
         }
-        session_command(sessions, "a", DECK_CMD_MEMORY, NULL, NULL, caller, on_answer, &calls[i]);
+        session_command(sessions, "a", 0, DECK_CMD_MEMORY, NULL, NULL, caller, on_answer, &calls[i]);
         for (int k = 0; k < WATCHERS; k++)
             if (k % ROUNDS == i && k % 2)
                 loop_call(caller, do_unwatch, &w[k]);
@@ -588,7 +771,7 @@ static void ends_while_commands_are_under_way(void **state)
         if (i == CALLS / 2)
             session_end(sessions, "a", caller, on_answer, &calls[i]);
         else
-            session_command(sessions, "a", i % 2 ? DECK_CMD_REPEAT : DECK_CMD_COUNTER_RESET, NULL, NULL, caller, on_answer, &calls[i]);
+            session_command(sessions, "a", 0, i % 2 ? DECK_CMD_REPEAT : DECK_CMD_COUNTER_RESET, NULL, NULL, caller, on_answer, &calls[i]);
     }
     for (int i = 0; i < CALLS; i++) {
         wait_answer(&calls[i]);
@@ -650,13 +833,18 @@ int main(void)
         cmocka_unit_test_teardown(a_wide_tape_is_wide_in_the_clean_look_only, finish),
         cmocka_unit_test_teardown(a_refused_command_keeps_the_deck, finish),
         cmocka_unit_test_teardown(eject_keeps_the_place_and_gives_the_reels_back, finish),
+        cmocka_unit_test_teardown(a_tape_that_is_gone_is_put_out_everywhere, finish),
+        cmocka_unit_test_teardown(only_its_owners_sessions_keep_a_tapes_place, finish),
+        cmocka_unit_test_teardown(a_deck_goes_by_the_newest_map_of_its_tape, finish),
         cmocka_unit_test_teardown(a_killed_render_process_is_replaced, finish),
         cmocka_unit_test_teardown(a_misbehaving_render_process_is_replaced, finish),
-        cmocka_unit_test_teardown(a_seat_that_fails_again_ends_its_session, finish),
+        cmocka_unit_test_teardown(a_seat_that_fails_again_is_in_fault_and_comes_back, finish),
+        cmocka_unit_test_teardown(a_render_process_that_dies_again_is_a_fault_until_it_stays, finish),
         cmocka_unit_test_teardown(every_seat_can_be_taken, finish),
         cmocka_unit_test_teardown(viewers_and_key_frames, finish),
         cmocka_unit_test_teardown(play_pauses_when_the_last_viewer_has_left, finish),
         cmocka_unit_test_teardown(nobody_watches_at_all, finish),
+        cmocka_unit_test_teardown(nobody_comes_to_watch, finish),
         cmocka_unit_test_teardown(watchers_see_changes_seconds_and_the_end, finish),
         cmocka_unit_test_teardown(unwatching_races_with_changes, finish),
         cmocka_unit_test_teardown(ends_while_commands_are_under_way, finish),

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -78,10 +79,85 @@ static void all_off_is_the_identity(void **state)
 static void sizes_are_checked(void **state)
 {
     struct signal *s = NULL;
-    static const int bad[][2] = { { 719, 480 }, { 720, 479 }, { 0, 0 }, { -720, 480 }, { 4096, 2160 } };
+    static const int bad[][2] = { { 15, 480 }, { 720, 15 }, { 0, 0 }, { -720, 480 }, { 4096, 2160 } };
     for (size_t i = 0; i < ARRAY_LEN(bad); i++)
         assert_int_equal(signal_open(&s, SIGNAL_NTSC, bad[i][0], bad[i][1], 1, NULL), VCR_E_INVALID);
     assert_null(s);
+}
+
+static uint32_t mix_of(size_t i) { return (uint32_t)(i * 2654435761u) ^ (uint32_t)(i * 40503u << 13); }
+
+/* A picture of any size in memory of exactly its bytes, so that the sanitizer sees what is beyond. */
+static struct picture any_size(int w, int h, bool is_422)
+{
+    size_t cw = (size_t)(w + 1) / 2, ch = is_422 ? (size_t)h : (size_t)(h + 1) / 2;
+    struct picture p = { .width = w, .height = h, .stride = { w, (ptrdiff_t)cw, (ptrdiff_t)cw }, .is_422 = is_422 };
+    for (int i = 0; i < 3; i++) {
+        size_t n = i ? cw * ch : (size_t)w * (size_t)h;
+        p.plane[i] = malloc(n);
+        for (size_t k = 0; k < n; k++)
+            p.plane[i][k] = (uint8_t)(mix_of(k * 3 + (size_t)i) >> 24);
+    }
+    return p;
+}
+
+static bool same(const struct picture *a, const struct picture *b, int first, int step)
+{
+    for (int i = 0; i < 3; i++)
+        for (int r = first; r < (i && !a->is_422 ? (a->height + 1) / 2 : a->height); r += step)
+            if (memcmp(a->plane[i] + r * a->stride[i], b->plane[i] + r * b->stride[i], (size_t)a->stride[i]))
+                return false;
+    return true;
+}
+
+static void drop(struct picture *p)
+{
+    for (int i = 0; i < 3; i++)
+        free(p->plane[i]);
+}
+
+/* Odd sizes and both colour formats, in every mode: off is the identity, a field leaves the other one alone, and luma and 4:2:2 colour of two fields are the raster's. */
+static void any_size_and_format(void **state)
+{
+    static const int size[][2] = { { 16, 16 }, { 17, 19 }, { 31, 480 }, { 353, 289 }, { 719, 481 }, { 720, 576 }, { 1919, 1079 } };
+    static const int32_t rate[] = { 65536, 7 * 65536, -3 * 65536, 0 };
+    for (size_t i = 0; i < 2 * ARRAY_LEN(size); i++) {
+        int w = size[i / 2][0], h = size[i / 2][1];
+        bool is_422 = i % 2;
+        struct picture in = any_size(w, h, is_422), out = any_size(w, h, is_422), fields = any_size(w, h, is_422), other = any_size(w, h, is_422);
+        const struct picture *from[SIGNAL_BANDS_MAX];
+        struct signal *s = NULL;
+        for (int b = 0; b < SIGNAL_BANDS_MAX; b++)
+            from[b] = &in;
+        assert_int_equal(signal_open(&s, h > 500 ? SIGNAL_PAL : SIGNAL_NTSC, w, h, 42, NULL), VCR_OK);
+        signal_set_profile(s, &off);
+        struct signal_field f = play_at(5000000);
+        signal_render(s, &f, from, SIGNAL_BANDS_MAX, &out);
+        assert_true(same(&in, &out, 0, 1));
+        signal_set_profile(s, signal_profile_by_name("rental"));
+        for (size_t k = 0; k < 2 * ARRAY_LEN(rate); k++) {
+            f.rate = rate[k / 2];
+            f.lock_q16 = k % 2 ? 30000 : 65536;
+            signal_render(s, &f, from, SIGNAL_BANDS_MAX, &out);
+            signal_render_field(s, &f, from, SIGNAL_BANDS_MAX, &fields, 0);
+            assert_true(k > 0 || same(&fields, &other, 1, 2)); /* the lower lines as they were */
+            signal_render_field(s, &f, from, SIGNAL_BANDS_MAX, &fields, 1);
+            assert_memory_equal(out.plane[0], fields.plane[0], (size_t)w * (size_t)h);
+            if (is_422)
+                assert_true(f.rate == 0 || same(&out, &fields, 0, 1));
+        }
+        for (int kind = SIGNAL_BLUE; kind <= SIGNAL_SNOW; kind++) {
+            f.kind = (enum signal_kind)kind;
+            signal_render(s, &f, NULL, 0, &out);
+            signal_render_field(s, &f, NULL, 0, &fields, 0);
+            signal_render_field(s, &f, NULL, 0, &fields, 1);
+            assert_true(same(&out, &fields, 0, 1));
+        }
+        signal_osd(&out, 0, 0, "\x01 PLAY");
+        signal_osd(&out, 11, 0, "0:00:00 ABCDEFGHIJKLMNOP");
+        signal_close(&s);
+        drop(&in), drop(&out), drop(&fields), drop(&other);
+    }
 }
 
 static void the_same_place_gives_the_same_bytes(void **state)
@@ -196,7 +272,7 @@ static void more_decibels_are_less_noise(void **state)
 static void the_head_switches_where_it_should(void **state)
 {
     struct signal_profile p = off;
-    p.headswitch_step_ns = 4000;
+    p.headswitch = 1, p.headswitch_step_ns = 4000;
     struct signal *s = open_signal(&p);
     any_picture();
     struct signal_field f = play_at(700000);
@@ -269,6 +345,60 @@ static void blue_and_snow(void **state)
     assert_memory_not_equal(o, again, W * H);
     for (int i = 0; i < BYTES; i++)
         assert_true(i < W * H ? o[i] >= 16 && o[i] <= 235 : o[i] == 128);
+    signal_close(&s);
+}
+
+static double missing(const uint8_t *line, int x, int from, int to)
+{
+    return (double)(to - line[x]) / (to - from);
+}
+
+/* A step of the whole height through 1.3 us emphasis, a clip at 160 or -40 %, and the de-emphasis: it begins at 0.4, or 0.35, and what is missing dies away with 1.3 us. */
+static void what_the_modulator_clips_leaves_a_streak(void **state)
+{
+    enum { AT = 300, LATER = 12, US13 = 18 };
+    const struct signal_profile p = { .name = "emphasis", .emphasis = 1 };
+    struct signal *s = open_signal(&p);
+    struct signal_field f = play_at(5000000);
+    static uint8_t first[BYTES];
+    for (int rising = 0; rising < 2; rising++) {
+        int from = rising ? 16 : 235, to = 251 - from;
+        flat(from);
+        for (int i = 0; i < W * H; i++)
+            in_memory[i] = (uint8_t)(i % W >= AT ? to : from);
+        for (int isa = SIGNAL_SCALAR; isa < SIGNAL_ISAS; isa++) {
+            if (signal_set_isa(s, (enum signal_isa)isa, NULL))
+                continue;
+            const uint8_t *out = render(s, &f), *line = out + 100 * W;
+            if (isa == SIGNAL_SCALAR)
+                memcpy(first, out, BYTES);
+            assert_memory_equal(out, first, BYTES);
+            assert_memory_equal(line, in_memory + 100 * W, AT);
+            assert_in_range((1 - missing(line, AT, from, to)) * 1000, rising ? 390 : 340, rising ? 410 : 360);
+            double now = missing(line, AT + LATER, from, to), then = missing(line, AT + LATER + US13, from, to);
+            assert_in_range(US13 / 13.5 / log(now / then) * 1000, 1300 - 65, 1300 + 65);
+        }
+    }
+    for (int i = 0; i < W * H; i++) /* an edge of 40 samples is not clipped */
+        in_memory[i] = (uint8_t)(16 + 219 * VCR_CLAMP(i % W - AT, 0, 80) / 80);
+    assert_memory_equal(render(s, &f), in_memory, BYTES);
+    signal_close(&s);
+}
+
+static void a_still_is_one_field(void **state)
+{
+    struct signal *s = open_signal(signal_profile_at(0));
+    any_picture();
+    struct signal_field f = play_at(5000000);
+    int same = 0;
+    const uint8_t *moving = render(s, &f);
+    for (int r = 0; r < H; r += 2)
+        same += !memcmp(moving + r * W, moving + (r + 1) * W, W);
+    assert_in_range(same, 0, H / 20);
+    f.rate = 0;
+    const uint8_t *still = render(s, &f);
+    for (int r = 0; r < H; r += 2)
+        assert_memory_equal(still + r * W, still + (r + 1) * W, W);
     signal_close(&s);
 }
 
@@ -359,7 +489,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(all_off_is_the_identity),
-        cmocka_unit_test(sizes_are_checked),
+        cmocka_unit_test(sizes_are_checked), cmocka_unit_test(any_size_and_format),
         cmocka_unit_test(the_same_place_gives_the_same_bytes),
         cmocka_unit_test(bandwidths_are_the_profiles),
         cmocka_unit_test(flat_areas_keep_their_level),
@@ -369,6 +499,8 @@ int main(void)
         cmocka_unit_test(search_has_half_as_many_bars_as_tracks_crossed),
         cmocka_unit_test(the_compensator_repeats_the_line_above),
         cmocka_unit_test(blue_and_snow),
+        cmocka_unit_test(what_the_modulator_clips_leaves_a_streak),
+        cmocka_unit_test(a_still_is_one_field),
         cmocka_unit_test(letters_stay_in_their_cells),
         cmocka_unit_test(sound_of_the_linear_track),
         cmocka_unit_test(wow_moves_the_tone),

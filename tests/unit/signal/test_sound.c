@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "base/util.h"
+#include "hearing.h"
 #include "signal/signal.h"
 
 enum { RATE = 48000, SECONDS = 24, CHUNK = 960 };
@@ -29,52 +29,15 @@ static void hear(const struct signal_profile *p, enum signal_standard standard, 
     signal_audio_close(&a);
 }
 
-/* Weighting curve of IEC 386 (DIN 45507), amplitude: its points joined by straight lines over log f. */
-static double flutter_weighting(double f)
-{
-    static const double point[][2] = { { 0.1, -48 }, { 0.2, -30.6 }, { 0.315, -19.7 }, { 0.4, -15 }, { 0.63, -8.4 }, { 0.8, -6 }, { 1, -4.2 }, { 1.6, -1.8 }, { 2, -0.9 },
-        { 4, 0 }, { 6.3, -0.9 }, { 10, -2.1 }, { 20, -5.9 }, { 40, -10.4 }, { 63, -14.2 }, { 100, -17.3 } };
-    if (f < point[0][0])
-        return 0;
-    for (size_t i = 1; i < ARRAY_LEN(point); i++)
-        if (f <= point[i][0]) {
-            double t = log(f / point[i - 1][0]) / log(point[i][0] / point[i - 1][0]);
-            return pow(10, (point[i - 1][1] + t * (point[i][1] - point[i - 1][1])) / 20);
-        }
-    return 0;
-}
-
 /* Weighted rms of the speed error of a tone of 3150 Hz, percent. */
 static double flutter_percent(const struct signal_profile *p, enum signal_standard standard, enum signal_sound sound)
 {
-    enum { STEP = 320, SKIP = RATE / STEP, N = (SECONDS - 2) * RATE / STEP }; /* whole turns of the tone: 21 */
-    static double error[N];
+    static double error[FLUTTER_STEPS_MAX];
     for (int i = 0; i < RATE * SECONDS; i++)
         in[2 * i] = in[2 * i + 1] = (int16_t)lrint(16000 * sin(2 * M_PI * 3150 / RATE * i));
     hear(p, standard, sound, RATE * SECONDS);
-    double last = 0;
-    for (int k = 0; k <= N; k++) {
-        double c = 0, s = 0;
-        for (int i = (SKIP + k) * STEP; i < (SKIP + k + 1) * STEP; i++) {
-            c += out[2 * i] * cos(2 * M_PI * 3150 / RATE * i);
-            s -= out[2 * i] * sin(2 * M_PI * 3150 / RATE * i);
-        }
-        double phase = atan2(s, c);
-        if (k)
-            error[k - 1] = remainder(phase - last, 2 * M_PI) / (2 * M_PI * 21);
-        last = phase;
-    }
-    double power = 0;
-    for (int b = 1; b < N / 2; b++) {
-        double c = 0, s = 0, w = flutter_weighting((double)b * RATE / STEP / N);
-        for (int k = 0; k < N; k++) {
-            double e = error[k] * (1 - cos(2 * M_PI * k / N));
-            c += e * cos(2 * M_PI * (b * k % N) / N);
-            s += e * sin(2 * M_PI * (b * k % N) / N);
-        }
-        power += 2 * (c * c + s * s) / N / N * w * w / 1.5;
-    }
-    return 100 * sqrt(power);
+    int n = hearing_speed(out + 2 * RATE, (SECONDS - 2) * RATE, error);
+    return hearing_wrms(error, n);
 }
 
 static void wow_and_flutter_are_the_looks(void **state)

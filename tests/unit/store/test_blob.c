@@ -318,6 +318,54 @@ static void a_write_that_fails_leaves_the_older_blob_and_no_bytes(void **state)
     expect(f->s, "tapes/1/original", "older");
 }
 
+static void remember(void *arg, const char *key)
+{
+    char(*keys)[200] = arg;
+    for (int i = 0; i < 4; i++) {
+        if (!keys[i][0]) {
+            vcr_strcpy(keys[i], sizeof(keys[i]), key);
+            return;
+        }
+    }
+}
+
+/* A recording is there until it is sealed, whatever happens, and nobody takes it for a blob. */
+static void what_grows_survives_a_restart(void **state)
+{
+    struct fixture *f = *state;
+    int fd = -1, other = -1;
+    char keys[4][200] = { { 0 } };
+    OK(blob_open_store(&f->s, "file:blobs", f->kit.dir, NULL));
+    OK(blob_grow(f->s, "tapes/7/c1/journal", true, &fd, NULL));
+    assert_int_equal(write(fd, "some", 4), 4);
+    assert_int_equal(blob_grow(f->s, "tapes/7/c1/journal", true, &other, NULL), VCR_E_IO); /* there is one */
+    OK(blob_grow(f->s, "tapes/7/c1/clean.mp4", true, &other, NULL));
+    vcr_close(&fd);
+    vcr_close(&other);
+    assert_int_equal(blob_grow(f->s, "tapes/../x", true, &other, NULL), VCR_E_INVALID);
+    assert_int_equal(blob_grow(f->s, "tapes/8/journal", false, &other, NULL), VCR_E_NOT_FOUND);
+    blob_close_store(&f->s);
+    OK(blob_open_store(&f->s, "file:blobs", f->kit.dir, NULL));
+    OK(blob_sweep(f->s, NULL));
+    expect(f->s, "tapes/7/c1/journal", NULL);
+    OK(blob_unfinished(f->s, "journal", remember, keys, NULL));
+    assert_string_equal(keys[0], "tapes/7/c1/journal");
+    assert_string_equal(keys[1], "");
+    OK(blob_grow(f->s, "tapes/7/c1/journal", false, &fd, NULL));
+    assert_int_equal(pwrite(fd, "body", 4, 4), 4);
+    vcr_close(&fd);
+    OK(blob_seal(f->s, "tapes/7/c1/journal", NULL));
+    OK(blob_seal(f->s, "tapes/7/c1/journal", NULL)); /* twice is once */
+    expect(f->s, "tapes/7/c1/journal", "somebody");
+    OK(blob_grow(f->s, "tapes/7/c1/journal", false, &fd, NULL)); /* sealed, and opened again by a recovery that was killed */
+    vcr_close(&fd);
+    assert_int_equal(blob_seal(f->s, "tapes/7/c1/nothing", NULL), VCR_E_NOT_FOUND);
+    OK(blob_delete_prefix(f->s, "tapes/7/", NULL));
+    memset(keys, 0, sizeof(keys));
+    OK(blob_unfinished(f->s, "clean.mp4", remember, keys, NULL));
+    assert_string_equal(keys[0], "");
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -326,6 +374,7 @@ int main(void)
         T(the_contract_holds_for_each_adapter),
         T(leftovers_of_a_killed_process_are_swept),
         T(links_lead_nowhere),
+        T(what_grows_survives_a_restart),
         T(a_write_that_fails_leaves_the_older_blob_and_no_bytes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

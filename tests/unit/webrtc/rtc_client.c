@@ -38,7 +38,8 @@ static void line_of(const char *sdp, const char *name, char *out, size_t size)
     out[n] = '\0';
 }
 
-static void read_offer(struct rtc_client *c, const char *offer)
+/* Of a server's offer or answer; only an offer names streams. */
+static void read_server(struct rtc_client *c, const char *offer)
 {
     char text[200], address[64];
     unsigned port;
@@ -50,6 +51,8 @@ static void read_offer(struct rtc_client *c, const char *offer)
     c->server = (struct sockaddr_in) { .sin_family = AF_INET, .sin_port = htons((uint16_t)port) };
     n = inet_pton(AF_INET, address, &c->server.sin_addr);
     must(n == 1);
+    if (!strstr(offer, "a=ssrc-group:FID "))
+        return;
     line_of(offer, "a=ssrc-group:FID ", text, sizeof(text));
     n = sscanf(text, "%u %u", &c->video_ssrc, &c->rtx_ssrc);
     must(n == 2);
@@ -75,7 +78,7 @@ char *rtc_client_answer(struct rtc_client *c)
 
 /* ---- DTLS ---- */
 
-static void setup_tls(struct rtc_client *c)
+static void setup_certificate(struct rtc_client *c)
 {
     static const char hex[] = "0123456789ABCDEF";
     uint8_t digest[32];
@@ -100,6 +103,10 @@ static void setup_tls(struct rtc_client *c)
     must(!refused);
     X509_free(x);
     EVP_PKEY_free(key);
+}
+
+static void setup_connection(struct rtc_client *c)
+{
     c->ssl = SSL_new(c->ctx);
     SSL_set_options(c->ssl, SSL_OP_NO_QUERY_MTU);
     SSL_set_mtu(c->ssl, 1200);
@@ -144,7 +151,7 @@ static void drive_dtls(struct rtc_client *c)
 
 /* ---- out ---- */
 
-static void send_bytes(struct rtc_client *c, const void *p, size_t len)
+void rtc_client_send(struct rtc_client *c, const void *p, size_t len)
 {
     if (!c->muted)
         send(c->fd, p, len, 0);
@@ -163,14 +170,14 @@ static void send_check(struct rtc_client *c)
     stun_add(&o, STUN_USE_CANDIDATE, NULL, 0);
     stun_add(&o, STUN_CONTROLLING, tie, sizeof(tie));
     stun_end(&o, c->their_pwd);
-    send_bytes(c, o.bytes, o.len);
+    rtc_client_send(c, o.bytes, o.len);
     c->check_due_us = clock_mono_us() + 1000 * (c->checked ? CHECK_MS : FIRST_CHECK_MS);
 }
 
-static void send_rtcp(struct rtc_client *c, uint8_t *p, size_t len)
+void rtc_client_rtcp(struct rtc_client *c, uint8_t *p, size_t len)
 {
     len = srtp_seal_rtcp(c->out, p, len);
-    send_bytes(c, p, len);
+    rtc_client_send(c, p, len);
 }
 
 static size_t feedback(struct rtc_client *c, uint8_t *p, int type, int fmt, size_t words)
@@ -186,7 +193,7 @@ static size_t feedback(struct rtc_client *c, uint8_t *p, int type, int fmt, size
 void rtc_client_pli(struct rtc_client *c)
 {
     uint8_t b[100];
-    send_rtcp(c, b, feedback(c, b, RTCP_PSFB, RTCP_FB_PLI, 0));
+    rtc_client_rtcp(c, b, feedback(c, b, RTCP_PSFB, RTCP_FB_PLI, 0));
 }
 
 void rtc_client_report(struct rtc_client *c)
@@ -198,7 +205,7 @@ void rtc_client_report(struct rtc_client *c)
     wr32be(b + 16, (uint32_t)c->highest);
     wr32be(b + 24, c->last_lsr);
     wr32be(b + 28, c->last_lsr ? (uint32_t)((clock_mono_us() - c->lsr_at_us) * 65536 / 1000000) : 0);
-    send_rtcp(c, b, 32);
+    rtc_client_rtcp(c, b, 32);
     c->report_due_us = clock_mono_us() + 1000 * REPORT_MS;
 }
 
@@ -213,7 +220,7 @@ static void send_nacks(struct rtc_client *c)
             words++;
         }
     if (words)
-        send_rtcp(c, b, feedback(c, b, RTCP_RTPFB, RTCP_FB_NACK, words));
+        rtc_client_rtcp(c, b, feedback(c, b, RTCP_RTPFB, RTCP_FB_NACK, words));
     c->nack_due_us = clock_mono_us() + 1000 * NACK_MS;
 }
 
@@ -329,6 +336,8 @@ static void take_rtcp(struct rtc_client *c, uint8_t *p, size_t len)
     len = srtp_unseal_rtcp(c->in, p, len);
     c->bad += len == 0;
     for (size_t at = 0; len && rtcp_next(p, len, &at, &q);) {
+        if (c->options.rtcp)
+            c->options.rtcp(c->options.arg, &q);
         c->bye |= q.type == RTCP_BYE;
         if (q.type != RTCP_SR || q.body_len < 20)
             continue;
@@ -396,17 +405,30 @@ void rtc_client_move(struct rtc_client *c)
     c->check_due_us = 0;
 }
 
-struct rtc_client *rtc_client_open(const char *offer, const struct rtc_client_options *options)
+struct rtc_client *rtc_client_make(const struct rtc_client_options *options)
 {
     struct rtc_client *c = vcr_alloc(sizeof(*c));
     c->options = *options;
+    c->fd = -1;
     vcr_strcpy(c->ufrag, sizeof(c->ufrag), "clientuf");
     vcr_strcpy(c->pwd, sizeof(c->pwd), "clientpassword0123456789");
-    read_offer(c, offer);
     c->slots = vcr_calloc(CLIENT_WINDOW, sizeof(*c->slots));
     c->au = vcr_alloc(AU_MAX);
+    setup_certificate(c);
+    return c;
+}
+
+void rtc_client_connect(struct rtc_client *c, const char *sdp)
+{
+    read_server(c, sdp);
     c->fd = connect_to(&c->server);
-    setup_tls(c);
+    setup_connection(c);
+}
+
+struct rtc_client *rtc_client_open(const char *offer, const struct rtc_client_options *options)
+{
+    struct rtc_client *c = rtc_client_make(options);
+    rtc_client_connect(c, offer);
     return c;
 }
 
@@ -446,7 +468,7 @@ void rtc_client_step(struct rtc_client *c)
             drive_dtls(c);
         }
     }
-    if (c->connected && !c->muted && now_us >= c->report_due_us)
+    if (c->connected && !c->muted && !c->options.rtcp && now_us >= c->report_due_us)
         rtc_client_report(c);
     if (c->connected && !c->muted && c->options.nack && c->next < c->highest && now_us >= c->nack_due_us)
         send_nacks(c);

@@ -10,6 +10,7 @@
 
 #include <openssl/ssl.h>
 
+#include "wire/rtcp.h"
 #include "wire/srtp.h"
 
 enum { CLIENT_WINDOW = 4096 };
@@ -24,6 +25,8 @@ struct rtc_client_options {
     /* A whole access unit in Annex B; may be NULL. */
     void (*frame)(void *arg, const uint8_t *au, size_t len, uint32_t ts);
     void (*sound)(void *arg, const uint8_t *packet, size_t len, uint32_t ts);
+    /* Each packet of the server's RTCP; a client with it sends no reports of its own. May be NULL. */
+    void (*rtcp)(void *arg, const struct rtcp_packet *p);
     void *arg;
 };
 struct rtc_client {
@@ -58,11 +61,17 @@ struct rtc_client {
     uint16_t profile;
 };
 struct rtc_client *rtc_client_open(const char *offer, const struct rtc_client_options *options);
+/* The same in two steps, for one who offers: it has a fingerprint at once, and connects when it has the server's description. */
+struct rtc_client *rtc_client_make(const struct rtc_client_options *options);
+void rtc_client_connect(struct rtc_client *c, const char *sdp);
 void rtc_client_close(struct rtc_client **c);
 /* The answer to the offer, with `a=setup:active`; free it. */
 char *rtc_client_answer(struct rtc_client *c);
 /* Takes what has come and does what is due; never blocks. */
 void rtc_client_step(struct rtc_client *c);
+/* A datagram; RTCP to be sealed in place (room for SRTCP_TRAILER_MAX more). */
+void rtc_client_send(struct rtc_client *c, const void *p, size_t len);
+void rtc_client_rtcp(struct rtc_client *c, uint8_t *p, size_t len);
 void rtc_client_pli(struct rtc_client *c);
 void rtc_client_report(struct rtc_client *c);
 /* Goes on from another port, as behind a router that has forgotten it. */

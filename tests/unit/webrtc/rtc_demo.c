@@ -1,7 +1,9 @@
 /* tests/unit/webrtc/rtc_demo.c - a tiny server for watching the WebRTC sender in a real browser: `rtc_demo picture.h264 sound.opus [LOSS_PER_MILLE [LISTEN]]`.
  *
- * Prints its address. GET / is a page that plays, GET /offer and POST /answer are the signalling, GET /stats what the sender knows. With a loss the candidate names a
- * relay in this program that drops so many of the server's datagrams, whatever they are. For tests and for the eye; it is no part of the product. */
+ * Prints its address. GET / is a page that plays, GET /offer and POST /answer are the signalling, GET /stats what the sender knows. POST /publish takes a publisher's offer, whose
+ * picture and sound are sent from then on instead of the files, and GET /publisher says what is known of it (and of the last packets' times).
+ * With a loss the candidate names a relay in this program that drops so many of the datagrams, whatever they are, of the server or of the publisher. For tests and for the eye; it is
+ * no part of the product. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <poll.h>
@@ -14,6 +16,7 @@
 
 #include "base/clock.h"
 #include "base/util.h"
+#include "deliver/webrtc/publish.h"
 #include "deliver/webrtc/rtc.h"
 #include "media_file.h"
 
@@ -57,6 +60,8 @@ static struct {
     int front; /* the relay's socket towards browsers, -1: none */
     struct { int fd; struct sockaddr_in peer; } relayed[RELAYED_MAX];
     int relayed_n, dropped;
+    struct rtc_publisher *pub;
+    _Atomic(int64_t) last_us[2], longest_gop_us, key_us; /* of the publisher: times of the last packets, between key frames */
 } demo = { .front = -1 };
 static volatile sig_atomic_t stopped;
 
@@ -64,6 +69,20 @@ static void on_signal(int s) { stopped = 1; }
 static void want_key(void *arg) { demo.wants_key = 1; }
 static void up(void *arg, const char *id) { fprintf(stderr, "viewer %s plays\n", id); }
 static void gone(void *arg, const char *id, const char *reason) { fprintf(stderr, "viewer %s gone: %s\n", id, reason); }
+
+/* On the sender's thread: posts and looks, nothing more. */
+static void from_publisher(void *arg, const struct packet *p)
+{
+    demo.last_us[p->track == PACKET_AUDIO] = p->pts_us;
+    if (p->track == PACKET_VIDEO && p->flags & PACKET_KEY) {
+        if (demo.key_us && p->pts_us - demo.key_us > demo.longest_gop_us)
+            demo.longest_gop_us = p->pts_us - demo.key_us;
+        demo.key_us = p->pts_us;
+    }
+    rtc_stream_send(demo.stream, p);
+}
+
+static void publisher_gone(void *arg, const char *reason) { fprintf(stderr, "publisher gone: %s\n", reason); }
 
 static int loopback_socket(int type, uint16_t *ret_port)
 {
@@ -91,6 +110,10 @@ static void relay_in(void)
         i++;
     if (i == RELAYED_MAX || n < 0)
         return;
+    if (demo.pub && b[0] >= 4 && (int)(vcr_random_u64() % 1000) < demo.loss_per_mille) {
+        demo.dropped++;
+        return;
+    }
     if (i == demo.relayed_n) {
         uint16_t port;
         demo.relayed[i].fd = loopback_socket(SOCK_DGRAM, &port);
@@ -122,24 +145,30 @@ static void reply(int fd, const char *status, const char *type, const char *extr
     vcr_write_all(fd, body, strlen(body));
 }
 
-/* The offer, with the relay's port in place of the sender's. */
+/* The relay's port in place of the sender's. */
+static void through_relay(char *sdp)
+{
+    char from[16], to[16], *at;
+    struct sockaddr_in a;
+    socklen_t len = sizeof(a);
+    if (demo.front < 0)
+        return;
+    getsockname(demo.front, (struct sockaddr *)&a, &len);
+    snprintf(from, sizeof(from), " %05d typ", rtc_port(demo.rtc));
+    snprintf(to, sizeof(to), " %05d typ", ntohs(a.sin_port));
+    while ((at = strstr(sdp, from)))
+        memcpy(at, to, strlen(to));
+}
+
 static void reply_offer(int fd)
 {
-    char id[VCR_UUID_BYTES], extra[100], from[16], to[16], *sdp, *at;
+    char id[VCR_UUID_BYTES], extra[100], *sdp;
     struct vcr_why why;
     if (rtc_offer(demo.stream, id, &sdp, &why)) {
         reply(fd, "503 Service Unavailable", "text/plain", "", why.text);
         return;
     }
-    if (demo.front >= 0) {
-        struct sockaddr_in a;
-        socklen_t len = sizeof(a);
-        getsockname(demo.front, (struct sockaddr *)&a, &len);
-        snprintf(from, sizeof(from), " %05d typ", rtc_port(demo.rtc));
-        snprintf(to, sizeof(to), " %05d typ", ntohs(a.sin_port));
-        while ((at = strstr(sdp, from)))
-            memcpy(at, to, strlen(to));
-    }
+    through_relay(sdp);
     snprintf(extra, sizeof(extra), "X-Peer: %s\r\n", id);
     reply(fd, "200 OK", "application/sdp", extra, sdp);
     free(sdp);
@@ -157,6 +186,36 @@ static void reply_stats(int fd)
                  (unsigned long long)v[i].resent);
     }
     strcat(out, "]");
+    reply(fd, "200 OK", "application/json", "", out);
+}
+
+static void reply_publish(int fd, const char *offer)
+{
+    char *answer;
+    struct vcr_why why;
+    rtc_publish_close(&demo.pub);
+    if (rtc_publish(demo.rtc, &demo.pub, offer, strlen(offer), &(struct rtc_publish_events) { .packet = from_publisher, .gone = publisher_gone }, &answer, &why)) {
+        reply(fd, "422 Unprocessable", "text/plain", "", why.text);
+        return;
+    }
+    through_relay(answer);
+    reply(fd, "201 Created", "application/sdp", "", answer);
+    free(answer);
+}
+
+static void reply_publisher(int fd)
+{
+    struct rtc_publish_stats s = { 0 };
+    char out[700];
+    if (demo.pub)
+        rtc_publish_stats(demo.pub, &s);
+    snprintf(out, sizeof(out),
+             "{\"connected\":%d,\"bps\":%lld,\"loss\":%.3f,\"jitter_ms\":%.1f,\"packets\":%llu,\"lost\":%llu,\"recovered\":%llu,\"nacked\":%llu,\"pictures\":%llu,"
+             "\"key_frames\":%llu,\"dropped\":%llu,\"sounds\":%llu,\"key_requests\":%llu,\"longest_gop_ms\":%lld,\"age_ms\":[%lld,%lld]}",
+             s.connected, (long long)s.bitrate_bps, s.loss, s.jitter_ms, (unsigned long long)s.packets, (unsigned long long)s.lost, (unsigned long long)s.recovered,
+             (unsigned long long)s.nacked, (unsigned long long)s.pictures, (unsigned long long)s.key_frames, (unsigned long long)s.dropped, (unsigned long long)s.sounds,
+             (unsigned long long)s.key_requests, (long long)demo.longest_gop_us / 1000, (long long)(clock_mono_us() - demo.last_us[0]) / 1000,
+             (long long)(clock_mono_us() - demo.last_us[1]) / 1000);
     reply(fd, "200 OK", "application/json", "", out);
 }
 
@@ -182,6 +241,10 @@ static void serve(int fd)
         b[13 + VCR_UUID_BYTES - 1] = '\0';
         enum vcr_err err = rtc_answer(demo.stream, b + 13, end + 4, &why);
         reply(fd, err ? "422 Unprocessable" : "204 No Content", "text/plain", "", why.text);
+    } else if (strncmp(b, "POST /publish ", 14) == 0) {
+        reply_publish(fd, end + 4);
+    } else if (strncmp(b, "GET /publisher ", 15) == 0) {
+        reply_publisher(fd);
     } else if (strncmp(b, "GET /stats ", 11) == 0) {
         reply_stats(fd);
     } else {
@@ -193,6 +256,12 @@ static void serve(int fd)
 
 static void send_frame(int64_t pts_us)
 {
+    if (demo.pub) {
+        if (demo.wants_key)
+            rtc_publish_key(demo.pub);
+        demo.wants_key = 0;
+        return;
+    }
     if (demo.wants_key) { /* stands for an encoder that makes one at once */
         demo.wants_key = 0;
         while (!demo.video.units[demo.frame].key)
@@ -206,6 +275,8 @@ static void send_frame(int64_t pts_us)
 
 static void send_sound(int64_t pts_us)
 {
+    if (demo.pub)
+        return;
     const struct media_unit *u = &demo.audio.units[demo.sound];
     demo.sound = (demo.sound + 1) % demo.audio.count;
     rtc_stream_send(demo.stream, &(struct packet) { .track = PACKET_AUDIO, .flags = PACKET_KEY, .pts_us = pts_us, .data = u->data, .len = u->len });
@@ -269,6 +340,7 @@ int main(int argc, char **argv)
     fflush(stdout);
     run();
     fprintf(stderr, "%d datagrams dropped\n", demo.dropped);
+    rtc_publish_close(&demo.pub);
     rtc_stream_close(&demo.stream);
     rtc_close(&demo.rtc);
     media_free(&demo.video);

@@ -1,5 +1,5 @@
 /* tests/unit/webrtc/test_hostile.c - what may come to the media port of a server that others can reach: a flood that is no protocol, checks with nobody's password, and a
- * viewer with good credentials who then sends DTLS in splinters. The others see their pictures. */
+ * viewer with good credentials who then sends DTLS in splinters, and a publisher with good keys who then sends nonsense under them. The others see their pictures. */
 #include <poll.h>
 #include <pthread.h>
 #include <setjmp.h>
@@ -16,8 +16,10 @@
 
 #include "base/clock.h"
 #include "base/util.h"
-#include "deliver/webrtc/rtc.h"
+#include "deliver/webrtc/publish.h"
 #include "rtc_client.h"
+#include "rtc_source.h"
+#include "wire/rtp.h"
 #include "wire/stun.h"
 
 enum { FRAME_BYTES = 8000, FRAMES = 40, TIMEOUT_MS = 20000, SPLINTERS = 300 };
@@ -223,11 +225,95 @@ static void a_viewer_nobody_answered_for_sees_nothing_and_is_dropped(void **stat
     stage_close(&s);
 }
 
+/* ---- nonsense under good keys ---- */
+
+struct intake {
+    atomic_int pictures, broken, gone;
+    int64_t before_us[2];
+};
+
+static void on_packet(void *arg, const struct packet *p)
+{
+    struct intake *in = arg;
+    in->broken += !p->len || p->pts_us <= in->before_us[p->track] || (p->track == PACKET_VIDEO && memcmp(p->data, "\0\0\0\1", 4) != 0);
+    in->before_us[p->track] = p->pts_us;
+    in->pictures += p->track == PACKET_VIDEO;
+}
+
+static void on_gone(void *arg, const char *reason) { ((struct intake *)arg)->gone++; }
+static bool has_picture(void *arg) { return ((struct intake *)arg)->pictures > 0; }
+
+/* Sealed with the right keys, but for what is in it: any header, any SSRC, numbers that jump, payloads of all kinds. */
+static void send_nonsense(struct rtc_source *s, unsigned i)
+{
+    static const uint8_t pts[] = { SOURCE_VIDEO_PT, SOURCE_RTX_PT, SOURCE_AUDIO_PT, 0, 127 }, types[] = { 0x78, 0x7c, 0x65, 0x67, 0x68, 0x61, 0x7d, 0xff, 0x00, 0x18 };
+    uint8_t payload[1200], head[RTP_HEADER_MAX], out[1500], ext[12];
+    uint64_t r = vcr_random_u64(), index = i * 3u + (i % 7 ? 0 : r % 400);
+    size_t len = r >> 20 & 1 ? r % sizeof(payload) : r % 9;
+    vcr_random(payload, sizeof(payload));
+    payload[0] = types[r >> 8 & 7];
+    payload[1] = (uint8_t)(r >> 40);
+    ext[0] = (uint8_t)(r >> 12);
+    size_t n = rtp_write(head, &(struct rtp_header) { .pt = pts[i % ARRAY_LEN(pts)], .marker = r >> 30 & 1, .seq = (uint16_t)index, .ts = (uint32_t)(r >> 33), .ssrc = 0x11 + (i % 3) * 0x11 + (i % 50 == 49) * i },
+                         ext, r >> 21 & 1 ? sizeof(ext) : 0);
+    rtc_client_send(s->c, out, srtp_seal_rtp(s->c->out, out, head, n, payload, len, index));
+    if (i % 5)
+        return;
+    payload[0] = (uint8_t)(0x80 | (r & 0x3f));
+    payload[1] = (uint8_t)(200 + r % 8);
+    wr16be(payload + 2, (uint16_t)(r >> 16 & 15));
+    rtc_client_rtcp(s->c, payload, 8 + r % 200);
+}
+
+static void nonsense_under_good_keys_costs_only_its_sender(void **state)
+{
+    enum { NONSENSE = 6000 };
+    struct stage s;
+    struct intake good = { .before_us = { INT64_MIN, INT64_MIN } }, bad = { .before_us = { INT64_MIN, INT64_MIN } };
+    struct rtc_publisher *pub[2];
+    struct rtc_source *source[2];
+    struct intake *const in[2] = { &good, &bad };
+    struct vcr_why why;
+    stage_open(&s, 0);
+    struct rtc_client *viewer = join(&s);
+    run(viewer, is_connected, viewer);
+    for (int k = 0; k < 2; k++) {
+        char *offer, *answer;
+        source[k] = rtc_source_open(&(struct rtc_source_options) { 0 }, &offer);
+        if (rtc_publish(s.rtc, &pub[k], offer, strlen(offer), &(struct rtc_publish_events) { .packet = on_packet, .gone = on_gone, .arg = in[k] }, &answer, &why))
+            fail_msg("%s", why.text);
+        rtc_client_connect(source[k]->c, answer);
+        free(answer);
+        free(offer);
+        run(source[k]->c, is_connected, source[k]->c);
+    }
+    for (unsigned i = 0; i < NONSENSE; i++) {
+        send_nonsense(source[1], i);
+        if (i % 50 == 0)
+            rtc_client_step(source[1]->c);
+    }
+    uint8_t key[] = { 0, 0, 0, 1, 0x67, 0x42, 0xc0, 0x1f, 0x91, 0, 0, 0, 1, 0x68, 0xce, 0x3c, 0x81, 0, 0, 0, 1, 0x65, 9 };
+    rtc_source_frame(source[0], key, sizeof(key), 0);
+    assert_true(rtc_clients_run(&source[0]->c, 1, has_picture, &good, TIMEOUT_MS));
+    watch(&s, viewer);
+    assert_true(good.broken == 0 && bad.broken == 0 && good.gone == 0);
+    struct rtc_publish_stats st;
+    rtc_publish_stats(pub[1], &st);
+    assert_true(st.packets > 1000); /* they did come in */
+    for (int k = 0; k < 2; k++) {
+        rtc_publish_close(&pub[k]);
+        rtc_source_close(&source[k]);
+    }
+    rtc_client_close(&viewer);
+    stage_close(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_flood_of_junk_stops_no_viewer),
         cmocka_unit_test(dtls_in_splinters_costs_only_its_sender),
+        cmocka_unit_test(nonsense_under_good_keys_costs_only_its_sender),
         cmocka_unit_test(a_viewer_nobody_answered_for_sees_nothing_and_is_dropped),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -534,7 +534,7 @@ static void another_certificate_gets_nothing(void **state)
     send_frame(&s, true);
     struct rtc_client *c = join(&s, (struct rtc_client_options) { .wrong_print = true }, NULL);
     run(c, is_gone, &s);
-    assert_string_equal(s.reason, "the certificate is not the answered one");
+    assert_string_equal(s.reason, "the certificate is not the announced one");
     assert_int_equal(c->packets, 0);
     assert_int_equal(s.up, 0);
     rtc_client_close(&c);
@@ -560,7 +560,7 @@ static void a_silent_viewer_is_dropped_and_a_leaving_one_at_once(void **state)
     run(c, is_connected, c);
     SSL_shutdown(c->ssl);
     run(c, is_gone, &s);
-    assert_string_equal(s.reason, "closed by the viewer");
+    assert_string_equal(s.reason, "closed by the peer");
     rtc_client_close(&c);
     stage_close(&s);
 }

@@ -1,0 +1,18 @@
+/* cmd/vcr.c - main of vcr, the program for a person at a terminal: `vcr dub`. */
+#include <stdio.h>
+#include <string.h>
+
+#include "cmd/dub.h"
+
+int main(int argc, char **argv)
+{
+    if (argc >= 2 && strcmp(argv[1], "dub") == 0)
+        return dub_main(argc - 2, argv + 2);
+    if (argc == 2 && strcmp(argv[1], "--version") == 0) {
+        puts("vcr " VCR_VERSION);
+        return 0;
+    }
+    bool asked = argc == 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0);
+    fputs("usage: vcr dub IN OUT [options]   plays a film or sound through a video tape into another file; vcr dub --help says how\n       vcr --version\n", asked ? stdout : stderr);
+    return asked ? 0 : 2;
+}

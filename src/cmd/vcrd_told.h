@@ -1,0 +1,12 @@
+/* cmd/vcrd_told.h - what sessions have to tell the application: places and wear of tapes, sessions that are over, devices that come and go, recordings, marks. */
+#pragma once
+#include "app/app.h"
+#include "session/session.h"
+#include "store/sql.h"
+
+struct vcrd_told {
+    struct sql_db *db; /* set before sessions_open */
+    struct app *app;   /* set before the first session can be */
+};
+/* Fills in the call-backs of c and their argument, which is t: it must outlive the sessions. */
+void vcrd_told_config(struct vcrd_told *t, struct sessions_config *c);

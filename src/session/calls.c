@@ -1,0 +1,418 @@
+/* session/calls.c - the way in: each public call becomes a message to the media loop and its answer a message back. */
+#include <string.h>
+
+#include "base/clock.h"
+#include "session/live_internal.h"
+
+/* A call on its way there and back. */
+struct request {
+    struct loop_msg msg;
+    struct sessions *owner;
+    void (*act)(struct request *r); /* on the media loop */
+    char id[VCR_UUID_BYTES];
+    struct session_settings settings;
+    enum deck_cmd cmd;
+    struct deck_args args;
+    bool has_args, has_tape;
+    struct session_tape tape;
+    int64_t device_id, asker;
+    bool is_master;
+    enum session_remote_action action;
+    struct session_person who;
+    struct session_recording recording;
+    struct session_source source;
+    bool later;                   /* answered when something has happened */
+    char peer_id[VCR_UUID_BYTES];
+    char *sdp;
+    struct loop *loop;
+    session_done done;
+    void *arg;
+    struct session_reply reply;
+};
+
+static void answer(struct loop_msg *m)
+{
+    struct request *r = container_of(m, struct request, msg);
+    r->done(r->arg, &r->reply);
+    free(r->sdp);
+    free(r);
+}
+
+static void answer_now(struct request *r)
+{
+    r->msg.fn = answer;
+    loop_post(r->loop, &r->msg);
+}
+
+static void act(struct loop_msg *m)
+{
+    struct request *r = container_of(m, struct request, msg);
+    r->act(r);
+    if (!r->later)
+        answer_now(r);
+}
+
+static struct request *request_new(struct sessions *s, const char *id, struct loop *loop, session_done done, void *arg)
+{
+    struct request *r = vcr_alloc(sizeof(*r));
+    r->owner = s;
+    r->loop = loop;
+    r->done = done;
+    r->arg = arg;
+    vcr_strcpy(r->id, sizeof(r->id), id);
+    return r;
+}
+
+static void request_send(struct request *r, void (*fn)(struct request *r))
+{
+    r->act = fn;
+    r->msg.fn = act;
+    loop_post(r->owner->loop, &r->msg);
+}
+
+/* The session asked for, its state already in the answer; NULL: the answer says why not. */
+static struct session *find(struct request *r)
+{
+    struct session *x = sessions_find(r->owner, r->id);
+    if (x)
+        actor_info(x, &r->reply.info);
+    else
+        r->reply.err = vcr_refuse(&r->reply.why, VCR_E_CONFLICT, "/session-ended", "The session has ended.");
+    return x;
+}
+
+static struct session *find_or_absent(struct request *r)
+{
+    struct session *x = find(r);
+    if (!x)
+        r->reply.err = vcr_fail(&r->reply.why, VCR_E_NOT_FOUND, "There is no such session running.");
+    return x;
+}
+
+static void act_start(struct request *r)
+{
+    struct session *x = sessions_find(r->owner, r->id);
+    struct session_tape *tape = r->has_tape ? &r->tape : NULL;
+    if (x || r->owner->closing) {
+        r->reply.err = x ? vcr_fail(&r->reply.why, VCR_E_CONFLICT, "This session runs already.")
+                         : vcr_fail(&r->reply.why, VCR_E_BUSY, "The server is stopping.");
+        if (tape)
+            session_tape_close(tape);
+        return;
+    }
+    r->reply.err = actor_start(r->owner, r->id, &r->settings, tape, &x, &r->reply.why);
+    if (r->reply.err == VCR_OK)
+        actor_info(x, &r->reply.info);
+}
+
+void session_start(struct sessions *s, const char *id, const struct session_settings *settings, struct session_tape *tape, struct loop *loop,
+                   session_done done, void *arg)
+{
+    struct request *r = request_new(s, id, loop, done, arg);
+    r->settings = *settings;
+    r->has_tape = tape != NULL;
+    if (tape)
+        r->tape = *tape;
+    request_send(r, act_start);
+}
+
+static void act_start_live(struct request *r)
+{
+    struct session *x = sessions_find(r->owner, r->id);
+    if (x || r->owner->closing || !r->owner->ingest_program) {
+        r->reply.err = x ? vcr_fail(&r->reply.why, VCR_E_CONFLICT, "This session runs already.")
+                         : vcr_fail(&r->reply.why, VCR_E_BUSY, "This server shows no live pictures now.");
+        return;
+    }
+    r->reply.err = live_session_start(r->owner, r->id, &r->settings, r->device_id, &x, &r->reply.why);
+    if (r->reply.err == VCR_OK)
+        actor_info(x, &r->reply.info);
+}
+
+void session_start_live(struct sessions *s, const char *id, const struct session_settings *settings, int64_t device_id, struct loop *loop, session_done done, void *arg)
+{
+    struct request *r = request_new(s, id, loop, done, arg);
+    r->settings = *settings;
+    r->device_id = device_id;
+    request_send(r, act_start_live);
+}
+
+static void files_close(struct recorder_files *f)
+{
+    for (int i = 0; i < RECORDER_TRACKS; i++) {
+        vcr_close(&f->track[i].fd);
+        vcr_close(&f->track[i].index_fd);
+    }
+    vcr_close(&f->journal_fd);
+}
+
+static void act_record(struct request *r)
+{
+    struct session *x = find(r);
+    if (!x || !x->live.is) {
+        files_close(&r->recording.files);
+        if (x)
+            r->reply.err = vcr_refuse(&r->reply.why, VCR_E_CONFLICT, "/not-in-this-mode", "This is no streaming session.");
+        return;
+    }
+    r->reply.err = live_session_record(x, &r->recording, &r->reply.why);
+    actor_info(x, &r->reply.info);
+}
+
+void session_record(struct sessions *s, const char *id, const struct session_recording *recording, struct loop *loop, session_done done, void *arg)
+{
+    struct request *r = request_new(s, id, loop, done, arg);
+    r->recording = *recording;
+    request_send(r, act_record);
+}
+
+struct recorded {
+    struct loop_msg msg;
+    struct sessions *owner;
+    char id[VCR_UUID_BYTES];
+    int64_t tape_id;
+    const char *reason;
+};
+
+static void on_recorded(struct loop_msg *m)
+{
+    struct recorded *n = container_of(m, struct recorded, msg);
+    struct session *x = sessions_find(n->owner, n->id);
+    if (x)
+        live_session_recorded(x, n->tape_id, n->reason);
+    free(n);
+}
+
+void session_recorded(struct sessions *s, const char *id, int64_t tape_id, const char *reason)
+{
+    struct recorded *n = vcr_alloc(sizeof(*n));
+    n->owner = s;
+    n->tape_id = tape_id;
+    n->reason = reason;
+    vcr_strcpy(n->id, sizeof(n->id), id);
+    n->msg.fn = on_recorded;
+    loop_post(s->loop, &n->msg);
+}
+
+struct gone {
+    struct loop_msg msg;
+    struct sessions *owner;
+    int64_t tape_id;
+    const char *reason;
+};
+
+static void on_gone(struct loop_msg *m)
+{
+    struct gone *g = container_of(m, struct gone, msg);
+    for (struct session *x = g->owner->list; x; x = x->next)
+        if (x->has_tape && x->tape.tape_id == g->tape_id)
+            actor_tape_gone(x, g->reason);
+    free(g);
+}
+
+void session_tape_gone(struct sessions *s, int64_t tape_id, const char *reason)
+{
+    struct gone *g = vcr_alloc(sizeof(*g));
+    *g = (struct gone){ .msg.fn = on_gone, .owner = s, .tape_id = tape_id, .reason = reason };
+    loop_post(s->loop, &g->msg);
+}
+
+struct programmes *sessions_programmes(struct sessions *s) { return s->programmes; }
+
+static void act_command(struct request *r)
+{
+    struct session *x = find(r);
+    if (!x) {
+        if (r->has_tape)
+            session_tape_close(&r->tape);
+        return;
+    }
+    r->reply.err = remote_need(x, r->asker, &r->reply.why);
+    if (r->reply.err != VCR_OK) {
+        if (r->has_tape)
+            session_tape_close(&r->tape);
+        return;
+    }
+    r->reply.err = actor_command(x, r->cmd, r->has_args ? &r->args : NULL, r->has_tape ? &r->tape : NULL, &r->reply.why);
+    actor_info(x, &r->reply.info);
+}
+
+void session_command(struct sessions *s, const char *id, int64_t asker, enum deck_cmd cmd, const struct deck_args *args, struct session_tape *tape,
+                     struct loop *loop, session_done done, void *arg)
+{
+    struct request *r = request_new(s, id, loop, done, arg);
+    r->asker = asker;
+    r->cmd = cmd;
+    r->has_args = args != NULL;
+    if (args)
+        r->args = *args;
+    r->has_tape = tape != NULL;
+    if (tape)
+        r->tape = *tape;
+    request_send(r, act_command);
+}
+
+static void act_record_from(struct request *r)
+{
+    struct session *x = find(r);
+    if (!x)
+        return;
+    r->reply.err = remote_need(x, r->asker, &r->reply.why);
+    if (r->reply.err != VCR_OK)
+        return;
+    r->reply.err = actor_record(x, &r->source, &r->reply.why);
+    actor_info(x, &r->reply.info);
+}
+
+void session_record_from(struct sessions *s, const char *id, int64_t asker, const struct session_source *from, struct loop *loop, session_done done, void *arg)
+{
+    struct request *r = request_new(s, id, loop, done, arg);
+    r->asker = asker;
+    r->source = *from;
+    request_send(r, act_record_from);
+}
+
+/* What is told of a take. */
+struct take_note {
+    struct loop_msg msg;
+    struct sessions *owner;
+    char id[VCR_UUID_BYTES];
+    uint64_t number;
+    bool sealed, has_files;
+    struct recorder_files files;
+    const char *reason;
+};
+
+static void on_take_note(struct loop_msg *m)
+{
+    struct take_note *n = container_of(m, struct take_note, msg);
+    struct session *x = sessions_find(n->owner, n->id);
+    if (!n->sealed)
+        takes_files(n->owner, x, n->number, n->has_files ? &n->files : NULL, n->reason);
+    else if (x)
+        takes_sealed(x, n->number, n->reason);
+    free(n);
+}
+
+static void post_take_note(struct sessions *s, const char *id, uint64_t number, bool sealed, const struct recorder_files *files, const char *reason)
+{
+    struct take_note *n = vcr_alloc(sizeof(*n));
+    n->owner = s;
+    n->number = number;
+    n->sealed = sealed;
+    n->has_files = files != NULL;
+    n->files = files ? *files : n->files;
+    n->reason = reason;
+    vcr_strcpy(n->id, sizeof(n->id), id);
+    n->msg.fn = on_take_note;
+    loop_post(s->loop, &n->msg);
+}
+
+void session_take_files(struct sessions *s, const char *id, uint64_t number, const struct recorder_files *files, const char *reason)
+{
+    post_take_note(s, id, number, false, files, reason);
+}
+
+void session_take_sealed(struct sessions *s, const char *id, uint64_t number, const char *reason) { post_take_note(s, id, number, true, NULL, reason); }
+
+static void act_remote(struct request *r)
+{
+    struct session *x = find(r);
+    if (!x)
+        return;
+    r->reply.err = remote_act(x, r->asker, r->is_master, r->action, r->peer_id, &r->reply.why);
+    actor_info(x, &r->reply.info);
+}
+
+void session_remote(struct sessions *s, const char *id, int64_t asker, bool is_master, enum session_remote_action action, const char *peer_id, struct loop *loop,
+                    session_done done, void *arg)
+{
+    struct request *r = request_new(s, id, loop, done, arg);
+    r->asker = asker;
+    r->is_master = is_master;
+    r->action = action;
+    vcr_strcpy(r->peer_id, sizeof(r->peer_id), peer_id ? peer_id : "");
+    request_send(r, act_remote);
+}
+
+static void act_get(struct request *r)
+{
+    struct session *x = find_or_absent(r);
+    if (x)
+        viewers_stats(x, &r->reply.info);
+}
+
+void session_get(struct sessions *s, const char *id, struct loop *loop, session_done done, void *arg)
+{
+    request_send(request_new(s, id, loop, done, arg), act_get);
+}
+
+static void act_log(struct request *r)
+{
+    struct session *x = find(r);
+    if (!x)
+        return;
+    actor_advance(x);
+    r->reply.log = log_text(x, clock_mono_us());
+}
+
+void session_log(struct sessions *s, const char *id, struct loop *loop, session_done done, void *arg)
+{
+    request_send(request_new(s, id, loop, done, arg), act_log);
+}
+
+static void end_sealed(void *arg)
+{
+    struct request *r = arg;
+    struct session *x = sessions_find(r->owner, r->id);
+    if (x)
+        actor_end(x, "ended", NULL);
+    r->reply.info.status = "ended";
+    answer_now(r);
+}
+
+static void act_end(struct request *r)
+{
+    struct session *x = find_or_absent(r);
+    if (!x)
+        return;
+    r->later = x->live.is ? live_session_seal(x, end_sealed, r) : takes_seal(x, end_sealed, r); /* what was recorded is on the disk, and a tape, when the answer comes */
+    if (r->later)
+        return;
+    actor_end(x, "ended", NULL);
+    r->reply.info.status = "ended";
+}
+
+void session_end(struct sessions *s, const char *id, struct loop *loop, session_done done, void *arg)
+{
+    request_send(request_new(s, id, loop, done, arg), act_end);
+}
+
+static void act_offer(struct request *r)
+{
+    struct session *x = find(r);
+    if (x)
+        r->reply.err = viewers_offer(x, &r->who, r->reply.peer_id, &r->reply.sdp, &r->reply.why);
+}
+
+void session_offer(struct sessions *s, const char *id, const struct session_person *who, struct loop *loop, session_done done, void *arg)
+{
+    struct request *r = request_new(s, id, loop, done, arg);
+    r->who = *who;
+    request_send(r, act_offer);
+}
+
+static void act_answer(struct request *r)
+{
+    struct session *x = find(r);
+    if (x)
+        r->reply.err = rtc_answer(x->stream, r->peer_id, r->sdp, &r->reply.why);
+}
+
+void session_answer(struct sessions *s, const char *id, const char *peer_id, const char *sdp, struct loop *loop, session_done done, void *arg)
+{
+    struct request *r = request_new(s, id, loop, done, arg);
+    vcr_strcpy(r->peer_id, sizeof(r->peer_id), peer_id);
+    r->sdp = vcr_strdup(sdp);
+    request_send(r, act_answer);
+}

