@@ -123,5 +123,6 @@ static inline uint64_t chance(uint64_t seed, enum signal_layer layer, uint64_t a
     return mix64(seed ^ mix64((uint64_t)layer << 56 ^ mix64(a) ^ b * 0xD1342543DE82EF95ull));
 }
 
-/* font.c: 5x7 dots, bit 4 is the left one. NULL for what has no glyph. */
-const uint8_t *font_glyph(unsigned char c);
+/* font.c: rows of 12 dots, bit 11 is the left one. NULL for what has no glyph. */
+enum { FONT_ROWS = 18 };
+const uint16_t *font_glyph(unsigned char c);

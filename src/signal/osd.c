@@ -1,70 +1,122 @@
-/* signal/osd.c - the deck's character generator: 12x16 dot cells made of a 5x7 font whose diagonals are rounded, white with a black edge. */
+/* signal/osd.c - the deck's character generator: 24 by 12 cells of 12 by 18 dots, white with a black edge, as the chips in consumer decks made them.
+ *
+ * It counts its own dots: one is 146 ns of a line and one line of a field high (two of the raster). It is keyed into the played picture behind the tape, so it neither moves nor
+ * gets noise, but it goes through the deck's output amplifier: edges rise in some 90 ns, and the colour under them gives way as slowly as a television's colour does. */
 #include <string.h>
 
 #include "signal/internal.h"
 
-enum { COLUMNS = 24, ROWS = 12, CELL_W = 12, CELL_H = 16, INSET = 1, WHITE = 219 };
-enum dot { DOT_NONE, DOT_EDGE, DOT_WHITE };
+enum { COLUMNS = 24, ROWS = 12, CELL_W = 12, CELL_H = FONT_ROWS, DOTS = COLUMNS * CELL_W, AROUND = 2, WHITE = 219, BLACK_EDGE = 18, LINE_MAX = 4096, TAPS = 4 };
+enum { DOT_NONE, DOT_EDGE, DOT_WHITE };
 
-static bool font_dot(const uint8_t *g, int x, int y)
+/* Where the cells lie in a raster. */
+struct grid {
+    int left_q8, dot_q8; /* of a sample */
+    int top, cell_lines, pitch;
+};
+
+/* How much of a line's samples the generator takes, 256: all of it. Two lines, because colour lies under both. */
+struct key {
+    uint16_t white[LINE_MAX], all[2][LINE_MAX + 4];
+    int from, to; /* samples */
+};
+
+static bool grid_of(struct grid *ret, const struct picture *out)
 {
-    return x >= 0 && x < 5 && y >= 0 && y < 7 && g[y] >> (4 - x) & 1;
+    int width = out->width, height = out->height, per_field_line = (height + 287) / 288, most = height * 9 / 10 / ROWS;
+    int dot_q8 = width * 256 * 8 / 10 / DOTS, whole = (dot_q8 + 128) & ~255;
+    if (whole && dot_q8 - whole < whole / 20 && whole - dot_q8 < whole / 20) /* as good as whole samples */
+        dot_q8 = whole;
+    *ret = (struct grid){ .dot_q8 = dot_q8, .cell_lines = VCR_MIN(CELL_H * per_field_line, most) };
+    if (width > LINE_MAX || dot_q8 < 128 || ret->cell_lines < CELL_H / 2)
+        return false;
+    ret->pitch = VCR_MIN(ret->cell_lines * 7 / 6, most) & ~1;
+    ret->pitch = VCR_MAX(ret->pitch, ret->cell_lines);
+    ret->left_q8 = (width * 256 - dot_q8 * DOTS) / 2 & ~511;
+    ret->top = (height - ret->pitch * (ROWS - 1) - ret->cell_lines) / 2 & ~1;
+    return true;
 }
 
-/* Half dots, as teletext decoders round: an empty one is filled where two dots meet at its corner diagonally. */
-static bool half_dot(const uint8_t *g, int hx, int hy)
+/* A text's dots; AROUND more on all sides. */
+static void draw_dots(uint8_t to[CELL_H][DOTS + 2 * AROUND], int column, const char *text)
 {
-    int x = hx >> 1, y = hy >> 1, dx = hx & 1 ? 1 : -1, dy = hy & 1 ? 1 : -1;
-    if (font_dot(g, x, y))
-        return true;
-    return font_dot(g, x + dx, y) && font_dot(g, x, y + dy) && !font_dot(g, x + dx, y + dy);
-}
-
-static void draw_cell(const uint8_t *g, enum dot cell[CELL_H][CELL_W])
-{
-    memset(cell, 0, sizeof(cell[0]) * CELL_H);
-    for (int y = 0; y < 14; y++)
-        for (int x = 0; x < 10; x++)
-            if (half_dot(g, x, y))
-                cell[y + INSET][x + INSET] = DOT_WHITE;
+    memset(to, DOT_NONE, sizeof(to[0]) * CELL_H);
+    for (; *text && column < COLUMNS; text++, column++) {
+        const uint16_t *g = font_glyph((unsigned char)*text);
+        for (int y = 0; g && y < CELL_H; y++)
+            for (int x = 0; x < CELL_W; x++)
+                if (g[y] >> (CELL_W - 1 - x) & 1)
+                    to[y][AROUND + column * CELL_W + x] = DOT_WHITE;
+    }
     for (int y = 0; y < CELL_H; y++)
-        for (int x = 0; x < CELL_W; x++)
-            for (int k = 0; k < 9 && cell[y][x] == DOT_NONE; k++) {
-                int nx = x + k % 3 - 1, ny = y + k / 3 - 1;
-                if (nx >= 0 && nx < CELL_W && ny >= 0 && ny < CELL_H && cell[ny][nx] == DOT_WHITE)
-                    cell[y][x] = DOT_EDGE;
+        for (int x = 1; x < DOTS + 2 * AROUND - 1; x++)
+            for (int k = 0; k < 9 && to[y][x] == DOT_NONE; k++) {
+                int ny = y + k / 3 - 1;
+                if (ny >= 0 && ny < CELL_H && to[ny][x + k % 3 - 1] == DOT_WHITE)
+                    to[y][x] = DOT_EDGE;
             }
 }
 
-static void put_dot(struct picture *out, int x, int y, int w, int h, int level)
+/* One line of dots through the amplifier: a bell of 0.24 dots. */
+static void key_line(struct key *key, const struct grid *g, const uint8_t *dots, int which)
 {
-    for (int r = y; r < y + h; r++)
-        memset(out->plane[0] + r * out->stride[0] + x, level, (size_t)w);
-    for (int p = 1; p < 3; p++)
-        for (int r = out->is_422 ? y : y / 2; r < (out->is_422 ? y + h : (y + h + 1) / 2); r++)
-            memset(out->plane[p] + r * out->stride[p] + x / 2, 128, (size_t)((w + 1) / 2));
+    static const uint16_t bell[TAPS + 1] = { 64, 53, 29, 11, 3 };
+    enum { STEP_Q8 = 38 };
+    for (int x = key->from; x < key->to; x++) {
+        int at_q8 = (int)(((int64_t)x * 256 + 128 - g->left_q8) * 256 / g->dot_q8) + AROUND * 256;
+        unsigned white = 0, all = 0;
+        for (int t = -TAPS; t <= TAPS; t++) {
+            int dot = (at_q8 + t * STEP_Q8) >> 8, weight = bell[t < 0 ? -t : t];
+            if (dot < 0 || dot >= DOTS + 2 * AROUND || dots[dot] == DOT_NONE)
+                continue;
+            all += weight;
+            white += dots[dot] == DOT_WHITE ? weight : 0;
+        }
+        key->white[x] = (uint16_t)white;
+        key->all[which][x + 2] = (uint16_t)all;
+    }
 }
 
-static void put_cell(struct picture *out, int x0, int y0, int dot_w, int dot_h, unsigned char c)
+static void put_luma(uint8_t *line, const struct key *key, int which)
 {
-    enum dot cell[CELL_H][CELL_W];
-    const uint8_t *g = font_glyph(c);
-    if (!g)
-        return;
-    draw_cell(g, cell);
-    for (int y = 0; y < CELL_H; y++)
-        for (int x = 0; x < CELL_W; x++)
-            if (cell[y][x] != DOT_NONE)
-                put_dot(out, x0 + x * dot_w, y0 + y * dot_h, dot_w, dot_h, cell[y][x] == DOT_WHITE ? WHITE : 16);
+    for (int x = key->from; x < key->to; x++) {
+        int all = key->all[which][x + 2], white = key->white[x];
+        line[x] = (uint8_t)((line[x] * (256 - all) + WHITE * white + BLACK_EDGE * (all - white) + 128) >> 8);
+    }
+}
+
+static void put_chroma(uint8_t *line, const struct key *key, int width)
+{
+    for (int x = VCR_MAX(key->from / 2 - 1, 0); x < VCR_MIN((key->to + 1) / 2 + 1, (width + 1) / 2); x++) {
+        int all = 0;
+        for (int k = 2 * x + 1; k < 2 * x + 5; k++)
+            all += key->all[0][k] + key->all[1][k];
+        line[x] = (uint8_t)(line[x] + (128 - line[x]) * all / 2048);
+    }
 }
 
 void signal_osd(struct picture *out, int row, int column, const char *text)
 {
-    int cell_w = out->width * 8 / 10 / COLUMNS & ~1, cell_h = out->height * 8 / 10 / ROWS & ~1;
-    int dot_w = cell_w / CELL_W, dot_h = cell_h / CELL_H;
-    if (row < 0 || row >= ROWS || column < 0 || dot_w < 1 || dot_h < 1)
+    struct grid g;
+    struct key key;
+    uint8_t dots[CELL_H][DOTS + 2 * AROUND];
+    int cells = (int)strnlen(text, COLUMNS);
+    if (row < 0 || row >= ROWS || column < 0 || !cells || !grid_of(&g, out))
         return;
-    int left = (out->width - cell_w * COLUMNS) / 2 & ~1, top = (out->height - cell_h * ROWS) / 2 & ~1;
-    for (; *text && column < COLUMNS; text++, column++)
-        put_cell(out, left + column * cell_w, top + row * cell_h, dot_w, dot_h, (unsigned char)*text);
+    draw_dots(dots, column, text);
+    memset(key.all, 0, sizeof(key.all));
+    key.from = VCR_MAX((g.left_q8 + (column * CELL_W - AROUND) * g.dot_q8) / 256, 0);
+    key.to = VCR_MIN((g.left_q8 + (VCR_MIN(column + cells, COLUMNS) * CELL_W + AROUND) * g.dot_q8 + 255) / 256, out->width);
+    int top = g.top + row * g.pitch;
+    for (int y = 0; y < g.cell_lines; y++) {
+        int r = top + y, half = r & 1;
+        key_line(&key, &g, dots[y * CELL_H / g.cell_lines], half);
+        put_luma(out->plane[0] + r * out->stride[0], &key, half);
+        if (out->is_422)
+            memcpy(key.all[!half], key.all[half], sizeof(key.all[0]));
+        else if (!half && y + 1 < g.cell_lines)
+            continue;
+        for (int p = 1; p < 3; p++)
+            put_chroma(out->plane[p] + (out->is_422 ? r : r / 2) * out->stride[p], &key, out->width);
+    }
 }

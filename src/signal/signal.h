@@ -81,8 +81,9 @@ int signal_bands(const struct signal *s, const struct signal_field *f, int64_t r
 void signal_render(struct signal *s, const struct signal_field *f, const struct picture *const *sources, int n, struct picture *out);
 /* The lines of one parity only (0: the upper ones), from the same lines of the sources: a field of an interlaced raster. The others of out are left as they are. */
 void signal_render_field(struct signal *s, const struct signal_field *f, const struct picture *const *sources, int n, struct picture *out, int parity);
-/* Deck's character generator: white with black edge, drawn after the tape. Rows 0..11 and columns 0..23 of the title-safe area; ASCII plus
- * the glyphs SIGNAL_OSD_PLAY… written as these characters (FF and REW are one triangle, two of them stand side by side). Also used on clean and blue pictures. */
+/* Deck's character generator: white with black edge, drawn after the tape. Rows 0..11 and columns 0..23 of the title-safe area; ISO 8859-1 plus the signs below, written
+ * as these characters (FF and REW are one triangle, two of them stand side by side; TICK, MIDDLE and MARK make a scale). Also used on clean and blue pictures; on
+ * rasters that are too small for it (below 180 by 120) nothing is drawn. */
 #define SIGNAL_OSD_PLAY '\x01'
 #define SIGNAL_OSD_PAUSE '\x02'
 #define SIGNAL_OSD_STOP '\x03'
@@ -91,6 +92,14 @@ void signal_render_field(struct signal *s, const struct signal_field *f, const s
 #define SIGNAL_OSD_REC '\x06'
 #define SIGNAL_OSD_SLOW '\x07'
 #define SIGNAL_OSD_EJECT '\x08'
+#define SIGNAL_OSD_CASSETTE '\x09'
+#define SIGNAL_OSD_CLOCK '\x0A'
+#define SIGNAL_OSD_SLEEP '\x0B'
+#define SIGNAL_OSD_REPEAT '\x0C'
+#define SIGNAL_OSD_TICK '\x0D'
+#define SIGNAL_OSD_MIDDLE '\x0E'
+#define SIGNAL_OSD_MARK '\x0F'
+#define SIGNAL_OSD_STEP '\x10'
 void signal_osd(struct picture *out, int row, int column, const char *text);
 
 /* Sound: 48 kHz stereo int16. in and out have `frames` sample pairs (may be the same memory). tape_us is the place of the first sample. What comes out hangs on the places and

@@ -115,7 +115,7 @@ static uint64_t hash_osd(int h)
         char text[25] = { 0 };
         for (int i = 0; i < 24; i++) {
             int c = row * 24 + i;
-            text[i] = (char)(c < 8 ? c + 1 : c < 8 + 95 ? c - 8 + ' ' : "SP HI-FI 1:23:45"[c % 16]);
+            text[i] = (char)(c && c < 256 ? c : ' ');
         }
         signal_osd(&p, row, 0, text);
     }

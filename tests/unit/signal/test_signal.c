@@ -402,28 +402,108 @@ static void a_still_is_one_field(void **state)
     signal_close(&s);
 }
 
+/* What a text at this place touches. */
+struct touched {
+    int left, right, top, bottom, whites; /* of brightness; right and bottom: behind it */
+};
+static struct touched touched_by(struct picture *p, int row, int column, const char *text)
+{
+    struct touched t = { p->width, 0, p->height, 0, 0 };
+    memset(out_memory, 90, sizeof(out_memory));
+    signal_osd(p, row, column, text);
+    for (int y = 0; y < p->height; y++)
+        for (int x = 0; x < p->width; x++) {
+            int v = p->plane[0][y * p->stride[0] + x];
+            if (v == 90)
+                continue;
+            t.left = VCR_MIN(t.left, x), t.right = VCR_MAX(t.right, x + 1);
+            t.top = VCR_MIN(t.top, y), t.bottom = VCR_MAX(t.bottom, y + 1);
+            t.whites += v == 219;
+        }
+    return t;
+}
+
 static void letters_stay_in_their_cells(void **state)
 {
     struct picture p = over(out_memory + GUARD);
+    enum { DOT = 2, X = 72 + 5 * 24, Y = 24 + 3 * 36, REACH = 2 * DOT /* edge, and how slowly it rises */ };
     char text[2] = { 0 };
     for (int c = 1; c < 256; c++) {
-        int touched = 0;
-        memset(out_memory, 90, sizeof(out_memory));
         text[0] = (char)c;
-        signal_osd(&p, 3, 5, text);
-        for (int i = 0; i < W * H; i++) {
-            int x = i % W, y = i / W, in = x >= 72 + 5 * 24 && x < 72 + 6 * 24 && y >= 48 + 3 * 32 && y < 48 + 4 * 32;
-            touched += p.plane[0][i] == 219;
-            assert_true(in || p.plane[0][i] == 90);
-        }
-        assert_int_equal(touched > 0, c <= 8 || (c > ' ' && c <= '~'));
+        struct touched t = touched_by(&p, 3, 5, text);
+        if (t.right == 0)
+            continue;
+        assert_true(t.whites > 0);
+        assert_in_range(t.left, X - REACH, X + 24);
+        assert_in_range(t.right, X, X + 24 + REACH);
+        assert_in_range(t.top, Y, Y + 36);
+        assert_in_range(t.bottom, Y, Y + 36);
     }
     memset(out_memory, 90, sizeof(out_memory));
     signal_osd(&p, 11, 20, "0123456789 runs off the edge");
     signal_osd(&p, -1, 0, "X");
     signal_osd(&p, 12, 0, "X");
+    signal_osd(&p, 0, 24, "X");
     for (int i = 0; i < GUARD; i++)
         assert_true(out_memory[i] == 90 && out_memory[GUARD + BYTES + i] == 90);
+}
+
+static void every_character_has_its_own_dots(void **state)
+{
+    static uint8_t seen[256][36 * 24];
+    static const char latin[] = "\xC4\xD6\xDC\xE4\xF6\xFC\xDF\xE5\xE9\xE8\xE7\xF1\xF8\xE6\xB0\xBD";
+    struct picture p = over(out_memory + GUARD);
+    for (int c = 1; c < 256; c++) {
+        memset(out_memory, 90, sizeof(out_memory));
+        signal_osd(&p, 3, 5, (char[]) { (char)c, '\0' });
+        for (int y = 0; y < 36; y++)
+            memcpy(seen[c] + y * 24, p.plane[0] + (132 + y) * W + 192, 24);
+        bool must = c <= SIGNAL_OSD_STEP || (c > ' ' && c <= '~') || strchr(latin, c), empty = true;
+        for (int i = 0; i < 36 * 24; i++)
+            empty = empty && seen[c][i] == 90;
+        if (must && empty)
+            fail_msg("%d has no dots", c);
+        for (int other = 1; other < c && !empty; other++)
+            if (!memcmp(seen[other], seen[c], sizeof(seen[c])))
+                fail_msg("%d looks as %d does", c, other);
+    }
+}
+
+static void the_display_keeps_to_the_safe_area(void **state)
+{
+    static const struct { int w, h, cell; } raster[] = { { 720, 480, 24 }, { 352, 240, 12 }, { 352, 288, 12 }, { 640, 360, 21 }, { 641, 361, 21 }, { 64, 64, 0 }, { 16, 16, 0 } };
+    for (size_t i = 0; i < ARRAY_LEN(raster); i++) {
+        int w = raster[i].w, h = raster[i].h, cw = (w + 1) / 2;
+        uint8_t *m = out_memory + GUARD;
+        struct picture p = { w, h, { m, m + w * h, m + w * h + cw * ((h + 1) / 2) }, { w, cw, cw } };
+        struct touched first = touched_by(&p, 0, 0, "E"), last = touched_by(&p, 11, 23, "E");
+        if (!raster[i].cell) {
+            assert_true(first.right == 0 && last.right == 0);
+            continue;
+        }
+        assert_in_range(first.left, w * 8 / 100, w * 12 / 100);
+        assert_in_range(first.top, h * 4 / 100, h * 10 / 100);
+        assert_in_range(last.right, w * 86 / 100, w * 92 / 100);
+        assert_in_range(last.bottom, h * 89 / 100, h * 96 / 100);
+        assert_in_range(first.right - first.left, raster[i].cell * 7 / 10, raster[i].cell * 12 / 10);
+    }
+}
+
+/* Keyed into the picture by an amplifier: brightness rises over neighbouring samples, and the colour below is gone in the middle of a letter only. */
+static void the_display_has_the_decks_bandwidth(void **state)
+{
+    struct picture p = over(out_memory + GUARD);
+    int between = 0;
+    memset(out_memory, 90, sizeof(out_memory));
+    signal_osd(&p, 0, 0, "\x0F");
+    const uint8_t *luma = p.plane[0] + 42 * W + 72, *colour = p.plane[1] + 21 * (W / 2) + 36;
+    for (int x = -6; x < 30; x++)
+        between += luma[x] > 20 && luma[x] != 90 && luma[x] < 217;
+    assert_in_range(between, 4, 8);
+    assert_int_equal(luma[12], 219);
+    assert_in_range(colour[6], 127, 128);
+    assert_in_range(colour[0], 91, 127);
+    assert_int_equal(colour[-3], 90);
 }
 
 enum { SOUND = 48000 };
@@ -501,7 +581,8 @@ int main(void)
         cmocka_unit_test(blue_and_snow),
         cmocka_unit_test(what_the_modulator_clips_leaves_a_streak),
         cmocka_unit_test(a_still_is_one_field),
-        cmocka_unit_test(letters_stay_in_their_cells),
+        cmocka_unit_test(letters_stay_in_their_cells), cmocka_unit_test(every_character_has_its_own_dots),
+        cmocka_unit_test(the_display_keeps_to_the_safe_area), cmocka_unit_test(the_display_has_the_decks_bandwidth),
         cmocka_unit_test(sound_of_the_linear_track),
         cmocka_unit_test(wow_moves_the_tone),
     };
