@@ -163,8 +163,10 @@ static void sound_rows(void)
         { "sound, both tracks with every stage", SIGNAL_TRACK_AUTO, 0, BENCH_BELOW }, { "sound, linear track", SIGNAL_TRACK_LINEAR, 0, BENCH_SHOWN },
         { "sound, Hi-Fi track", SIGNAL_TRACK_HIFI, 0, BENCH_SHOWN }, { "sound, both tracks, generation 5", SIGNAL_TRACK_AUTO, 5, BENCH_SHOWN } };
     for (size_t k = 0; k < ARRAY_LEN(set); k++) {
-        struct signal_profile p = *signal_profile_by_name("rental");
+        struct signal_profile p;
         double percent[BENCH_ROUNDS];
+        if (signal_profile_load(&p, "rental", SIGNAL_NTSC, 0, NULL))
+            exit(1);
         p.audio_track = (uint8_t)set[k].track;
         for (int round = 0; round < BENCH_ROUNDS; round++)
             percent[round] = sound_percent(&p, set[k].generation);

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "signal/signal.h"
+#include "signal/settings.h"
 
 enum { SOURCES = 24 };
 static uint8_t memory[SOURCES + 1][1920 * 1152 * 3 / 2];
@@ -43,13 +43,16 @@ int main(int argc, char **argv)
     struct picture out = at(SOURCES, w, h);
     for (int i = 0; have && i < (int)(sizeof(shots) / sizeof(shots[0])); i++) {
         const struct shot *t = &shots[i];
-        const struct signal_profile *p = signal_profile_by_name(t->profile ? t->profile : argv[2]);
+        struct signal_profile p;
         struct signal_field f = { .kind = t->kind, .tape_us = 12000000 + i * 16683, .rate = t->rate, .lock_q16 = t->lock, .field_index = 100 + i };
         struct picture source[SIGNAL_BANDS_MAX];
         const struct picture *from[SIGNAL_BANDS_MAX];
         int64_t place[SIGNAL_BANDS_MAX];
-        if (p)
-            signal_set_profile(s, p);
+        if (signal_profile_load(&p, t->profile ? t->profile : argv[2], h == 576 ? SIGNAL_PAL : SIGNAL_NTSC, 0, &why)) {
+            fprintf(stderr, "%s\n", why.text);
+            return 2;
+        }
+        signal_set_profile(s, &p);
         int n = signal_bands(s, &f, place);
         for (int b = 0; b < n; b++) {
             source[b] = at((b * 4 + i) % have, w, h);
@@ -57,8 +60,8 @@ int main(int argc, char **argv)
         }
         signal_render(s, &f, from, n, &out);
         signal_osd(&out, 0, 0, t->mode);
-        signal_osd(&out, 0, 15, *t->mode ? "SP  HI-FI" : "");
-        signal_osd(&out, 11, 0, *t->mode ? "0:12:34" : "");
+        signal_osd(&out, 0, 22, *t->mode ? "SP" : "");
+        signal_osd(&out, 1, 0, *t->mode ? "0:12:34" : "");
         fwrite(memory[SOURCES], (size_t)w * h * 3 / 2, 1, stdout);
     }
     signal_close(&s);

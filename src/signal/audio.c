@@ -17,7 +17,7 @@ enum vcr_err signal_audio_open(struct signal_audio **ret, enum signal_standard s
     a->fade = FADE;
     a->joint = JOINT_SAMPLES;
     linear_open(a);
-    signal_audio_set_profile(a, signal_profile_at(0));
+    signal_audio_set_profile(a, &(struct signal_profile){ .name = "none" });
     *ret = a;
     return VCR_OK;
 }

@@ -21,7 +21,7 @@ enum vcr_err signal_open(struct signal **ret, enum signal_standard standard, int
     signal_kernels_choose(&s->k, signal_isa_best());
     tables_open(s);
     memset(s->black, BLACK, sizeof(s->black));
-    signal_set_profile(s, signal_profile_at(0));
+    signal_set_profile(s, &(struct signal_profile){ .name = "none" });
     *ret = s;
     return VCR_OK;
 }

@@ -44,10 +44,8 @@ struct signal_profile {
     int32_t hifi_click_db10;     /* peak of the click at the head switch, tenths of dB below full scale */
     int32_t hifi_noise_db10;     /* beside a full-scale sine of 1 kHz, tenths of dB(A) below it; follows the programme by the expander: 1 dB for 2 dB */
 };
-/* Built-in looks, name "family" first (the default for look "vhs"): family, good, rental. NULL at the end. */
-const struct signal_profile *signal_profile_at(int n);
-const struct signal_profile *signal_profile_by_name(const char *name); /* NULL when unknown; "vhs" is "family" */
 
+/* The identity until signal_set_profile. */
 enum vcr_err signal_open(struct signal **ret, enum signal_standard standard, int width, int height, uint64_t seed, struct vcr_why *why);
 void signal_close(struct signal **s);
 /* Which vector unit does the work: the best there is after open. The pictures are the same to the byte from each of them. */
@@ -106,6 +104,7 @@ void signal_osd(struct picture *out, int row, int column, const char *text);
  * the samples, not on how they are cut into calls; the same bytes on every machine. Filters carry on from call to call; a place that is more than 1 ms off where the last
  * call ended begins anew, as signal_audio_reset does (for a jump that lands where it left). Linear sound with flutter comes some samples late (below 2 ms in ordinary looks). */
 struct signal_audio;
+/* The identity until signal_audio_set_profile. */
 enum vcr_err signal_audio_open(struct signal_audio **ret, enum signal_standard standard, uint64_t seed, struct vcr_why *why);
 void signal_audio_close(struct signal_audio **a);
 /* Some 0.1 ms. */

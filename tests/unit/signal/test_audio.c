@@ -8,6 +8,7 @@
 
 #include "hearing.h"
 #include "signal/internal.h"
+#include "looks.h"
 #include "signal/signal.h"
 
 enum { RATE = HEARING_RATE, SECONDS = 24, SEED = 7 };
@@ -78,7 +79,7 @@ static void with_nothing_on_it_is_the_sound_itself(void **state)
 
 static struct signal_profile everything(enum signal_audio_track track)
 {
-    struct signal_profile p = *signal_profile_by_name("rental");
+    struct signal_profile p = *look_named("rental");
     p.audio_track = (uint8_t)track;
     p.dropout_per_minute = 3000;
     return p;

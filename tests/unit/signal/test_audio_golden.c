@@ -6,8 +6,7 @@
 
 #include <cmocka.h>
 
-#include "base/util.h"
-#include "signal/signal.h"
+#include "looks.h"
 
 enum { FRAMES = 2 * 48000, CHUNK = 960 };
 static int16_t in[FRAMES * 2], out[FRAMES * 2];
@@ -16,7 +15,7 @@ static int16_t in[FRAMES * 2], out[FRAMES * 2];
 static void hear(enum signal_audio_track track, enum signal_standard standard)
 {
     struct signal_audio *a = NULL;
-    struct signal_profile p = *signal_profile_by_name("rental");
+    struct signal_profile p = *look_named("rental");
     p.audio_track = (uint8_t)track;
     p.dropout_per_minute = 3000;
     assert_int_equal(signal_audio_open(&a, standard, 7, NULL), VCR_OK);

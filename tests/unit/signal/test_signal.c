@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "base/util.h"
+#include "looks.h"
 #include "signal/signal.h"
 
 enum { W = 720, H = 480, GUARD = 64, BYTES = W * H * 3 / 2 };
@@ -134,7 +135,7 @@ static void any_size_and_format(void **state)
         struct signal_field f = play_at(5000000);
         signal_render(s, &f, from, SIGNAL_BANDS_MAX, &out);
         assert_true(same(&in, &out, 0, 1));
-        signal_set_profile(s, signal_profile_by_name("rental"));
+        signal_set_profile(s, look_named("rental"));
         for (size_t k = 0; k < 2 * ARRAY_LEN(rate); k++) {
             f.rate = rate[k / 2];
             f.lock_q16 = k % 2 ? 30000 : 65536;
@@ -162,7 +163,7 @@ static void any_size_and_format(void **state)
 
 static void the_same_place_gives_the_same_bytes(void **state)
 {
-    struct signal *s = open_signal(signal_profile_by_name("rental"));
+    struct signal *s = open_signal(look_named("rental"));
     any_picture();
     static const int32_t rate[] = { 65536, 5 * 65536, -7 * 65536, 0, 13107 };
     for (size_t i = 0; i < ARRAY_LEN(rate); i++) {
@@ -218,7 +219,7 @@ static void bandwidths_are_the_profiles(void **state)
 
 static void flat_areas_keep_their_level(void **state)
 {
-    struct signal_profile p = *signal_profile_by_name("vhs");
+    struct signal_profile p = *look_named("family");
     p.noise_luma_db10 = p.noise_chroma_db10 = p.headswitch_step_ns = p.dropout_per_minute = 0;
     struct signal *s = open_signal(&p);
     for (int y = 16; y <= 235; y += 73) {
@@ -298,7 +299,7 @@ static int count_bars(struct signal *s, int n, int64_t field)
 
 static void search_has_half_as_many_bars_as_tracks_crossed(void **state)
 {
-    struct signal *s = open_signal(signal_profile_by_name("vhs"));
+    struct signal *s = open_signal(look_named("family"));
     for (int n = -9; n <= 9; n++) {
         if (n == 0 || n == 1)
             continue;
@@ -333,7 +334,7 @@ static void the_compensator_repeats_the_line_above(void **state)
 
 static void blue_and_snow(void **state)
 {
-    struct signal *s = open_signal(signal_profile_by_name("vhs"));
+    struct signal *s = open_signal(look_named("family"));
     struct signal_field f = { .kind = SIGNAL_BLUE };
     const uint8_t *o = render(s, &f);
     for (int i = 0; i < BYTES; i++)
@@ -387,7 +388,7 @@ static void what_the_modulator_clips_leaves_a_streak(void **state)
 
 static void a_still_is_one_field(void **state)
 {
-    struct signal *s = open_signal(signal_profile_at(0));
+    struct signal *s = open_signal(look_named("family"));
     any_picture();
     struct signal_field f = play_at(5000000);
     int same = 0;

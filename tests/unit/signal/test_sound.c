@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "hearing.h"
+#include "looks.h"
 #include "signal/signal.h"
 
 enum { RATE = 48000, SECONDS = 24, CHUNK = 960 };
@@ -45,19 +46,19 @@ static void wow_and_flutter_are_the_looks(void **state)
     static const struct { const char *look; double percent; } look[] = { { "family", 0.18 }, { "good", 0.15 }, { "rental", 0.25 } };
     for (size_t i = 0; i < ARRAY_LEN(look); i++) {
         struct signal_profile p = off;
-        p.capstan_error_ppm = signal_profile_by_name(look[i].look)->capstan_error_ppm;
+        p.capstan_error_ppm = look_named(look[i].look)->capstan_error_ppm;
         double percent = flutter_percent(&p, i ? SIGNAL_NTSC : SIGNAL_PAL, SIGNAL_SOUND_LINEAR);
         if (fabs(percent / look[i].percent - 1) > 0.1)
             fail_msg("%s: %.3f %%", look[i].look, percent);
     }
     assert_true(flutter_percent(&off, SIGNAL_PAL, SIGNAL_SOUND_LINEAR) < 0.002);
-    assert_true(flutter_percent(signal_profile_by_name("good"), SIGNAL_PAL, SIGNAL_SOUND_HIFI) < 0.01);
+    assert_true(flutter_percent(look_named("good"), SIGNAL_PAL, SIGNAL_SOUND_HIFI) < 0.01);
 }
 
 /* Square waves at full scale overshoot behind a filter: the top is cut, and nothing comes out at the other end. */
 static void full_scale_is_cut_not_wrapped(void **state)
 {
-    struct signal_profile p = *signal_profile_by_name("rental");
+    struct signal_profile p = *look_named("rental");
     p.hiss_db10 = p.buzz_db10 = 0;
     int cut = 0;
     for (int pass = 0; pass < 2; pass++) {
@@ -77,7 +78,7 @@ static void full_scale_is_cut_not_wrapped(void **state)
         for (int side = -1; side <= 1; side += 2) { /* the hiss, the buzz and the tick on top of it */
             for (int i = 0; i < 2 * RATE; i++)
                 in[i] = (int16_t)(side > 0 ? 32767 : -32768);
-            hear(signal_profile_by_name(sound == SIGNAL_SOUND_HIFI ? "good" : "rental"), SIGNAL_NTSC, (enum signal_sound)sound, RATE);
+            hear(look_named(sound == SIGNAL_SOUND_HIFI ? "good" : "rental"), SIGNAL_NTSC, (enum signal_sound)sound, RATE);
             int most = 0, least = 0;
             for (int i = 0; i < 2 * RATE; i++) {
                 most = VCR_MAX(most, out[i] * side);
@@ -110,7 +111,7 @@ static void slower_tape_is_duller_noisier_and_less_steady(void **state)
         p.hiss_db10 = 440;
         hiss[tape_speed] = level_db(&p, 0);
         p.hiss_db10 = 0;
-        p.capstan_error_ppm = signal_profile_by_name("family")->capstan_error_ppm;
+        p.capstan_error_ppm = look_named("family")->capstan_error_ppm;
         assert_true(fabs(flutter_percent(&p, SIGNAL_NTSC, SIGNAL_SOUND_LINEAR) / percent[tape_speed] - 1) < 0.1);
     }
     tape_speed = 0;
