@@ -15,29 +15,30 @@ export class Hold {
 
   constructor(private readonly mode: () => string | undefined, private readonly send: Send) {}
 
-  down(command: Wind) {
-    this.up(true);
+  /** at: the event's own time. A page that is busy hears of the events late, and of a short press as if it were a long one. */
+  down(command: Wind, at: number) {
+    this.up(at, true);
     const mode = this.mode() ?? '';
     if (AT_HEADS.includes(mode)) {
-      this.begin(SEARCH[command]);
+      this.begin(SEARCH[command], at);
     } else {
       if (mode !== command) void this.send(command);
-      this.peek = window.setTimeout(() => { this.peek = 0; if (this.mode() === command) this.begin(SEARCH[command]); }, HOLD_MS);
+      this.peek = window.setTimeout(() => { this.peek = 0; if (this.mode() === command) this.begin(SEARCH[command], performance.now()); }, HOLD_MS);
     }
   }
 
   /** Let go. Cancelled: the touch became a scroll, the pointer left the key or the window lost the focus. */
-  up(cancelled = false) {
+  up(at: number, cancelled = false) {
     clearTimeout(this.peek);
     this.peek = 0;
     const search = this.search;
     this.search = null;
-    if (search) void (cancelled || performance.now() - this.since >= HOLD_MS ? this.send('release') : this.send(search));
+    if (search) void (cancelled || at - this.since >= HOLD_MS ? this.send('release') : this.send(search));
   }
 
-  private begin(search: string) {
+  private begin(search: string, at: number) {
     this.search = search;
-    this.since = performance.now();
+    this.since = at;
     void this.send(search, { hold: true });
   }
 }

@@ -29,11 +29,11 @@ export function useKeyboard(active: boolean, hold: Hold, act: (what: string) => 
       if (!now.current.active || !keyboardOn()) return;
       event.preventDefault();
       if (event.repeat) return;
-      if (isWind(what)) hold.down(what);
+      if (isWind(what)) hold.down(what, event.timeStamp);
       else now.current.act(what);
     };
-    const up = (event: KeyboardEvent) => { if (isWind(SHORTCUTS[event.key.toLowerCase()])) hold.up(); };
-    const away = () => hold.up(true);
+    const up = (event: KeyboardEvent) => { if (isWind(SHORTCUTS[event.key.toLowerCase()])) hold.up(event.timeStamp); };
+    const away = (event: FocusEvent) => hold.up(event.timeStamp, true);
     addEventListener('keydown', down);
     addEventListener('keyup', up);
     addEventListener('blur', away);

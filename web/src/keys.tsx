@@ -8,9 +8,9 @@ import { useKeyboard } from './keyboard';
 import { SignName } from './signs';
 
 function WindKey({ command, hold, send, ...face }: KeyProps & { command: Wind; hold: Hold; send: Send }) {
-  const let_go = () => hold.up(true);
+  const let_go = (e: Event) => hold.up(e.timeStamp, true);
   return (
-    <button {...faceOf(face)} onPointerDown={(e) => { if (e.button === 0) hold.down(command); }} onPointerUp={() => hold.up()} onPointerCancel={let_go}
+    <button {...faceOf(face)} onPointerDown={(e) => { if (e.button === 0) hold.down(command, e.timeStamp); }} onPointerUp={(e) => hold.up(e.timeStamp)} onPointerCancel={let_go}
       onPointerLeave={let_go} onContextMenu={(e) => e.preventDefault()}
       onClick={(e) => { if (e.detail === 0) void send(command); /* by the keyboard or a screen reader: no pointer went down before it */ }} />
   );
