@@ -125,7 +125,7 @@ const checks = {
 };
 
 test('the API and its contract', async (t) => {
-  w.library = tempDir(t);
+  w.library = tempDir();
   writeFileSync(path.join(w.library, 'changed.mpg'), 'a film in a library');
   w.server = await Server.start(t, { VCR_MAX_UPLOAD_BYTES: String(UPLOAD_MAX), VCR_LIBRARY_DIRS: w.library });
   w.admin = await Client.register(w.server, 'admin@example.org');

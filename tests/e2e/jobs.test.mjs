@@ -35,9 +35,11 @@ test('jobs', async (t) => {
   await t.test('with one worker and many films of one owner, another\'s one film is the next', async () => {
     for (let i = 0; i < 5; i++) await put(ada, `many ${i}`, tiny);
     const one = await put(bob, 'one', tiny);
-    await until('Bob\'s film is ready', async () => (await bob.ok('GET', `/tapes/${one}`)).status === 'ready', 60000);
-    assert.ok((await jobs(ada)).filter((j) => over(j)).length <= 3, 'Ada\'s were not all before');
-    await until('Ada\'s are done, too', async () => (await jobs(ada)).every((j) => j.status === 'done'), 120000);
+    await until('Bob\'s film is ready', async () => (await bob.ok('GET', `/tapes/${one}`)).status === 'ready', 120000);
+    const [his] = (await bob.ok('GET', `/jobs?tape_id=${one}`)).items;
+    const hers = await until('Ada\'s are done, too', async () => { const j = await jobs(ada); return j.every((x) => x.status === 'done') && j; }, 120000);
+    const between = hers.filter((j) => j.finished_at > his.created_at && j.finished_at < his.finished_at).length; // the one that ran when his came, and one that was claimed in that moment
+    assert.ok(between <= 2, `${between} of Ada's went before`);
   });
 
   await t.test('a running job tells its stage and speed, its progress never falls, and it ends at 1', async () => {
@@ -60,8 +62,8 @@ test('jobs', async (t) => {
     await until('it runs', async () => (await server.children('vcr-ingest')).length === 1);
     const [job] = (await ada.ok('GET', `/jobs?tape_id=${id}`)).items;
     assert.equal((await ada.ok('POST', `/jobs/${job.id}/cancel`)).status, 'cancelled');
-    await until('nothing runs', async () => (await server.children('vcr-ingest')).length === 0, 5000);
-    await until('only the original is there', () => filesOf(server, id).join() === 'original', 5000);
+    await until('nothing runs', async () => (await server.children('vcr-ingest')).length === 0);
+    await until('only the original is there', () => filesOf(server, id).join() === 'original');
     assert.equal((await ada.ok('GET', `/tapes/${id}`)).status, 'failed');
     assert.equal((await ada.ok('POST', `/jobs/${job.id}/retry`)).status, 'queued');
     await until('ready after all', async () => (await ada.ok('GET', `/tapes/${id}`)).status === 'ready', 120000);
@@ -94,7 +96,7 @@ test('jobs', async (t) => {
     for (const c of [ada, bob]) await login(c);
     for (let round = 0; round < rounds; round++) {
       if (round % 2 === 0) await put(round % 4 ? ada : bob, `killed ${round}`, round % 8 === 4 ? long : film);
-      await until('something runs', async () => (await server.children('vcr-ingest')).length > 0 || (await jobs(ada)).every(over), 30000);
+      await until('something runs', async () => (await server.children('vcr-ingest')).length > 0 || (await jobs(ada)).every(over));
       await new Promise((wait) => setTimeout(wait, (round * 137) % 700)); // another moment of a job each round
       const children = await server.children('vcr-ingest');
       if (round % 3 === 1 && children.length) {
@@ -119,7 +121,6 @@ test('jobs', async (t) => {
       assert.equal(tape.status, 'ready', tape.title);
       assert.equal((await (tape.user_id === ada.user.id ? ada : bob).call('GET', `/hls/${tape.id}/playlist.m3u8`)).status, 200);
     }
-    const parts = readdirSync(path.join(server.dir, 'data'), { recursive: true }).filter((f) => f.includes('.part-'));
-    assert.deepEqual(parts, []);
+    await until('no half file', () => !readdirSync(path.join(server.dir, 'data'), { recursive: true }).some((f) => f.includes('.part-')));
   });
 });

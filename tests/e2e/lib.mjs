@@ -24,11 +24,14 @@ export function clip(name) {
   return found;
 }
 
-export function tempDir(t) {
-  const dir = mkdtempSync(path.join(os.tmpdir(), 'vcr-e2e-'));
-  t.after(() => rmSync(dir, { recursive: true, force: true }));
-  return dir;
+// Folders are removed when all is over. Not by hooks of tests: those run in the order in which they were made, and whoever writes into the folder is ended by a later one.
+const passing = [];
+process.on('exit', () => { for (const dir of passing) rmSync(dir, { recursive: true, force: true, maxRetries: 10 }); });
+function passingDir(name) {
+  passing.push(mkdtempSync(path.join(os.tmpdir(), name)));
+  return passing.at(-1);
 }
+export const tempDir = () => passingDir('vcr-e2e-');
 
 export class Server {
   constructor(dir, env, from, under) {
@@ -36,7 +39,7 @@ export class Server {
   }
 
   /** Starts the vcrd of the build folder from, under a command such as prlimit, and waits for its ready line. */
-  static async start(t, env = {}, dir = tempDir(t), from = programs, under = []) {
+  static async start(t, env = {}, dir = tempDir(), from = programs, under = []) {
     const server = new Server(dir, env, from, under);
     await server.run();
     t.after(() => server.kill('SIGTERM'));
@@ -55,7 +58,7 @@ export class Server {
     this.gone = new Promise((resolve) => this.child.once('exit', (code, signal) => resolve({ code, signal })));
     this.closed = new Promise((resolve) => this.child.stderr.once('close', resolve));
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => reject(new Error('vcrd is not ready after 20 s:\n' + this.log)), 20000);
+      const timer = setTimeout(() => reject(new Error('vcrd is not ready after 60 s:\n' + this.log)), 60000);
       this.child.stderr.on('data', (data) => {
         this.log += data;
         const ready = /^ready (http:\S+)$/m.exec(this.log);
@@ -74,11 +77,11 @@ export class Server {
     if (this.child.exitCode === null && this.child.signalCode === null) this.child.kill(signal);
     const gone = await this.gone;
     let timer;
-    const alone = await Promise.race([this.closed.then(() => true), new Promise((resolve) => { timer = setTimeout(resolve, 5000, false); })]);
+    const alone = await Promise.race([this.closed.then(() => true), new Promise((resolve) => { timer = setTimeout(resolve, 60000, false); })]);
     clearTimeout(timer);
     if (!alone) {
       this.child.stderr.destroy();
-      throw new Error('a process started by vcrd is still there 5 s after vcrd ended');
+      throw new Error('a process started by vcrd is still there 60 s after vcrd ended');
     }
     return gone;
   }
@@ -131,8 +134,8 @@ export class Client {
   }
 }
 
-/** Waits until check() gives something true; the condition itself is watched, never a fixed time. */
-export async function until(what, check, limitMs = 30000) {
+/** Waits until check() gives something true; the condition itself is watched, never a fixed time. The limit only says when to give up: a slow machine never comes near. */
+export async function until(what, check, limitMs = 60000) {
   const end = performance.now() + limitMs;
   let last;
   for (;;) {
@@ -164,8 +167,7 @@ export async function addTape(client, file, title = path.basename(file)) {
 
 /** args of the options are added to the common ones. */
 export async function browser(t, { args = [], ...options } = {}) {
-  const profile = mkdtempSync(path.join(os.tmpdir(), 'vcr-chromium-'));
-  const context = await chromium.launchPersistentContext(profile, {
+  const context = await chromium.launchPersistentContext(passingDir('vcr-chromium-'), {
     executablePath: '/usr/bin/chromium',
     headless: true,
     viewport: { width: 1440, height: 1000 },
@@ -173,12 +175,9 @@ export async function browser(t, { args = [], ...options } = {}) {
       '--disable-sync', '--autoplay-policy=no-user-gesture-required', ...args],
     ...options,
   });
-  t.after(async () => {
-    await context.close();
-    rmSync(profile, { recursive: true, force: true, maxRetries: 5 });
-  });
+  t.after(() => context.close());
   const page = context.pages()[0] ?? await context.newPage();
-  page.setDefaultTimeout(20000);
+  page.setDefaultTimeout(60000);
   page.errors = [];
   page.on('pageerror', (e) => page.errors.push(String(e)));
   page.on('console', (m) => { if (m.type() === 'error') page.errors.push(m.text()); });

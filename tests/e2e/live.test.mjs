@@ -29,7 +29,7 @@ const slices = (file) => nals(readFileSync(file)).filter((n) => [1, 5].includes(
 test('live pictures by SRT', async (t) => {
   const server = await Server.start(t);
   const client = await Client.register(server);
-  const dir = tempDir(t);
+  const dir = tempDir();
   const start = async (device) => (await client.ok('POST', '/sessions', { type: 'streaming', device_id: device.id })).id;
 
   await t.test('what qualifies comes to the viewer bit by bit', async (t2) => {

@@ -34,9 +34,9 @@ export class Publisher {
 }
 
 export const session = (client, id) => client.ok('GET', `/sessions/${id}`);
-export const active = (client, id) => until('a picture', async () => { const s = await session(client, id); return s.status === 'active' && s; }, 20000);
+export const active = (client, id) => until('a picture', async () => { const s = await session(client, id); return s.status === 'active' && s; });
 
-/** Watches over WebRTC for some seconds; the picture goes into a file, how many packets of sound came is returned. */
+/** Watches over WebRTC for some seconds, counted from the first picture; the picture goes into a file, how many packets of sound came is returned. */
 export async function watch(client, id, seconds, file) {
   const offer = await client.ok('GET', `/streams/${id}/offer`);
   const child = spawn(viewerProgram, [String(seconds), file], { stdio: ['pipe', 'pipe', 'pipe'] });

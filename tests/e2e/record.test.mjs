@@ -60,7 +60,7 @@ test('recordings of live pictures', async (t) => {
         assert.ok(refused.json.type.endsWith(slug), refused.json.type);
       }
       const before = await recordedFor(client, id, 5);
-      assert.equal(before.deck.counter, '0:00:0' + Math.floor(before.deck.position));
+      assert.equal(before.deck.counter, '0:00:' + String(Math.floor(before.deck.position)).padStart(2, '0'));
       assert.equal((await command(client, id, 'stop')).json.deck.mode, 'play');
       const ready = await ended(client, tape.id);
       assert.equal(ready.status, 'ready');
@@ -96,7 +96,7 @@ test('recordings of live pictures', async (t) => {
     const at = (await session(client, id)).deck.position;
     await recordedFor(client, id, at + 2);
     await back.stop();
-    const over = await until('it is over', async () => { const s = await session(client, id); return s.deck.stop_reason && s; }, 30000);
+    const over = await until('it is over', async () => { const s = await session(client, id); return s.deck.stop_reason && s; });
     assert.deepEqual([over.deck.mode, over.deck.stop_reason, over.status], ['stop', 'no_signal', 'starting']);
     const tape = await tapeOf(client, over.tape_id);
     assert.equal(tape.status, 'ready');

@@ -18,7 +18,7 @@ function film(dir, name, colour, seconds) {
 test('a tape that was recorded over', async (t) => {
   const server = await Server.start(t);
   const client = await Client.register(server);
-  const dir = tempDir(t);
+  const dir = tempDir();
   const tape = await addTape(client, film(dir, 'red.mpg', 'red', 20), 'red');
   const take = await addTape(client, film(dir, 'green.mpg', 'green', 6), 'green');
   assert.equal(tape.status + take.status, 'readyready', tape.error ?? take.error);

@@ -201,7 +201,7 @@ test('HLS as the tape looks', async (t) => {
 test('smaller sizes of the clean picture', async (t) => {
   const server = await Server.start(t);
   const client = await Client.register(server);
-  const tape = await addTape(client, noisy(tempDir(t)), 'noisy');
+  const tape = await addTape(client, noisy(tempDir()), 'noisy');
   assert.equal(tape.status, 'ready', tape.error);
   const { at, master } = await open(t, server, client, tape, 'clean');
   const all = variants(master, at);

@@ -21,7 +21,7 @@ async function rate(page) {
 }
 
 test('a wide film', async (t) => {
-  const file = path.join(tempDir(t), 'wide.mp4');
+  const file = path.join(tempDir(), 'wide.mp4');
   execFileSync('ffmpeg', ['-v', 'error', '-f', 'lavfi', '-i', 'color=c=0xc02020:s=1280x720:r=30000/1001:d=40', '-f', 'lavfi', '-i', 'sine=440:d=40',
     '-vf', 'drawbox=x=600:y=320:w=80:h=80:c=white:t=fill', '-c:v', 'libx264', '-preset', 'ultrafast', '-profile:v', 'main', '-bf', '0', '-g', '30', '-pix_fmt', 'yuv420p',
     '-c:a', 'aac', file]);
@@ -52,7 +52,7 @@ test('a wide film', async (t) => {
 
   await t.test('it comes with the pictures it has, not twice as many', async () => {
     const fps = await rate(page);
-    assert.ok(fps > 8 && fps < 36, `${fps} pictures a second`); // the lower bound is a busy machine's
+    assert.ok(fps > 8 && fps < 45, `${fps} pictures a second`); // 29.97, not 59.94; a busy machine leaves some out and then brings some at once
   });
 
   await t.test('clean it fills a picture of 16:9', async () => {
