@@ -265,8 +265,17 @@ test('the deck, by hand', async (t) => {
   await step('ejected and put in again, the tape is where it was, and the counter begins anew', async () => {
     const at = await place(page);
     assert.ok(at > 3, String(at));
+    await page.route('**/command', async (route) => { // the answer comes late: after the event of what followed it
+      const response = await route.fetch();
+      await mode(page, 'no tape');
+      await route.fulfill({ response });
+    });
+    const answered = page.waitForResponse((r) => r.url().endsWith('/command'));
     await press(page, 'Eject');
-    await mode(page, 'no tape');
+    await (await answered).finished();
+    await page.unroute('**/command');
+    await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
+    assert.equal(await words(page), 'no tape');
     await screenshot(page, 'deck-ejected');
     await press(page, 'Insert Countdown leader');
     await mode(page, 'stop');

@@ -1,5 +1,5 @@
 // link.ts - a session's deck as its event stream tells it, opened again by itself; and whether the server is there at all.
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
 import { call, Deck, Problem, Session } from './api';
 
 const AGAIN_MS = [0, 500, 1000, 2000, 3000];
@@ -13,6 +13,8 @@ export function useDeck(session: Session | null, onEnded: (away: boolean) => voi
   const remote = useRef(onRemote);
   remote.current = onRemote;
   const id = session?.id;
+  // The answer to a key may come after the event of what followed it, which nothing would tell again.
+  const newer = useCallback((d: Deck) => setDeck((old) => (old && old.command_seq > d.command_seq ? old : d)), []);
 
   useEffect(() => {
     setDeck(session?.deck ?? null);
@@ -23,7 +25,6 @@ export function useDeck(session: Session | null, onEnded: (away: boolean) => voi
     let tries = 0;
     let wasAway = false;
     let closed = false;
-    const newer = (d: Deck) => setDeck((old) => (old && old.command_seq > d.command_seq ? old : d));
     const later = (what: () => void) => { timer = window.setTimeout(what, AGAIN_MS[Math.min(tries++, AGAIN_MS.length - 1)]); };
 
     const open = () => {
@@ -77,5 +78,5 @@ export function useDeck(session: Session | null, onEnded: (away: boolean) => voi
       source?.close();
     };
   }, [id]);
-  return { deck, setDeck, away };
+  return { deck, setDeck: newer, away };
 }
