@@ -116,7 +116,7 @@ test('recovery from a slow disk does not keep the server from starting', async (
   await server.run();
   client.url = server.url;
   assert.equal((await fetch(server.url + '/healthz')).status, 200);
-  const now = await ready(server);
+  const now = await until('the render processes run', async () => { const seen = await ready(server); return !seen.reasons.some((r) => /render processes/.test(r)) && seen; });
   assert.deepEqual([now.http, now.status, now.reasons], [200, 'degraded', ["1 recording that broke off is being made whole"]]);
   assert.equal((await tapeOf(client, tape)).status, 'recording');
   await client.ok('POST', '/tapes', { title: 'meanwhile' });
