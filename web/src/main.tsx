@@ -14,7 +14,7 @@ import { TapePanel } from './tape_panel';
 
 const SESSION_KEY = 'vcr.session';
 const MESSAGE_MS = 7000;
-const EJECT_WAIT_MS = 6000;
+const EJECT_WAIT_MS = 15000;
 const AGAIN_MS = 2000;
 const RUNNING = ['play', 'cue', 'review', 'slow'];
 
