@@ -98,7 +98,7 @@ def c_tests(args):
 def node_tests(args):
     for path in sorted((ROOT / "tests" / "e2e").glob("*.test.mjs")):
         env = {"VCR_BUILD": str(ROOT / args.build), "VCR_RELEASE": str(ROOT / args.release), "VCR_LONG": "1" if args.long else ""}
-        yield "e2e/" + path.name.removesuffix(".test.mjs"), ["node", "--test", "--test-reporter=tap", str(path)], env, 1800 if args.long else 600, ROOT
+        yield "e2e/" + path.name.removesuffix(".test.mjs"), ["node", "--test", "--test-reporter=tap", str(path)], env, 1800 if args.long else 900, ROOT
 
 
 def main():

@@ -27,7 +27,7 @@ const refused = async (answer, slug, status = 409) => {
 
 /** A film of one colour with a tone. */
 function film(dir, colour, seconds) {
-  const file = path.join(dir, `${colour}.mp4`);
+  const file = path.join(dir, `${colour}-${seconds}.mp4`);
   execFileSync('ffmpeg', ['-v', 'error', '-f', 'lavfi', '-i', `color=${colour}:s=720x480:r=30000/1001:d=${seconds}`, '-f', 'lavfi', '-i', `sine=f=440:r=48000:d=${seconds}`,
     '-vf', 'setsar=8/9', '-c:v', 'libx264', '-preset', 'ultrafast', '-profile:v', 'baseline', '-g', '15', '-pix_fmt', 'yuv420p', '-c:a', 'aac', '-shortest', file]);
   return file;
@@ -68,7 +68,8 @@ test('recording onto a tape', async (t) => {
   const server = await Server.start(t);
   const client = await Client.register(server);
   const dir = tempDir();
-  const red = film(dir, 'red', 30), green = film(dir, 'green', 90); // neither ends while a slow machine records from the one onto the other
+  // None ends while a slow machine records from the one onto the other, or does more meanwhile.
+  const red = film(dir, 'red', 20), longer = film(dir, 'red', 40), green = film(dir, 'green', 90);
   const source = await addTape(client, green, 'green');
   const deck = async (tape, look = 'clean') => {
     const { id } = await client.ok('POST', '/sessions', { type: 'emulation', tape_id: tape, look, settings: FAST });
@@ -103,7 +104,7 @@ test('recording onto a tape', async (t) => {
   };
 
   await t.test('a stretch from one session over a tape in another', async () => {
-    const tape = await addTape(client, red, 'red'), from = await playing(), to = await paused(tape.id, 7.3);
+    const tape = await addTape(client, longer, 'red'), from = await playing(), to = await paused(tape.id, 7.3);
     const at = (await session(client, to)).deck.position;
     await key(client, to, 'record', { input: { session_id: from } });
     assert.equal((await deckIs(client, to, 'it records', (d) => d.mode === 'record' && d.position > at)).picture, 'input');

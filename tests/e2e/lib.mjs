@@ -61,14 +61,14 @@ export class Server {
       const timer = setTimeout(() => reject(new Error('vcrd is not ready after 60 s:\n' + this.log)), 60000);
       this.child.stderr.on('data', (data) => {
         this.log += data;
-        const ready = /^ready (http:\S+)$/m.exec(this.log);
+        const ready = /^ready (http:\S+)\n/m.exec(this.log);
         if (ready) {
           clearTimeout(timer);
           this.url = ready[1];
           resolve(this);
         }
       });
-      this.child.once('exit', (code) => { clearTimeout(timer); reject(new Error(`vcrd ended with ${code}:\n` + this.log)); });
+      this.child.once('close', (code) => { clearTimeout(timer); reject(new Error(`vcrd ended with ${code}:\n` + this.log)); });
     });
   }
 

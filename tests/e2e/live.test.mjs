@@ -54,7 +54,7 @@ test('live pictures by SRT', async (t) => {
     assert.deepEqual(got.findIndex((n, i) => n !== sent[from + i]), -1);
     await until('no picture', async () => (await session(client, id)).status === 'starting');
     assert.equal((await session(client, id)).deck.mode, 'stop');
-    assert.equal((await client.ok('GET', `/devices/${device.id}`)).status, 'offline');
+    await until('offline', async () => (await client.ok('GET', `/devices/${device.id}`)).status === 'offline');
     const again = new Publisher(t2, device, PLAIN); // it comes back: so does the picture
     await active(client, id);
     await again.stop();

@@ -23,7 +23,7 @@ export class Publisher {
     this.child = spawn('ffmpeg', ['-v', 'error', '-nostdin', ...words, ...out], { stdio: ['ignore', 'ignore', 'pipe'] });
     this.errors = '';
     this.child.stderr.on('data', (data) => { this.errors += data; });
-    this.gone = new Promise((resolve) => this.child.once('exit', resolve));
+    this.gone = new Promise((resolve) => this.child.once('close', resolve)); // it has ended, and all that it said was read
     t.after(() => this.stop('SIGKILL'));
   }
 
@@ -42,7 +42,7 @@ export async function watch(client, id, seconds, file) {
   const child = spawn(viewerProgram, [String(seconds), file], { stdio: ['pipe', 'pipe', 'pipe'] });
   let answer = '', said = '';
   child.stderr.on('data', (data) => { said += data; });
-  const gone = new Promise((resolve) => child.once('exit', resolve));
+  const gone = new Promise((resolve) => child.once('close', resolve)); // what it says at its end was read
   child.stdin.end(offer.sdp);
   for await (const data of child.stdout) answer += data;
   await client.ok('POST', `/streams/${id}/answer`, { peer_id: offer.peer_id, type: 'answer', sdp: answer });

@@ -75,7 +75,7 @@ test('who watches sees every change, the seconds of a running counter, and the e
   const seqs = [];
   for (const [command, args] of [['memory', { on: true }], ['repeat', { on: true }], ['tracking', { value: 7 }], ['fast_forward']]) {
     seqs.push([command, (await press(owner, id, command, args)).json.deck.command_seq]);
-    await all[1].saw(`${command} as an event`, (d) => d.command_seq === seqs.at(-1)[1]);
+    await all[1].saw(`${command} as an event`, (d) => d.command_seq >= seqs.at(-1)[1]); // or of what came of it meanwhile: a newer state takes an older one's place
   }
   await until('some seconds', () => all.every((e) => e.deck.filter((d) => d.mode === 'fast_forward').length >= 4));
   const many = await Promise.all(Array.from({ length: 200 }, (_, i) => press(owner, id, i % 2 ? 'repeat' : 'memory')));

@@ -62,7 +62,7 @@ test('evening after evening', { skip: !existsSync(viewerProgram) && `no ${viewer
   await evenings(WARM_UP);
   const renders = await server.children('vcr-render');
   const pids = [server.child.pid, ...renders];
-  const quiet = () => until('the seats are empty', () => pids.every((pid) => descriptors(pid) <= before?.get(pid)?.fds));
+  const quiet = () => until('the seats are empty', () => pids.every((pid) => descriptors(pid) <= before?.get(pid)?.fds), 120000); // reels stay open for a minute
   let before = null;
   const measure = () => new Map(pids.map((pid) => [pid, { mib: anonymousMib(pid), fds: descriptors(pid) }]));
   before = measure();

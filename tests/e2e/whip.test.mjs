@@ -109,7 +109,7 @@ test('live pictures by WHIP', async (t) => {
   await t.test('it hangs up, comes again, and goes with its page', async () => {
     assert.deepEqual(await page.evaluate('hangUp()'), [200, 404]);
     await until('no picture', async () => (await session(client, id)).status === 'starting');
-    assert.equal((await client.ok('GET', `/devices/${device.id}`)).status, 'offline');
+    await until('offline', async () => (await client.ok('GET', `/devices/${device.id}`)).status === 'offline');
     assert.equal((await publish(page, endpoint, device.device_token)).status, 201);
     await active(client, id);
     await page.evaluate('pc.close()'); // without a DELETE
