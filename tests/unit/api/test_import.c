@@ -87,7 +87,7 @@ static bool there(const char *name)
 static void nap(void) { nanosleep(&(struct timespec){ 0, 5000000 }, NULL); }
 #define UNTIL(condition)                                            \
     do {                                                            \
-        int64_t end_us_ = clock_mono_us() + 30000000;               \
+        int64_t end_us_ = clock_mono_us() + 60000000;               \
         while (!(condition) && clock_mono_us() < end_us_)           \
             nap();                                                  \
         assert_true(condition);                                     \

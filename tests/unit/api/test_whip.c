@@ -15,7 +15,7 @@
 #include "app/whip.h"
 #include "kit.h"
 
-enum { TIMEOUT_MS = 20000 };
+enum { TIMEOUT_MS = 60000 };
 static struct kit kit;
 static struct rtc *rtc;
 static char user[1200], token[200], other_token[200], path[100];

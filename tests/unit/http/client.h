@@ -3,7 +3,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum { PATIENCE_MS = 20000 };
+enum { PATIENCE_MS = 60000 };
 /* A connection to "127.0.0.1:port"; receive_bytes > 0 sets a small receive buffer. */
 int client_connect(const char *address, int receive_bytes);
 /* false: the connection is broken. */

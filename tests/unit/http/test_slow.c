@@ -165,7 +165,7 @@ static void framing_is_no_body(void **state)
 static void a_slow_but_steady_body_arrives(void **state)
 {
     enum { PIECES = 60, PIECE = 100 };
-    open_server((struct http_config){ .header_timeout_ms = 100, .idle_timeout_ms = 100, .body_grace_ms = 2000, .body_min_bytes_per_s = 50 });
+    open_server((struct http_config){ .header_timeout_ms = 1000, .idle_timeout_ms = 1000, .body_grace_ms = 2000, .body_min_bytes_per_s = 50 });
     int fd = client_connect(t.address, 0);
     char head[100], piece[PIECE + 1] = "";
     memset(piece, 'p', PIECE);

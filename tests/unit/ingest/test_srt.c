@@ -18,7 +18,7 @@
 #include "deliver/ingest/srt.h"
 
 #define GOOD "correct horse battery"
-enum { PACKET_BYTES = 1316, PACKETS = 400, WAIT_TRIES = 2000, WAIT_US = 5000, JUNK = 3000 };
+enum { PACKET_BYTES = 1316, PACKETS = 400, WAIT_TRIES = 12000, WAIT_US = 5000, JUNK = 3000 };
 
 struct stage {
     struct srtin *srt;

@@ -36,7 +36,7 @@ void fake_changed(void)
 
 bool fake_wait(bool (*is)(void *arg), void *arg)
 {
-    int64_t until = clock_mono_us() + 30000000;
+    int64_t until = clock_mono_us() + 60000000;
     for (;;) {
         pthread_mutex_lock(&wait_lock);
         uint64_t seen = generation;

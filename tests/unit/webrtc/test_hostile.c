@@ -22,7 +22,7 @@
 #include "wire/rtp.h"
 #include "wire/stun.h"
 
-enum { FRAME_BYTES = 8000, FRAMES = 40, TIMEOUT_MS = 20000, SPLINTERS = 300 };
+enum { FRAME_BYTES = 8000, FRAMES = 40, TIMEOUT_MS = 60000, SPLINTERS = 300 };
 
 struct stage {
     struct rtc *rtc;

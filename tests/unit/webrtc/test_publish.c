@@ -15,7 +15,7 @@
 #include "deliver/webrtc/publish.h"
 #include "rtc_source.h"
 
-enum { KEY_BYTES = 30000, DELTA_BYTES = 5000, GOT_MAX = 2000, TIMEOUT_MS = 20000, FRAME_TICKS = 3000, SOUND_BYTES = 100, HEADS = 21 };
+enum { KEY_BYTES = 30000, DELTA_BYTES = 5000, GOT_MAX = 2000, TIMEOUT_MS = 60000, FRAME_TICKS = 3000, SOUND_BYTES = 100, HEADS = 21 };
 
 struct got {
     uint8_t track, flags;
