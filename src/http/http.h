@@ -57,6 +57,7 @@ struct http_config {
     void (*on_done)(struct http_req *r, int status, uint64_t bytes_sent, int64_t took_us);
 };
 
+/* The program must ignore SIGPIPE: sendfile has no flag for clients that have gone. */
 enum vcr_err http_open(struct http_server **ret, const struct http_config *config, struct vcr_why *why);
 /* The address that it listens on, "127.0.0.1:34567". */
 const char *http_address(const struct http_server *s);

@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <sodium.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -22,6 +23,7 @@ void kit_open(struct kit *k, void (*change)(struct app_config *c))
 {
     struct vcr_why why = { 0 };
     memset(k, 0, sizeof(*k));
+    signal(SIGPIPE, SIG_IGN);
     log_setup(LOG_TEXT, LOG_WARN, "test"); /* no line for each request */
     vcr_strcpy(k->dir, sizeof(k->dir), "/tmp/vcr-api-XXXXXX");
     assert_non_null(mkdtemp(k->dir));

@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <semaphore.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -200,6 +201,7 @@ static void done(struct http_req *r, int status, uint64_t bytes_sent, int64_t to
 static void open_server(struct http_config c)
 {
     struct vcr_why why;
+    signal(SIGPIPE, SIG_IGN);
     c.listen = "127.0.0.1:0";
     c.routes = routes;
     c.route_count = ARRAY_LEN(routes);

@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <semaphore.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -61,6 +62,7 @@ static const struct http_route routes[] = {
 static void open_server(struct http_config c)
 {
     struct vcr_why why;
+    signal(SIGPIPE, SIG_IGN);
     c.listen = "127.0.0.1:0";
     c.routes = routes;
     c.route_count = ARRAY_LEN(routes);
