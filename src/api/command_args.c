@@ -78,6 +78,7 @@ static enum vcr_err read_args(struct api_call *c, struct command *o, struct vcr_
         err = read_value(c, o, v, why);
     if (err == VCR_OK && (v = json_object_get(c->body, "look")))
         err = look_read(c, v, "/look", NULL, &o->args.clean, o->args.look, why);
+    o->args.linear = look_is_linear(o->args.clean, o->args.look);
     return err;
 }
 

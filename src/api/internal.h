@@ -91,4 +91,6 @@ void deck_json(struct jsonw *j, const char *key, const struct session_info *info
 /* look.c: "clean", "vhs" or {profile, settings}. look: what the deck takes (deck.h). look_read checks a member of the body; ret_json may be NULL. */
 void look_json(struct jsonw *j, const char *key, bool clean, const char *look);
 char *look_text(bool clean, const char *look); /* free it */
+/* Is its sound on the linear track alone? */
+bool look_is_linear(bool clean, const char *look);
 enum vcr_err look_read(struct api_call *c, const json_t *value, const char *pointer, char **ret_json, bool *ret_clean, char ret_look[DECK_LOOK_BYTES], struct vcr_why *why);

@@ -113,3 +113,9 @@ enum vcr_err look_read(struct api_call *c, const json_t *value, const char *poin
         *ret_json = look_text(clean, ret_look);
     return VCR_OK;
 }
+
+bool look_is_linear(bool clean, const char *look)
+{
+    struct signal_profile p;
+    return !clean && signal_look_read(&p, look, SIGNAL_NTSC, 0, NULL) == VCR_OK && p.audio_track == SIGNAL_TRACK_LINEAR;
+}

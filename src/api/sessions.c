@@ -34,6 +34,7 @@ static enum vcr_err create_run(struct api_call *c, struct sql_tx *tx, struct vcr
         err = api_invalid(c, why, "/tape_id", "is for an emulation");
     if (err == VCR_OK && json_object_get(c->body, "look"))
         err = look_read(c, json_object_get(c->body, "look"), "/look", &look, &o->settings.clean, o->settings.look, why);
+    o->settings.linear = look_is_linear(o->settings.clean, o->settings.look);
     if (err == VCR_OK)
         err = session_settings_read(c, json_object_get(c->body, "settings"), &o->settings, why);
     if (err == VCR_OK && tape_id) {

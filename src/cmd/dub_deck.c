@@ -129,18 +129,15 @@ static void nothing(struct dub_film *film) { }
 
 static void draw_osd(struct dub_deck *d, int64_t at)
 {
-    static const char *const texts[DUB_MODES] = { "\x01 PLAY", "\x02 PAUSE", "\x07 SLOW", "\x04\x04 CUE", "\x05\x05 REVIEW", "\x03 STOP" };
+    static const char *const texts[DUB_MODES] = { "\x01 PLAY", "\x02 STILL", "\x07 SLOW", "\x04\x04 CUE", "\x05\x05 REVIEW", "\x03 STOP" };
     static const char *const speeds[] = { "SP", "LP", "EP" };
     char counter[16];
     deck_counter_text(tape_us(d, at), counter);
     signal_osd(&d->canvas, 0, 0, texts[d->options->mode]);
     signal_osd(&d->canvas, 1, 0, counter);
-    signal_osd(&d->canvas, 10, 0, speeds[d->options->tape_speed]);
-    if (d->options->tracking != DUB_TRACKING_AUTO) {
-        char text[24];
-        snprintf(text, sizeof(text), "TRACKING %+d", d->options->tracking);
-        signal_osd(&d->canvas, 11, 0, text);
-    }
+    signal_osd(&d->canvas, 0, SIGNAL_OSD_RIGHT, speeds[d->options->tape_speed]);
+    if (d->options->tracking != DUB_TRACKING_AUTO)
+        signal_osd_tracking(&d->canvas, d->options->tracking);
 }
 
 enum vcr_err dub_deck_picture(struct dub_deck *d, int64_t n, const struct picture **ret, struct vcr_why *why)

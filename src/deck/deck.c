@@ -40,6 +40,7 @@ void deck_init(struct deck *d, const struct deck_profile *profile, const struct 
     d->sleep_us = INT64_MAX;
     d->slow_rate = 65536 / 5;
     d->snap.tracking = INT16_MIN;
+    d->snap.clock_us = settings->clock_us;
     vcr_strcpy(d->snap.look, sizeof(d->snap.look), "vhs");
     deck_rest(d, DECK_EJECTED, now_us);
     d->snap.osd_until_us = now_us + profile->osd_us;
@@ -98,7 +99,7 @@ static void happen(struct deck *d, enum source s, int64_t t)
         break;
     case SOURCE_OSD:
         d->snap.osd_until_us = 0;
-        d->tab_refused = false;
+        d->tab_refused = d->sleep_shown = d->tracking_shown = false;
         break;
     case SOURCE_SLEEP:
     case SOURCES:

@@ -39,6 +39,7 @@ struct deck_args {
     int32_t count;        /* index_*: 1..; 0: 1 */
     bool clean;           /* look */
     char look[DECK_LOOK_BYTES]; /* look: a profile's name, and after ; its amounts: "family;noise.luma_db=40" */
+    bool linear;          /* look: its sound is on the linear track alone, not Hi-Fi */
     struct deck_tape {    /* insert */
         int64_t length_us, position_us, frame_us; /* frame_us: duration of one frame, for stepping and for the pause */
         uint64_t seed;
@@ -66,6 +67,7 @@ struct deck_profile {
     int64_t wind_full_us;        /* a whole T-120 (2 h in SP) end to end, winding "real" */
     int64_t wind_full_fast_us;   /* the same, winding "fast" */
     int32_t search[3][DECK_SEARCH_STEPS]; /* cue and review at SP, LP, EP, times play speed: the first press, the next, …; 0: no faster one */
+    int32_t search_sound;        /* up to this many times play speed, forwards and backwards, the linear track is heard in search and slow; 0: muted, as most */
     int64_t still_timeout_us, record_pause_timeout_us, osd_us /* 4 s */;
     int64_t stop_unthread_us;    /* 0: stop unthreads at once */
     int64_t blue_after_us;       /* of blank tape in play: blue instead of snow; 0: never */
@@ -80,6 +82,7 @@ struct deck_settings {
     bool winding_real, auto_rewind, autoplay;
     bool auto_eject;             /* after the rewind that followed the end */
     bool snow;                   /* blank tape in play stays snow */
+    int64_t clock_us;            /* as in struct deck_snapshot */
 };
 
 /* What the caller has to do because of what the deck did; at most one of each kind a key or an event. */
@@ -102,6 +105,7 @@ struct deck {
     struct deck_snapshot snap;   /* the present motion */
     struct deck_tape tape;
     bool tape_in, power, memory, repeat, threaded;
+    bool linear;                 /* the look's sound has no Hi-Fi track */
     bool input;                  /* in stop the picture is the input's */
 
     /* keys */
@@ -145,6 +149,8 @@ struct deck {
     uint8_t fault_mode, fault_pending; /* where recovery goes */
     bool head_protection;        /* stopped because the tape stood still at the turning heads too long */
     bool tab_refused;            /* the display says so */
+    bool sleep_shown, tracking_shown; /* the key that was pressed last: the display says what it did */
+    int32_t sleep_minutes;       /* as set */
     const char *stop_reason;     /* why it last stopped by itself, NULL: by a key; static storage */
 };
 

@@ -108,6 +108,8 @@ enum vcr_err deck_command(struct deck *d, enum deck_cmd cmd, const struct deck_a
         return refuse(d, key, why);
     const char *reason = d->stop_reason;
     uint8_t after_peek = d->after_peek;
+    bool sleep_shown = d->sleep_shown, tracking_shown = d->tracking_shown;
+    d->sleep_shown = d->tracking_shown = false;
     if (key->moves)
         d->stop_reason = NULL;
     if (key->moves && cmd != DECK_CMD_CUE && cmd != DECK_CMD_REVIEW)
@@ -116,6 +118,7 @@ enum vcr_err deck_command(struct deck *d, enum deck_cmd cmd, const struct deck_a
     if (err != VCR_OK) {
         d->stop_reason = reason;
         d->after_peek = after_peek;
+        d->sleep_shown = sleep_shown, d->tracking_shown = tracking_shown;
         return err;
     }
     if (key->moves)

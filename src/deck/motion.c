@@ -65,6 +65,36 @@ void deck_rest(struct deck *d, enum deck_mode mode, int64_t t)
         d->timeout_us = t + d->profile->stop_unthread_us;
 }
 
+static int32_t rate_of(const struct deck *d)
+{
+    int32_t search = d->profile->search[VCR_MIN(d->snap.tape_speed, 2)][d->search_step] * DECK_PLAY_RATE;
+    switch (d->snap.mode) {
+    case DECK_PLAY:
+        return DECK_PLAY_RATE;
+    case DECK_RECORD:
+        return d->recording ? DECK_PLAY_RATE : 0;
+    case DECK_SLOW:
+        return d->slow_rate;
+    case DECK_CUE:
+        return search;
+    case DECK_REVIEW:
+        return -search;
+    default:
+        return 0;
+    }
+}
+
+/* Hi-Fi needs the heads on their tracks: away from play speed there is the linear track, where the deck lets it through. */
+static enum deck_sound sound_of(const struct deck *d, bool readable)
+{
+    int32_t rate = rate_of(d);
+    if (!readable || rate == 0)
+        return DECK_SOUND_MUTED;
+    if (d->snap.mode == DECK_PLAY)
+        return d->linear ? DECK_SOUND_LINEAR : DECK_SOUND_HIFI;
+    return (rate < 0 ? -rate : rate) <= d->profile->search_sound * DECK_PLAY_RATE ? DECK_SOUND_LINEAR : DECK_SOUND_MUTED;
+}
+
 /* How the picture, the sound and the servo take what is at the heads now; before: what was there, NULL: the tape just came to them. */
 static void show(struct deck *d, const struct deck_place *before, int64_t t)
 {
@@ -85,8 +115,10 @@ static void show(struct deck *d, const struct deck_place *before, int64_t t)
             s->osd_until_us = VCR_MAX(s->osd_until_us, t + p->osd_us); /* SP, LP, EP */
         s->tape_speed = d->place.speed;
     }
-    s->sound = readable && play ? DECK_SOUND_HIFI : DECK_SOUND_MUTED;
+    s->sound = (uint8_t)sound_of(d, readable);
     if (!readable) {
+        if (was)
+            s->osd_until_us = VCR_MAX(s->osd_until_us, t + p->osd_us); /* BLANK TAPE */
         bool goes_blue = play && !d->settings.snow && p->blue_after_us > 0;
         if (!goes_blue || s->picture != DECK_PICTURE_BLUE) {
             d->blue_us = !goes_blue ? INT64_MAX : VCR_MIN(d->blue_us, t + p->blue_after_us);
@@ -101,25 +133,6 @@ static void show(struct deck *d, const struct deck_place *before, int64_t t)
     if (relock_us > 0) {
         s->lock_at_us = VCR_MAX(s->lock_at_us, t + relock_us);
         s->servo = DECK_SERVO_SPINNING_UP;
-    }
-}
-
-static int32_t rate_of(const struct deck *d)
-{
-    int32_t search = d->profile->search[VCR_MIN(d->snap.tape_speed, 2)][d->search_step] * DECK_PLAY_RATE;
-    switch (d->snap.mode) {
-    case DECK_PLAY:
-        return DECK_PLAY_RATE;
-    case DECK_RECORD:
-        return d->recording ? DECK_PLAY_RATE : 0;
-    case DECK_SLOW:
-        return d->slow_rate;
-    case DECK_CUE:
-        return search;
-    case DECK_REVIEW:
-        return -search;
-    default:
-        return 0;
     }
 }
 

@@ -53,6 +53,15 @@ void deck_counter_text(int64_t counter_us, char out[16])
     snprintf(out, 16, "%s%lld:%02lld:%02lld", counter_us < 0 && s ? "-" : "", s / 3600, s / 60 % 60, s % 60);
 }
 
+void deck_clock_text(const struct deck_snapshot *s, int64_t now_us, char out[16])
+{
+    int64_t minutes = (now_us + s->clock_us) / 60000000 % 1440;
+    if (s->clock_us == DECK_CLOCK_UNSET || minutes < 0)
+        vcr_strcpy(out, 16, "--:--");
+    else
+        snprintf(out, 16, "%d:%02d", (int)(minutes / 60), (int)(minutes % 60));
+}
+
 const char *deck_mode_name(enum deck_mode m)
 {
     static const char *const names[DECK_MODES] = {

@@ -10,9 +10,12 @@ enum deck_mode {
 };
 enum deck_picture { DECK_PICTURE_NONE, DECK_PICTURE_TAPE, DECK_PICTURE_BLUE, DECK_PICTURE_SNOW, DECK_PICTURE_INPUT };
 enum deck_sound { DECK_SOUND_MUTED, DECK_SOUND_LINEAR, DECK_SOUND_HIFI };
+#define DECK_CLOCK_UNSET 0
 enum deck_servo { DECK_SERVO_SPINNING_UP, DECK_SERVO_LOCKED, DECK_SERVO_LOST };
 
-enum { DECK_OSD_LINES = 4, DECK_OSD_CHARS = 24, DECK_LOOK_BYTES = 1024 };
+/* Where a line of the display lies: mode and counter at the top left, switches and sound at the top right, the message at the bottom left, the clock at the bottom right. */
+enum deck_osd_line { DECK_OSD_MODE, DECK_OSD_COUNTER, DECK_OSD_SWITCHES, DECK_OSD_MESSAGE, DECK_OSD_SOUND, DECK_OSD_CLOCK, DECK_OSD_LINES };
+enum { DECK_OSD_CHARS = 24, DECK_LOOK_BYTES = 1024 };
 
 /* Position at time t (from since_us on): pos_us, plus rate over the time since, clamped to 0..length_us. Winding has an acceleration: the rate goes linearly
  * from rate_from to rate over ramp_us. Rates are times play speed in 1/65536 (65536: play, -65536 * 7: review at 7 times). */
@@ -37,10 +40,13 @@ struct deck_snapshot {
     uint8_t tape_speed;      /* 0 SP, 1 LP, 2 EP */
     uint8_t clean;           /* 1: look is "clean": no emulation, pass-through where it qualifies */
     char look[DECK_LOOK_BYTES]; /* when not clean: a profile and amounts of it, as signal_look_read takes them */
-    /* Character generator rows: ASCII and the glyphs 0x01..0x08 (play, pause, stop, forward, rewind, record, slow, eject: signal/signal.h draws them). The
-     * counter is drawn by the renderer itself where osd_counter_line >= 0, so that it agrees with the frame. */
+    /* Character generator rows: ASCII and, in front, the signs 0x01..0x10 (play, pause, stop, …: signal/signal.h draws them). The counter is drawn by the renderer itself
+     * where osd_counter_line >= 0, so that it agrees with the frame; so is the clock where osd_clock. */
     char osd[DECK_OSD_LINES][DECK_OSD_CHARS + 1];
     int8_t osd_counter_line;
+    uint8_t osd_clock;       /* the line DECK_OSD_CLOCK shows the time of day */
+    uint8_t osd_scale;       /* the message is the tracking, drawn as a scale */
+    int64_t clock_us;        /* time of day, less the common monotonic clock; DECK_CLOCK_UNSET: nobody has set the clock */
 };
 
 /* Where the tape is at now_us: pure integer arithmetic, same in every process. */
@@ -53,4 +59,6 @@ int32_t deck_snapshot_rate(const struct deck_snapshot *s, int64_t now_us);
 bool deck_snapshot_settled(const struct deck_snapshot *s, int64_t now_us);
 /* "0:12:34" or "-0:00:05" of a counter value, 9..10 characters. */
 void deck_counter_text(int64_t counter_us, char out[16]);
+/* "20:15", or "--:--" of a clock that nobody has set. */
+void deck_clock_text(const struct deck_snapshot *s, int64_t now_us, char out[16]);
 const char *deck_mode_name(enum deck_mode m); /* api.md's names */

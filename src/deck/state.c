@@ -5,44 +5,69 @@
 #include "base/util.h"
 #include "deck/motion.h"
 
-enum { OSD_ROW_MODE, OSD_ROW_COUNTER, OSD_ROW_SWITCHES, OSD_ROW_MESSAGE };
-
 static const char *const speed_names[] = { "SP", "LP", "EP" };
+enum { ROOM = DECK_OSD_CHARS + 1 };
 
-/* The fourth row has room for one thing: what was refused, how long it still records, how far the tracking is off. */
-static void write_message(struct deck *d, char row[DECK_OSD_CHARS + 1])
+static void write_mode(const struct deck *d, char row[ROOM])
 {
-    size_t room = DECK_OSD_CHARS + 1;
-    int64_t left_s = d->timer_us == INT64_MAX ? 0 : (d->timer_us - d->snap.since_us) / 1000000;
+    static const char *const rows[DECK_MODES] = {
+        [DECK_OFF] = "", [DECK_EJECTED] = "\x09 NO TAPE", [DECK_LOADING] = "\x09 LOADING", [DECK_STOP] = "\x03 STOP", [DECK_PLAY] = "\x01 PLAY",
+        [DECK_PAUSE] = "\x02 STILL", [DECK_SLOW] = "\x07 SLOW", [DECK_CUE] = "\x04\x04 CUE", [DECK_REVIEW] = "\x05\x05 REVIEW", [DECK_FAST_FORWARD] = "\x04\x04 FF",
+        [DECK_REWIND] = "\x05\x05 REW", [DECK_EJECTING] = "\x08 EJECT", [DECK_RECORD] = "\x06 REC", [DECK_RECORD_PAUSE] = "\x06\x02 REC PAUSE", [DECK_FAULT] = "FAULT",
+    };
+    const struct deck_snapshot *s = &d->snap;
+    int32_t rate = s->rate < 0 ? -s->rate : s->rate, parts = rate > 0 ? (DECK_PLAY_RATE + rate / 2) / rate : 0;
+    if (s->mode == DECK_INDEX_SEARCH)
+        snprintf(row, ROOM, "%s INDEX %+d", d->index_count < 0 ? "\x05\x05" : "\x04\x04", (int)d->index_count);
+    else if ((s->mode == DECK_CUE || s->mode == DECK_REVIEW) && rate > DECK_PLAY_RATE)
+        snprintf(row, ROOM, "%s x%d", rows[s->mode], (int)(rate / DECK_PLAY_RATE));
+    else if (s->mode == DECK_SLOW && parts > 1 && parts < 100)
+        snprintf(row, ROOM, "%s %s1/%d", rows[s->mode], s->rate < 0 ? "-" : "", (int)parts);
+    else
+        vcr_strcpy(row, ROOM, rows[s->mode]);
+}
+
+/* One row has room for one thing: what was refused, when it ends, what a key has set, what is wrong with the tape. */
+static void write_message(struct deck *d, char row[ROOM])
+{
+    struct deck_snapshot *s = &d->snap;
+    int64_t left_s = d->timer_us == INT64_MAX ? 0 : (d->timer_us - s->since_us) / 1000000;
+    bool plays = d->at_heads && !deck_is_recording(d);
     if (d->tab_refused)
-        vcr_strcpy(row, room, "NO TAB");
+        vcr_strcpy(row, ROOM, "\x09 NO TAB");
     else if (left_s > 0)
-        snprintf(row, room, "OTR %d:%02d", (int)(left_s / 3600), (int)(left_s / 60 % 60));
-    else if (d->snap.tracking != INT16_MIN)
-        snprintf(row, room, "TRACKING %+d", d->snap.tracking);
+        snprintf(row, ROOM, "OTR %d:%02d", (int)(left_s / 3600), (int)(left_s / 60 % 60));
+    else if (d->sleep_shown && d->sleep_minutes == 0)
+        vcr_strcpy(row, ROOM, "\x0b SLEEP OFF");
+    else if (d->sleep_shown)
+        snprintf(row, ROOM, "\x0b SLEEP %d", (int)d->sleep_minutes);
+    else if (d->tracking_shown && s->tracking == INT16_MIN)
+        vcr_strcpy(row, ROOM, "AUTO TRACKING");
+    else if (d->tracking_shown || (s->tracking != INT16_MIN && plays))
+        snprintf(row, ROOM, "TRACKING %+d", s->tracking), s->osd_scale = 1;
+    else if (plays && !d->place.recorded)
+        vcr_strcpy(row, ROOM, "BLANK TAPE");
+    else if (plays && s->mode == DECK_PLAY && s->servo == DECK_SERVO_SPINNING_UP)
+        vcr_strcpy(row, ROOM, "AUTO TRACKING");
+    else if (d->tape_in && s->mode == DECK_STOP && s->length_us > 0 && s->pos_us >= s->length_us)
+        vcr_strcpy(row, ROOM, "TAPE END");
 }
 
 void deck_write_osd(struct deck *d)
 {
-    static const char *const mode_rows[DECK_MODES] = {
-        [DECK_OFF] = "", [DECK_EJECTED] = "\x08 NO TAPE", [DECK_LOADING] = "LOADING", [DECK_STOP] = "\x03 STOP",
-        [DECK_PLAY] = "\x01 PLAY", [DECK_PAUSE] = "\x02 PAUSE", [DECK_SLOW] = "\x07 SLOW", [DECK_CUE] = "\x04\x04 CUE",
-        [DECK_REVIEW] = "\x05\x05 REVIEW", [DECK_FAST_FORWARD] = "\x04\x04 FF", [DECK_REWIND] = "\x05\x05 REW",
-        [DECK_EJECTING] = "\x08 EJECT", [DECK_RECORD] = "\x06 REC", [DECK_RECORD_PAUSE] = "\x06\x02 REC PAUSE", [DECK_FAULT] = "FAULT",
-    };
     struct deck_snapshot *s = &d->snap;
     memset(s->osd, 0, sizeof(s->osd));
-    s->osd_counter_line = d->power && d->tape_in ? OSD_ROW_COUNTER : -1;
+    s->osd_counter_line = d->power && d->tape_in ? DECK_OSD_COUNTER : -1;
+    s->osd_clock = s->osd_scale = 0;
     if (!d->power)
         return;
-    if (s->mode == DECK_INDEX_SEARCH)
-        snprintf(s->osd[OSD_ROW_MODE], sizeof(s->osd[0]), "%s INDEX %+d", d->index_count < 0 ? "\x05\x05" : "\x04\x04", (int)d->index_count);
-    else
-        vcr_strcpy(s->osd[OSD_ROW_MODE], sizeof(s->osd[0]), mode_rows[s->mode]);
+    write_mode(d, s->osd[DECK_OSD_MODE]);
     if (d->tape_in)
-        snprintf(s->osd[OSD_ROW_SWITCHES], sizeof(s->osd[0]), "%s%s%s", speed_names[s->tape_speed % 3], d->memory ? " M" : "",
-                 d->repeat ? " REPEAT" : "");
-    write_message(d, s->osd[OSD_ROW_MESSAGE]);
+        snprintf(s->osd[DECK_OSD_SWITCHES], ROOM, "%s%s%s", speed_names[s->tape_speed % 3], d->memory ? " M" : "", d->repeat ? " REPEAT" : "");
+    write_message(d, s->osd[DECK_OSD_MESSAGE]);
+    if (s->mode == DECK_PLAY && d->at_heads && d->place.recorded)
+        vcr_strcpy(s->osd[DECK_OSD_SOUND], ROOM, d->linear ? "MONO" : "HI-FI");
+    s->osd_clock = (s->mode == DECK_STOP || s->mode == DECK_EJECTED) && !s->osd[DECK_OSD_MESSAGE][0];
 }
 
 static void osd_now(const struct deck *d, int64_t now_us, struct deck_state *ret)
@@ -60,6 +85,8 @@ static void osd_now(const struct deck *d, int64_t now_us, struct deck_state *ret
             deck_counter_text(deck_counter_us(d, now_us), counter);
             vcr_strcpy(row, sizeof(row), counter);
         }
+        if (i == DECK_OSD_CLOCK && s->osd_clock)
+            deck_clock_text(s, now_us, row);
         if (row[0])
             memcpy(ret->osd[ret->osd_lines++], row, sizeof(row));
     }

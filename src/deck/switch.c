@@ -30,6 +30,7 @@ enum vcr_err key_tracking(struct deck *d, const struct deck_args *a, int64_t t, 
     if (a->tracking != INT16_MIN && (a->tracking < -10 || a->tracking > 10))
         return vcr_fail(why, VCR_E_INVALID, "Tracking is automatic, or -10 to 10.");
     d->snap.tracking = a->tracking;
+    d->tracking_shown = true;
     return VCR_OK;
 }
 
@@ -51,6 +52,9 @@ enum vcr_err key_look(struct deck *d, const struct deck_args *a, int64_t t, stru
     if (!a->clean && (!a->look[0] || !memchr(a->look, 0, sizeof(a->look))))
         return vcr_fail(why, VCR_E_INVALID, "A look has a name.");
     d->snap.clean = a->clean;
+    d->linear = a->linear && !a->clean;
+    if (d->snap.sound != DECK_SOUND_MUTED && d->snap.picture == DECK_PICTURE_TAPE && d->snap.mode == DECK_PLAY)
+        d->snap.sound = d->linear ? DECK_SOUND_LINEAR : DECK_SOUND_HIFI;
     if (!a->clean)
         memcpy(d->snap.look, a->look, sizeof(a->look));
     return VCR_OK;
@@ -62,6 +66,8 @@ enum vcr_err key_sleep(struct deck *d, const struct deck_args *a, int64_t t, str
         return vcr_fail(why, VCR_E_INVALID, "Sleep takes 0 (off) to 600 minutes.");
     d->sleep_us = a->minutes ? t + a->minutes * INT64_C(60000000) : INT64_MAX;
     d->sleep_after_record = false;
+    d->sleep_minutes = a->minutes;
+    d->sleep_shown = true;
     return VCR_OK;
 }
 
@@ -71,12 +77,11 @@ enum vcr_err key_record(struct deck *d, const struct deck_args *a, int64_t t, st
 {
     if (d->tape.write_protected) {
         bool goes_out = d->profile->ejects_tabless && d->snap.mode == DECK_STOP && !deck_is_braking(d);
-        if (goes_out) {
+        if (goes_out)
             deck_perform(d, DECK_CMD_EJECT, t);
-            d->tab_refused = true;
-            d->snap.osd_until_us = t + d->profile->osd_us;
-            deck_changed(d);
-        }
+        d->tab_refused = true;
+        d->snap.osd_until_us = t + d->profile->osd_us;
+        deck_changed(d);
         return vcr_refuse(why, VCR_E_CONFLICT, "/write-protected", "The tab of this tape is broken out: it cannot be recorded on%s.",
                           goes_out ? ", and comes out" : "");
     }

@@ -212,11 +212,15 @@ static const struct picture *shown(struct screen *s, const struct found *f, bool
 
 static void draw_osd(struct screen *s, const struct view *view)
 {
-    /* the deck's lines: two at the top, the others at the bottom */
-    static const int rows[DECK_OSD_LINES] = { 0, 1, 10, 11 };
+    static const struct { int row, column; } places[DECK_OSD_LINES] = {
+        [DECK_OSD_MODE] = { 0, 0 }, [DECK_OSD_COUNTER] = { 1, 0 }, [DECK_OSD_SWITCHES] = { 0, SIGNAL_OSD_RIGHT }, [DECK_OSD_SOUND] = { 1, SIGNAL_OSD_RIGHT },
+        [DECK_OSD_MESSAGE] = { 11, 0 }, [DECK_OSD_CLOCK] = { 11, SIGNAL_OSD_RIGHT },
+    };
     for (int i = 0; view->has_osd && i < DECK_OSD_LINES; i++)
-        if (view->osd[i][0])
-            signal_osd(&s->canvas, rows[i], 0, view->osd[i]);
+        if (i == DECK_OSD_MESSAGE && view->scale != INT16_MIN)
+            signal_osd_tracking(&s->canvas, view->scale);
+        else
+            signal_osd(&s->canvas, places[i].row, places[i].column, view->osd[i]);
 }
 
 static enum vcr_err draw_through_tape(struct screen *s, const struct deck_snapshot *snap, const struct view *view, const struct screen_tape *tape,

@@ -32,6 +32,24 @@ static enum signal_sound through_tape(uint8_t deck_sound)
     return deck_sound == DECK_SOUND_HIFI ? SIGNAL_SOUND_HIFI : deck_sound == DECK_SOUND_LINEAR ? SIGNAL_SOUND_LINEAR : SIGNAL_SOUND_MUTED;
 }
 
+/* What passes the head of the linear track in this time at another speed, and what is heard of it. */
+static void search(struct seat *s, const struct view *view, int16_t *pcm)
+{
+    enum { FRAMES_MOST = 17 /* view.c's most, and one */ };
+    int16_t passing[FRAMES_MOST * AUDIO_FRAME * 2];
+    int64_t rate = view->rate < 0 ? -(int64_t)view->rate : view->rate;
+    int count = VCR_MIN((int)((rate + 65535) >> 16), FRAMES_MOST);
+    int64_t from_us = view->rate > 0 ? view->tape_us : view->tape_us - count * AUDIO_FRAME_US;
+    memset(passing, 0, sizeof(passing));
+    for (int i = 0; i < count; i++) {
+        bool jumped;
+        int64_t at_us = from_us + i * AUDIO_FRAME_US;
+        if (at_us >= 0)
+            splice_read(s->recordings, at_us, passing + (size_t)i * AUDIO_FRAME * 2, &jumped);
+    }
+    signal_audio_search(s->sound, view->rate, view->tape_us, passing, count * AUDIO_FRAME, pcm, AUDIO_FRAME);
+}
+
 /* pcm: what is heard from view->tape_us on. */
 static enum vcr_err hear(struct seat *s, const struct view *view, int16_t *pcm, struct vcr_why *why)
 {
@@ -39,13 +57,14 @@ static enum vcr_err hear(struct seat *s, const struct view *view, int16_t *pcm, 
     struct recording at;
     struct deck_snapshot snap;
     seat_look(s, view->tape_us, &at, &snap);
-    if (audible && s->recordings)
+    bool searches = audible && view->rate != 65536;
+    if (audible && !searches && s->recordings)
         splice_read(s->recordings, view->tape_us, pcm, &jumped);
     else
         memset(pcm, 0, AUDIO_FRAME * 2 * sizeof(*pcm));
     if (s->sound && !audible) /* it will fade in */
         signal_audio_render(s->sound, SIGNAL_SOUND_MUTED, view->tape_us, pcm, pcm, AUDIO_FRAME);
-    if (s->snap.clean || !audible)
+    if ((s->snap.clean && !searches) || !audible)
         return VCR_OK;
     enum vcr_err err = ready_sound(s, &snap, why);
     if (err != VCR_OK)
@@ -53,7 +72,10 @@ static enum vcr_err hear(struct seat *s, const struct view *view, int16_t *pcm, 
     if (jumped)
         signal_audio_reset(s->sound);
     signal_audio_set_heads(s->sound, view->tracking_error_q8, snap.wear_16);
-    signal_audio_render(s->sound, through_tape(view->sound), view->tape_us, pcm, pcm, AUDIO_FRAME);
+    if (searches && s->recordings)
+        search(s, view, pcm);
+    else
+        signal_audio_render(s->sound, through_tape(view->sound), view->tape_us, pcm, pcm, AUDIO_FRAME);
     return VCR_OK;
 }
 

@@ -5,6 +5,8 @@
 
 #include "base/util.h"
 
+enum { SEARCH_SOUND_MOST = 16 * 65536 }; /* what is faster is not heard */
+
 static enum view_kind kind_at(const struct deck_snapshot *s, int64_t at_us)
 {
     static const enum view_kind kinds[] = { [DECK_PICTURE_NONE] = VIEW_BLACK, [DECK_PICTURE_TAPE] = VIEW_TAPE, [DECK_PICTURE_BLUE] = VIEW_BLUE,
@@ -26,7 +28,8 @@ static int32_t lock_at(const struct deck_snapshot *s, int64_t at_us)
 
 static bool audible(const struct deck_snapshot *s, const struct view *v)
 {
-    return v->kind == VIEW_TAPE && s->mode == DECK_PLAY && v->lock_q16 == 65536 && v->rate == 65536;
+    bool searches = s->sound == DECK_SOUND_LINEAR && v->rate != 0 && v->rate >= -SEARCH_SOUND_MOST && v->rate <= SEARCH_SOUND_MOST;
+    return v->kind == VIEW_TAPE && v->lock_q16 == 65536 && (s->mode == DECK_PLAY ? v->rate == 65536 : searches);
 }
 
 void view_at(struct view *ret, const struct deck_snapshot *s, int64_t at_us)
@@ -36,12 +39,17 @@ void view_at(struct view *ret, const struct deck_snapshot *s, int64_t at_us)
     /* at the end of the scale a head runs five eighths of a track off: half a picture of noise */
     ret->tracking_error_q8 = s->tracking == INT16_MIN ? 0 : s->tracking * 16;
     ret->sound = audible(s, ret) ? s->sound : DECK_SOUND_MUTED;
+    ret->scale = INT16_MIN;
     ret->has_osd = at_us < s->osd_until_us;
     if (!ret->has_osd)
         return;
     memcpy(ret->osd, s->osd, sizeof(ret->osd));
     if (s->osd_counter_line >= 0)
         deck_counter_text(deck_snapshot_counter_us(s, at_us), ret->osd[s->osd_counter_line]); /* fits: 16 of 25 */
+    if (s->osd_clock)
+        deck_clock_text(s, at_us, ret->osd[DECK_OSD_CLOCK]);
+    if (s->osd_scale && s->tracking != INT16_MIN)
+        ret->scale = s->tracking;
 }
 
 void view_sanitise(struct deck_snapshot *s)
@@ -58,6 +66,7 @@ void view_sanitise(struct deck_snapshot *s)
     s->counter_base_us = VCR_CLAMP(s->counter_base_us, -(INT64_C(1) << 40), INT64_C(1) << 40);
     s->count_from_us = VCR_CLAMP(s->count_from_us, 0, INT64_C(1) << 40);
     s->count_to_us = VCR_CLAMP(s->count_to_us, s->count_from_us, INT64_C(1) << 40);
+    s->clock_us = VCR_CLAMP(s->clock_us, -(INT64_C(1) << 60), INT64_C(1) << 60);
     s->ramp_us = VCR_CLAMP(s->ramp_us, 0, INT64_C(1) << 36);
     s->wear_16 = VCR_CLAMP(s->wear_16, 0, 16);
     s->tracking = s->tracking == INT16_MIN ? s->tracking : (int16_t)VCR_CLAMP(s->tracking, -10, 10);

@@ -1,5 +1,6 @@
 /* session/actor.c - one running VCR: its beginning and end, its keys, and what others see of it. What time does to it is actor_time.c's, who watches it viewers.c's. */
 #include <string.h>
+#include <time.h>
 
 #include "base/clock.h"
 #include "session/live_internal.h"
@@ -24,12 +25,21 @@ static void timer_closed(uv_handle_t *h)
     actor_unref(x);
 }
 
+/* Of the monotonic clock. */
+static int64_t clock_ahead_us(int64_t t)
+{
+    time_t wall = time(NULL);
+    struct tm here;
+    return localtime_r(&wall, &here) ? (wall + here.tm_gmtoff) * INT64_C(1000000) - t : DECK_CLOCK_UNSET;
+}
+
 static void deck_begin(struct session *x, struct session_tape *tape)
 {
     int64_t t = now();
     const struct deck_profile *house = x->owner->config.profile ? x->owner->config.profile : &deck_profile_consumer;
+    x->settings.deck.clock_us = clock_ahead_us(t);
     key_start(x, x->settings.profile ? x->settings.profile : house, t);
-    struct deck_args look = { .clean = x->settings.clean };
+    struct deck_args look = { .clean = x->settings.clean, .linear = x->settings.linear };
     vcr_strcpy(look.look, sizeof(look.look), x->settings.look[0] ? x->settings.look : "vhs");
     key_press(x, DECK_CMD_LOOK, &look, t, NULL);
     x->alone_since_us = t;

@@ -91,6 +91,7 @@ struct session_settings {
     bool has_seed;              /* the picture's damage by this seed instead of the tape's */
     uint64_t seed;
     bool clean;
+    bool linear;              /* the look has no Hi-Fi track */
     char look[DECK_LOOK_BYTES];
     int64_t grace_us;           /* PLAY pauses this long after the last viewer left; default 30 s */
 };

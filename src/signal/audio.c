@@ -173,21 +173,11 @@ static int piece_at(const struct signal_audio *a, int64_t n)
     return (int)(VCR_MIN(block, field) - n);
 }
 
-void signal_audio_render(struct signal_audio *a, enum signal_sound sound, int64_t tape_us, const int16_t *in, int16_t *out, int frames)
+/* From sample n of the tape on; begins anew unless it goes on from the last call. */
+static void play(struct signal_audio *a, enum signal_audio_track track, int64_t n, const int16_t *in, int16_t *out, int frames)
 {
-    int64_t n = floor_by(tape_us * 6 + 62, 125);
-    if (sound == SIGNAL_SOUND_MUTED) {
-        memset(out, 0, (size_t)frames * 2 * sizeof(*out));
-        a->running = false;
-        a->faded_out = true;
-        a->joint = JOINT_SAMPLES;
-        return;
-    }
-    enum signal_audio_track track = a->is.track != SIGNAL_TRACK_OFF && sound == SIGNAL_SOUND_LINEAR ? SIGNAL_TRACK_LINEAR : a->is.track;
-    if (!a->running || track != a->heard || n - a->next > JUMP || a->next - n > JUMP)
+    if (!a->running || track != a->heard || n != a->next)
         begin(a, n);
-    else
-        n = a->next;
     a->heard = track;
     if (a->faded_out)
         a->fade = 0;
@@ -208,4 +198,60 @@ void signal_audio_render(struct signal_audio *a, enum signal_sound sound, int64_
         }
     }
     a->next = n;
+}
+
+void signal_audio_render(struct signal_audio *a, enum signal_sound sound, int64_t tape_us, const int16_t *in, int16_t *out, int frames)
+{
+    int64_t n = floor_by(tape_us * 6 + 62, 125);
+    if (sound == SIGNAL_SOUND_MUTED) {
+        memset(out, 0, (size_t)frames * 2 * sizeof(*out));
+        a->running = false;
+        a->faded_out = true;
+        a->joint = JOINT_SAMPLES;
+        return;
+    }
+    enum signal_audio_track track = a->is.track != SIGNAL_TRACK_OFF && sound == SIGNAL_SOUND_LINEAR ? SIGNAL_TRACK_LINEAR : a->is.track;
+    if (a->searches)
+        a->running = false;
+    a->searches = 0;
+    bool goes_on = n - a->next <= JUMP && a->next - n <= JUMP;
+    play(a, track, goes_on && a->running && track == a->heard ? a->next : n, in, out, frames);
+}
+
+/* What the head meets from sample `from` of the stretch on, for as long as one sample lasts: the mean of the whole samples in it, the parts at its ends by weight; of less than a sample
+ * a straight line. In 1/65536 of a sample. */
+static int32_t met(const int16_t *in, int in_frames, int64_t from, int64_t length, int c)
+{
+    int64_t sum = 0, last = ((int64_t)in_frames << 16) - 1;
+    from = VCR_CLAMP(from, 0, last);
+    if (length <= 65536) {
+        int64_t i = from >> 16, t = from & 65535, next = VCR_MIN(i + 1, in_frames - 1);
+        return (int32_t)((in[2 * i + c] * (65536 - t) + in[2 * next + c] * t) >> 16);
+    }
+    int64_t to = VCR_MIN(from + length, last), at = from;
+    while (at < to) {
+        int64_t end = VCR_MIN(((at >> 16) + 1) << 16, to);
+        sum += in[2 * (at >> 16) + c] * (end - at);
+        at = end;
+    }
+    return (int32_t)(sum / (to > from ? to - from : 1));
+}
+
+void signal_audio_search(struct signal_audio *a, int32_t rate, int64_t tape_us, const int16_t *in, int in_frames, int16_t *out, int frames)
+{
+    int64_t step = rate < 0 ? -(int64_t)rate : rate, whole = (int64_t)in_frames << 16;
+    int8_t way = rate < 0 ? -1 : 1;
+    if (in_frames <= 0 || !rate) {
+        signal_audio_render(a, SIGNAL_SOUND_MUTED, tape_us, in, out, frames);
+        return;
+    }
+    for (int i = 0; i < 2 * frames; i++) {
+        int64_t at = (i >> 1) * step;
+        out[i] = (int16_t)met(in, in_frames, way > 0 ? at : whole - at - step, step, i & 1);
+    }
+    if (a->searches != way)
+        a->running = false, a->faded_out = true;
+    a->searches = way;
+    a->joint = JOINT_SAMPLES;
+    play(a, a->is.track == SIGNAL_TRACK_OFF ? SIGNAL_TRACK_OFF : SIGNAL_TRACK_LINEAR, a->running ? a->next : floor_by(tape_us * 6 + 62, 125), out, out, frames);
 }

@@ -88,6 +88,7 @@ struct signal_audio {
     int passes;
     /* carried from call to call */
     bool running, faded_out;
+    int8_t searches;                 /* the last call was of a search: 1 forwards, -1 backwards; 0: not */
     enum signal_audio_track heard;
     int64_t next;                    /* sample after the last one */
     int joint;                       /* samples since a recording began, at most JOINT_SAMPLES */

@@ -101,6 +101,8 @@ void signal_osd(struct picture *out, int row, int column, const char *text)
     struct key key;
     uint8_t dots[CELL_H][DOTS + 2 * AROUND];
     int cells = (int)strnlen(text, COLUMNS);
+    if (column == SIGNAL_OSD_RIGHT)
+        column = COLUMNS - cells;
     if (row < 0 || row >= ROWS || column < 0 || !cells || !grid_of(&g, out))
         return;
     draw_dots(dots, column, text);
@@ -119,4 +121,16 @@ void signal_osd(struct picture *out, int row, int column, const char *text)
         for (int p = 1; p < 3; p++)
             put_chroma(out->plane[p] + (out->is_422 ? r : r / 2) * out->stride[p], &key, out->width);
     }
+}
+
+void signal_osd_tracking(struct picture *out, int tracking)
+{
+    enum { ENDS = 10, LENGTH = 2 * ENDS + 3 };
+    char scale[LENGTH + 1] = "-";
+    memset(scale + 1, SIGNAL_OSD_TICK, LENGTH - 2);
+    scale[1 + ENDS] = SIGNAL_OSD_MIDDLE;
+    scale[1 + ENDS + VCR_CLAMP(tracking, -ENDS, ENDS)] = SIGNAL_OSD_MARK;
+    scale[LENGTH - 1] = '+';
+    signal_osd(out, ROWS - 2, 0, "TRACKING");
+    signal_osd(out, ROWS - 1, 0, scale);
 }

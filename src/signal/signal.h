@@ -98,7 +98,10 @@ void signal_render_field(struct signal *s, const struct signal_field *f, const s
 #define SIGNAL_OSD_MIDDLE '\x0E'
 #define SIGNAL_OSD_MARK '\x0F'
 #define SIGNAL_OSD_STEP '\x10'
+#define SIGNAL_OSD_RIGHT (-1) /* column: the text ends at the right edge */
 void signal_osd(struct picture *out, int row, int column, const char *text);
+/* The last two rows: TRACKING, and a scale from -10 to 10 with the mark where it is. */
+void signal_osd_tracking(struct picture *out, int tracking);
 
 /* Sound: 48 kHz stereo int16. in and out have `frames` sample pairs (may be the same memory). tape_us is the place of the first sample. What comes out hangs on the places and
  * the samples, not on how they are cut into calls; the same bytes on every machine. Filters carry on from call to call; a place that is more than 1 ms off where the last
@@ -123,6 +126,11 @@ void signal_audio_set_tape(struct signal_audio *a, uint64_t seed);
 void signal_audio_reset(struct signal_audio *a);
 /* What the deck lets through. muted: silence, and the next sound fades in over 5 ms. linear: the linear track, whatever the profile plays. hifi: as the profile says. */
 enum signal_sound { SIGNAL_SOUND_MUTED, SIGNAL_SOUND_LINEAR, SIGNAL_SOUND_HIFI };
+/* The linear track at another speed: rate is 16.16 times play speed, not 0, at most 16 times, forwards or backwards. in: the stretch of tape that passes in this time, in the tape's
+ * order, in_frames sample pairs, at least |rate| * frames; out: its sound, higher or lower by the rate, in the band of the head's amplifier. The head stands where `in` begins
+ * (backwards: ends). Filters and hiss go on from call to call while the rate keeps its sign; 5 ms fade the first one in. Where the profile plays no track (off) it is the same
+ * without hiss and band. */
+void signal_audio_search(struct signal_audio *a, int32_t rate, int64_t tape_us, const int16_t *in, int in_frames, int16_t *out, int frames);
 void signal_audio_render(struct signal_audio *a, enum signal_sound sound, int64_t tape_us, const int16_t *in, int16_t *out, int frames);
 /* For tests and statistics: whether Hi-Fi has fallen back to linear at the place that was rendered last. */
 bool signal_audio_fell_back(const struct signal_audio *a);

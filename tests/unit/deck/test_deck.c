@@ -385,7 +385,8 @@ static void the_display_shows_four_seconds(void **state)
     assert_int_equal(b.deck.snap.osd_counter_line, 1);
     uint32_t seq = st.command_seq;
     pass(&b, 3.9);
-    assert_int_equal(look(&b).osd_lines, 3);
+    assert_int_equal(look(&b).osd_lines, 4);
+    assert_string_equal(look(&b).osd[3], "HI-FI");
     pass(&b, 0.2);
     assert_int_equal(look(&b).osd_lines, 0);
     assert_true(look(&b).command_seq > seq);
@@ -394,6 +395,44 @@ static void the_display_shows_four_seconds(void **state)
     assert_string_equal(look(&b).osd[3], "TRACKING -3");
     pass(&b, 10);
     assert_false(deck_snapshot_settled(&b.deck.snap, b.now_us)); /* by hand is not settled */
+}
+
+/* Each text of the display, by the key that brings it. */
+static void the_display_says_what_the_deck_does(void **state)
+{
+    static const struct { enum deck_cmd key; double after_s; int line; const char *text; struct deck_args args; } rows[] = {
+        { DECK_CMD_PLAY, 0.1, 0, "PLAY", { .on = -1 } }, { DECK_CMD_PLAY, 1.3, 3, "AUTO TRACKING", { .on = -1 } }, { DECK_CMD_PLAY, 3, 4, "HI-FI", { .on = -1 } },
+        { DECK_CMD_LOOK, 0.1, 4, "MONO", { .look = "family", .linear = true } }, { DECK_CMD_CUE, 0.1, 0, "CUE x7", { .on = -1 } }, { DECK_CMD_REVIEW, 0.1, 0, "REVIEW x7", { .on = -1 } },
+        { DECK_CMD_SLOW, 0.1, 0, "SLOW 1/5", { .speed = 65536 / 5 } }, { DECK_CMD_SLOW, 0.1, 0, "SLOW -1/30", { .speed = -65536 / 30 } }, { DECK_CMD_PAUSE, 0.1, 0, "STILL", { .on = -1 } },
+        { DECK_CMD_TRACKING, 0.1, 3, "TRACKING +4", { .tracking = 4 } }, { DECK_CMD_TRACKING, 0.1, 3, "AUTO TRACKING", { .tracking = INT16_MIN } },
+        { DECK_CMD_SLEEP, 0.1, 3, "SLEEP 30", { .minutes = 30 } }, { DECK_CMD_SLEEP, 0.1, 3, "SLEEP OFF", { .minutes = 0 } }, { DECK_CMD_MEMORY, 0.1, 2, "SP M", { .on = 1 } },
+        { DECK_CMD_REPEAT, 0.1, 2, "SP M REPEAT", { .on = 1 } }, { DECK_CMD_STOP, 0.1, 0, "STOP", { .on = -1 } }, { DECK_CMD_STOP, 0.1, 5, "--:--", { .on = -1 } },
+        { DECK_CMD_FAST_FORWARD, 0.5, 0, "FF", { .on = -1 } }, { DECK_CMD_REWIND, 0.7, 0, "REW", { .on = -1 } }, { DECK_CMD_STOP, 3, 0, "STOP", { .on = -1 } },
+        { DECK_CMD_RECORD, 2, 0, "REC", { .on = -1 } }, { DECK_CMD_PAUSE, 0.1, 0, "REC PAUSE", { .on = -1 } }, { DECK_CMD_EJECT, 0.1, 0, "EJECT", { .on = -1 } },
+        { DECK_CMD_MEMORY, 5, 0, "NO TAPE", { .on = 0 } },
+    };
+    struct bench b;
+    bench_with_tape(&b, plain, 600, 100);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        assert_int_equal(press_with(&b, rows[i].key, &rows[i].args, NULL), VCR_OK);
+        pass(&b, rows[i].after_s);
+        if (rows[i].key == DECK_CMD_MEMORY && rows[i].line == 0)
+            press(&b, DECK_CMD_REPEAT);
+        const char *text = b.deck.snap.osd[rows[i].line];
+        while (*text && *text <= ' ')
+            text++;
+        char clock[16];
+        if (rows[i].line == DECK_OSD_CLOCK && b.deck.snap.osd_clock) {
+            deck_clock_text(&b.deck.snap, b.now_us, clock);
+            text = clock;
+        }
+        if (strcmp(text, rows[i].text))
+            fail_msg("row %d: '%s' instead of '%s'", (int)i, text, rows[i].text);
+    }
+    b.deck.snap.clock_us = INT64_C(20) * 3600 * 1000000 + INT64_C(15) * 60 * 1000000 - b.now_us;
+    char clock[16];
+    deck_clock_text(&b.deck.snap, b.now_us, clock);
+    assert_string_equal(clock, "20:15");
 }
 
 static void stopping_rules_say_their_name(void **state)
@@ -541,7 +580,7 @@ int main(void)
         cmocka_unit_test(ejects_braking_first_and_takes_another),
         cmocka_unit_test(autoplay_and_sleep),
         cmocka_unit_test(the_display_shows_four_seconds),
-        cmocka_unit_test(stopping_rules_say_their_name),
+        cmocka_unit_test(the_display_says_what_the_deck_does), cmocka_unit_test(stopping_rules_say_their_name),
         cmocka_unit_test(every_key_in_every_mode),
         cmocka_unit_test(names_are_the_contract),
     };

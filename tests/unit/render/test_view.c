@@ -73,6 +73,40 @@ static void only_play_is_heard(void **state)
     assert_int_equal(v.sound, DECK_SOUND_MUTED);
 }
 
+/* But where the deck lets the linear track through in a search: not in a still, not at speeds that nobody can render. */
+static void a_search_is_heard_where_the_deck_lets_it(void **state)
+{
+    static const struct { int32_t rate; enum deck_sound sound; } rows[] = { { 5 * 65536, DECK_SOUND_LINEAR }, { -7 * 65536, DECK_SOUND_LINEAR }, { 65536 / 5, DECK_SOUND_LINEAR },
+        { 0, DECK_SOUND_MUTED }, { 32 * 65536, DECK_SOUND_MUTED }, { INT32_MIN, DECK_SOUND_MUTED } };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct deck_snapshot s = play();
+        struct view v;
+        s.mode = DECK_CUE;
+        s.sound = DECK_SOUND_LINEAR;
+        s.pos_us = s.length_us / 2;
+        s.rate = s.rate_from = rows[i].rate;
+        view_at(&v, &s, s.since_us + 2000000);
+        assert_int_equal(v.sound, rows[i].sound);
+    }
+}
+
+/* The clock and the scale of the tracking are drawn for the picture's own instant. */
+static void the_clock_and_the_scale(void **state)
+{
+    struct deck_snapshot s = play();
+    struct view v;
+    s.osd_clock = 1;
+    s.osd_scale = 1;
+    view_at(&v, &s, s.since_us + 2000000);
+    assert_string_equal(v.osd[DECK_OSD_CLOCK], "--:--");
+    assert_int_equal(v.scale, INT16_MIN);
+    s.tracking = -4;
+    s.clock_us = INT64_C(72900) * 1000000 - s.since_us;
+    view_at(&v, &s, s.since_us + 2000000);
+    assert_string_equal(v.osd[DECK_OSD_CLOCK], "20:15");
+    assert_int_equal(v.scale, -4);
+}
+
 static void wild_bytes_come_into_range(void **state)
 {
     struct deck_snapshot s;
@@ -117,7 +151,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(spinning_up_is_blue_then_rolls_then_holds), cmocka_unit_test(the_counter_is_of_the_same_instant),
-        cmocka_unit_test(only_play_is_heard), cmocka_unit_test(wild_bytes_come_into_range),
+        cmocka_unit_test(only_play_is_heard), cmocka_unit_test(a_search_is_heard_where_the_deck_lets_it), cmocka_unit_test(the_clock_and_the_scale), cmocka_unit_test(wild_bytes_come_into_range),
         cmocka_unit_test(wide_pictures_get_bars),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

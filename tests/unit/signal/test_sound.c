@@ -118,9 +118,65 @@ static void slower_tape_is_duller_noisier_and_less_steady(void **state)
     assert_true(hiss[1] > hiss[0] + 1 && hiss[2] > hiss[1] + 1 && hiss[2] < hiss[0] + 5);
 }
 
+/* Of a search: a tone recorded at `hz` as it is heard, in pieces of 20 ms. */
+static double search_tone(const struct signal_profile *p, double hz, double rate, int frames)
+{
+    static int16_t stretch[CHUNK * 17 * 2];
+    struct signal_audio *a = NULL;
+    int count = (int)ceil(fabs(rate)) * CHUNK, crossings = 0;
+    assert_int_equal(signal_audio_open(&a, SIGNAL_PAL, 7, NULL), VCR_OK);
+    signal_audio_set_profile(a, p);
+    for (int at = 0; at < frames; at += CHUNK) {
+        int64_t place = llround(20 * RATE + at * rate), first = rate > 0 ? place : place - count;
+        for (int i = 0; i < count; i++)
+            stretch[2 * i] = stretch[2 * i + 1] = (int16_t)lrint(12000 * sin(2 * M_PI * fmod(hz * (double)(first + i) / RATE, 1)));
+        signal_audio_search(a, (int32_t)lround(rate * 65536), place * 125 / 6, stretch, count, out + 2 * at, CHUNK);
+    }
+    signal_audio_close(&a);
+    for (int i = frames / 4; i < frames; i++)
+        crossings += out[2 * i - 2] < 0 && out[2 * i] >= 0;
+    return crossings / (frames * 0.75 / RATE);
+}
+
+static double rms_of(int from, int frames)
+{
+    double power = 0;
+    for (int i = from; i < from + frames; i++)
+        power += (double)out[2 * i] * out[2 * i];
+    return sqrt(power / frames);
+}
+
+/* The chatter of a search: higher by the speed, backwards as well, one stream without clicks between the pieces, nothing above the amplifier's band. */
+static void a_search_is_heard_higher_and_slow_lower(void **state)
+{
+    static const struct { double hz, rate, heard; } rows[] = { { 300, 7, 2100 }, { 300, -7, 2100 }, { 250, 9, 2250 }, { 440, 2, 880 }, { 1000, 0.2, 200 }, { 1000, -0.5, 500 } };
+    struct signal_profile p = off;
+    p.audio_track = SIGNAL_TRACK_LINEAR;
+    p.linear_high_hz = 10000;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        double heard = search_tone(&p, rows[i].hz, rows[i].rate, RATE);
+        if (fabs(heard - rows[i].heard) > 4)
+            fail_msg("%g Hz at %g: %g Hz", rows[i].hz, rows[i].rate, heard);
+        double level = 20 * log10(rms_of(RATE / 4, RATE / 2) / (12000 * M_SQRT1_2));
+        if (level < -3 || level > 0.5)
+            fail_msg("%g Hz at %g: %g dB", rows[i].hz, rows[i].rate, level);
+        int step = 0;
+        for (int k = RATE / 4; k < RATE; k++)
+            step = VCR_MAX(step, abs(out[2 * k] - out[2 * k - 2]));
+        assert_true(step < 12000 * 2 * M_PI * rows[i].heard / RATE * 1.2 + 40);
+        assert_memory_equal(&out[2 * 100], &out[2 * 100 + 1], sizeof(out[0])); /* mono */
+        assert_in_range(abs(out[0]) + 1, 1, 60); /* it fades in */
+    }
+    search_tone(&p, 5000, 7, RATE);
+    assert_true(rms_of(RATE / 4, RATE / 2) < 12000 * 0.12); /* 35 kHz; the mean over what passes leaves a little of it, folded back */
+    p.hiss_db10 = 440;
+    search_tone(&p, 0, 5, RATE);
+    assert_in_range(rms_of(RATE / 4, RATE / 2), 40, 600);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(wow_and_flutter_are_the_looks), cmocka_unit_test(slower_tape_is_duller_noisier_and_less_steady),
+    const struct CMUnitTest tests[] = { cmocka_unit_test(a_search_is_heard_higher_and_slow_lower), cmocka_unit_test(wow_and_flutter_are_the_looks), cmocka_unit_test(slower_tape_is_duller_noisier_and_less_steady),
         cmocka_unit_test(full_scale_is_cut_not_wrapped) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
