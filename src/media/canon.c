@@ -50,6 +50,7 @@ static enum vcr_err configure(x264_param_t *p, const struct canon_config *c, str
     p->i_lookahead_threads = 1;
     p->b_sliced_threads = 0;
     p->b_deterministic = 1;
+    p->b_stitchable = 1; /* the parameter sets do not hang on the quality: one init segment fits every look */
     p->b_cpu_independent = 1;
     p->i_keyint_max = KEYS_BY_ITSELF; /* only where asked */
     p->i_keyint_min = 1;

@@ -7,9 +7,9 @@
 #include "render/film.h"
 #include "render/make_internal.h"
 #include "render/screen.h"
+#include "signal/settings.h"
 
-/* The noise of a tape is what it looks like: at 28 x264 takes it away, at 26 it stays, for three times the bits. */
-enum { TAPE_CRF = 26, CLEAN_CRF = 23, KEY_US = 1000000, INTO_SAMPLE_US = 500 /* places are whole microseconds: never just before the sample that begins there */ };
+enum { TAPE_CRF = 26, TAPE_CRF_BEST = 23, TAPE_CRF_WORST = 30, TAPE_NOISE_DB10 = 455 /* for which TAPE_CRF is */, CLEAN_CRF = 23, KEY_US = 1000000, INTO_SAMPLE_US = 500 /* places are whole microseconds: never just before the sample that begins there */ };
 
 /* Opens the reel of the job. */
 static enum vcr_err open_film(struct make *m, struct film **ret, struct vcr_why *why)
@@ -49,10 +49,23 @@ static enum vcr_err put(struct make *m, struct pipe *p, const struct picture *pi
 static enum vcr_err nobody(struct vcr_why *why) { return vcr_fail(why, VCR_E_STALE, "nobody wants this segment any more"); }
 
 /* ---- the tape ---- */
+/* The noise of a tape is what it looks like, and what its bits go for. About half of it stays, whatever the look, where the quantiser goes with it by two steps for 3 dB:
+ * a noisy tape at 26 would keep more of it for twice the bits, a good one less than is its own. */
+static int tape_crf(const struct make_job *j)
+{
+    struct signal_profile p;
+    if (!strcmp(j->look, MAKE_CLEAN))
+        return CLEAN_CRF;
+    signal_profile_shown(&p, j->look, j->pal ? SIGNAL_PAL : SIGNAL_NTSC, j->tape_speed);
+    if (p.noise_luma_db10 <= 0)
+        return CLEAN_CRF;
+    return VCR_CLAMP(TAPE_CRF + (TAPE_NOISE_DB10 - p.noise_luma_db10) / 15, TAPE_CRF_BEST, TAPE_CRF_WORST);
+}
+
 static struct canon_config tape_config(const struct make_job *j)
 {
     struct canon_config c = { .width = j->width, .height = j->height, .sar_num = j->pal ? 16 : 8, .sar_den = j->pal ? 15 : 9, .timescale = MAKE_VIDEO_TIMESCALE,
-                              .crf = TAPE_CRF, .max_bps = j->max_bps, .level = 31, .colour = { j->pal ? 5 : 6, 6, j->pal ? 5 : 6, false } };
+                              .crf = tape_crf(j), .max_bps = j->max_bps, .level = 31, .colour = { j->pal ? 5 : 6, 6, j->pal ? 5 : 6, false } };
     make_rate(j->pal, j->field_rate, &c.rate_num, &c.rate_den);
     return c;
 }
