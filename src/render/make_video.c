@@ -9,7 +9,8 @@
 #include "render/screen.h"
 #include "signal/settings.h"
 
-enum { TAPE_CRF = 26, TAPE_CRF_BEST = 23, TAPE_CRF_WORST = 30, TAPE_NOISE_DB10 = 455 /* for which TAPE_CRF is */, CLEAN_CRF = 23, KEY_US = 1000000, INTO_SAMPLE_US = 500 /* places are whole microseconds: never just before the sample that begins there */ };
+enum { TAPE_CRF = 26, TAPE_CRF_BEST = 23, TAPE_CRF_WORST = 30, TAPE_NOISE_DB10 = 455 /* for which TAPE_CRF is */, CLEAN_CRF = 23 };
+enum { KEY_US = 1000000, INTO_SAMPLE_US = 500 /* places are whole microseconds: never just before the sample that begins there */ };
 
 /* Opens the reel of the job. */
 static enum vcr_err open_film(struct make *m, struct film **ret, struct vcr_why *why)
