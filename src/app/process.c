@@ -41,14 +41,20 @@ static void delete_reels(struct work *x, bool kept)
         blob_delete_prefix(x->w->config.blobs, x->stale[i], NULL);
 }
 
+/* Another attempt, now or later. One whose job was cancelled or purged meanwhile changes nothing, and takes what it wrote with it. */
+static void give_back(struct work *x)
+{
+    sql_run(x->w->config.db, SQL_WRITE, work_again, x, NULL);
+    if (sql_run(x->w->config.db, SQL_READ, work_find_job, x, NULL) == VCR_E_END)
+        delete_reels(x, false);
+}
+
 static void conclude(struct work *x, enum vcr_err err, struct vcr_why *why)
 {
     struct sql_db *db = x->w->config.db;
     const struct log_field fields[] = { { "vcr.job.id", NULL, x->job.id }, { "vcr.tape.id", NULL, x->job.tape_id }, { 0 } };
-    if (x->lost) { /* cancelled (then this changes nothing), or the server stops */
-        sql_run(db, SQL_WRITE, work_again, x, NULL);
-        if (sql_run(db, SQL_READ, work_find_job, x, NULL) == VCR_E_END)
-            delete_reels(x, false);
+    if (x->lost) { /* cancelled, or the server stops */
+        give_back(x);
         return;
     }
     if (err == VCR_OK && x->result && !work_result_holds(x)) {
@@ -69,7 +75,7 @@ static void conclude(struct work *x, enum vcr_err err, struct vcr_why *why)
     }
     if (!x->error && (x->job.attempts < QUEUE_ATTEMPTS_MAX || work_advanced(x) || err == VCR_E_BUSY)) {
         log_fields(LOG_WARN, "process", fields, "attempt %d broke off%s%s", x->job.attempts, err != VCR_OK ? ": " : "", err != VCR_OK ? why->text : "");
-        sql_run(db, SQL_WRITE, work_again, x, NULL);
+        give_back(x);
         return;
     }
     if (!x->error)

@@ -298,17 +298,18 @@ static enum vcr_err cancel(struct sql_tx *tx, void *arg, struct vcr_why *why)
     return sql_exec(tx, "UPDATE jobs SET status = 'cancelled', worker = NULL, lease_until = NULL", SQL_NONE, NULL, why);
 }
 
-/* The tape is purged or its job cancelled while the film is in work: a moment later all is written, and must go. */
+/* The tape is purged or its job cancelled while the film is in work: a moment later all is written, or the child has died, and what there is must go. */
 static void what_is_finished_too_late_does_not_stay(void **state)
 {
     static enum vcr_err (*const meanwhile[])(struct sql_tx *tx, void *arg, struct vcr_why *why) = { purge, cancel };
-    for (size_t i = 0; i < ARRAY_LEN(meanwhile); i++) {
+    static const char *const ends[] = { "echo '{\"result\":{\"duration_us\":5,\"standard\":\"pal\"," MEDIA "," REELS "}}' >&4", "kill -9 $$" };
+    for (size_t i = 0; i < ARRAY_LEN(meanwhile) * ARRAY_LEN(ends); i++) {
         if (i > 0) {
             teardown(NULL);
             setup(NULL);
         }
-        char path[128], line[200], *text = vcr_asprintf(FILLED "echo picture >/proc/self/fd/13; touch %s/began; while [ ! -e %s/go ]; do sleep 0.02; done; "
-                                                        "echo '{\"result\":{%s}}' >&4", dir, dir, "\"duration_us\":5,\"standard\":\"pal\"," MEDIA "," REELS);
+        char path[128], line[200], *text = vcr_asprintf(FILLED "echo picture >/proc/self/fd/13; touch %s/began; while [ ! -e %s/go ]; do sleep 0.02; done; %s",
+                                                        dir, dir, ends[i % ARRAY_LEN(ends)]);
         struct process_worker *w = NULL;
         put_original("echo hello");
         script("waits", text, path, sizeof(path));
@@ -317,10 +318,10 @@ static void what_is_finished_too_late_does_not_stay(void **state)
         snprintf(line, sizeof(line), "%s/began", dir);
         for (int k = 0; k < 4000 && access(line, F_OK) != 0; k++)
             nanosleep(&(struct timespec){ 0, 5000000 }, NULL);
-        assert_int_equal(sql_run(db, SQL_WRITE, meanwhile[i], NULL, NULL), VCR_OK);
+        assert_int_equal(sql_run(db, SQL_WRITE, meanwhile[i / ARRAY_LEN(ends)], NULL, NULL), VCR_OK);
         snprintf(line, sizeof(line), "touch %s/go", dir);
         assert_int_equal(system(line), 0);
-        nanosleep(&(struct timespec){ 0, 200000000 }, NULL); /* mostly the result comes first, else the word that the job is lost: nothing stays either way */
+        nanosleep(&(struct timespec){ 0, 200000000 }, NULL); /* mostly the end comes first, else the word that the job is lost: nothing stays either way */
         process_close(&w);
         snprintf(line, sizeof(line), "find %s/blobs -type f ! -name original | grep -q .", dir);
         assert_int_not_equal(system(line), 0);
