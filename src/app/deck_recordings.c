@@ -210,7 +210,8 @@ static enum vcr_err begin_work(struct sql_job *job, struct sql_tx *tx, struct vc
     struct taking *t = container_of(job, struct taking, job);
     const struct session_take *asks = &t->asks;
     struct app_principal who = { 0 };
-    t->take = (struct app_take){ .tape_id = asks->tape_id, .place_us = asks->place_us, .skip_us = asks->skip_us, .speed = asks->tape_speed };
+    t->take = (struct app_take){ .tape_id = asks->tape_id, .place_us = asks->place_us, .skip_us = asks->skip_us, .speed = asks->tape_speed,
+                                 .follows = asks->follows };
     vcr_strcpy(t->take.session_id, sizeof(t->take.session_id), asks->session_id);
     describe_source(asks, t->take.source, sizeof(t->take.source));
     vcr_random(&t->take.seed, sizeof(t->take.seed));

@@ -40,6 +40,18 @@ static enum vcr_err add_take(struct sql_tx *tx, struct app_take *t, struct vcr_w
     return err == VCR_E_CONFLICT ? vcr_refuse(why, VCR_E_CONFLICT, "/tape-in-use", "this tape is being recorded onto already") : err;
 }
 
+/* The last picture of a take has the length of the others, though the next picture came a little later. */
+static enum vcr_err join(struct sql_tx *tx, struct app_take *t, struct vcr_why *why)
+{
+    struct sql_rows *rows = NULL;
+    enum vcr_err err = sql_query(tx, &rows, "SELECT place_us + duration_us - skip_us FROM takes WHERE tape_id = $1 AND session_id = $2 AND status = 'done' ORDER BY id DESC LIMIT 1",
+                                 SQL_ARGS(SQL_I(t->tape_id), SQL_T(t->session_id)), why);
+    if (err == VCR_OK && (err = sql_next(rows, why)) == VCR_OK && sql_int(rows, 0) < t->place_us && sql_int(rows, 0) > t->place_us - APP_TAKE_JOIN_US)
+        t->place_us = sql_int(rows, 0);
+    sql_rows_close(&rows);
+    return err == VCR_E_END ? VCR_OK : err;
+}
+
 enum vcr_err app_take_begin(struct sql_tx *tx, const struct app_principal *who, struct app_take *t, int64_t now_ms, struct vcr_why *why)
 {
     struct app_tape tape = { 0 };
@@ -50,6 +62,8 @@ enum vcr_err app_take_begin(struct sql_tx *tx, const struct app_principal *who, 
     enum vcr_err err = app_tape_find(tx, who, t->tape_id, APP_OWN, APP_NOT_BINNED, &tape, why);
     if (err == VCR_OK)
         err = app_tape_length(tx, &tape, &length_us, why);
+    if (err == VCR_OK)
+        err = t->follows ? join(tx, t, why) : VCR_OK;
     if (err == VCR_OK)
         err = may_record(&tape, t->place_us, length_us, why);
     if (err == VCR_OK)

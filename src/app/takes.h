@@ -20,10 +20,13 @@ struct app_take {
     uint64_t seed;                    /* of its damage */
     int32_t generation;               /* what it shows was copied from a tape so many times: the source's there + 1 */
     char source[APP_TAKE_SOURCE_BYTES]; /* what was recorded, a JSON object for the history: {"device_id": 1} or {"session_id": "…", "tape_id": 2}; "" for {} */
+    bool follows;                     /* its deck did not stop since its last take: set by who begins it, not kept */
     int64_t begun_ms;                 /* set by app_take_begin */
 };
+enum { APP_TAKE_JOIN_US = 100000 };
 /* t->id and begun_ms are filled in. who: the owner of the tape, else DENIED or NOT_FOUND. Refusals, CONFLICT: "/write-protected"; "/tape-in-use": it is recorded
- * onto already (which decks it is in the sessions know, not the tables); "/tape-not-ready"; "/end-of-tape". The tape's status becomes `recording`. */
+ * onto already (which decks it is in the sessions know, not the tables); "/tape-not-ready"; "/end-of-tape". The tape's status becomes `recording`.
+ * One that follows has its place moved back to the end of the one before it where less than APP_TAKE_JOIN_US lies between: nothing of before shows there. */
 enum vcr_err app_take_begin(struct sql_tx *tx, const struct app_principal *who, struct app_take *t, int64_t now_ms, struct vcr_why *why);
 
 struct app_take_reel { const char *kind, *blob_key, *index_key; int64_t size_bytes, duration_us; }; /* kind: clean_video, clean_audio, opus, tape_video */

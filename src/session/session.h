@@ -29,6 +29,7 @@ struct session_take {
     int64_t tape_id, place_us;  /* where it begins */
     int64_t skip_us;            /* of what is recorded, that much does not show: it begins with a key frame */
     uint8_t tape_speed;
+    bool follows;               /* the deck did not stop since the take before it: only the input's picture changed */
     bool aac;                   /* besides Opus */
     int width, height, sar_num, sar_den;
     /* where it comes from */

@@ -228,7 +228,7 @@ void takes_break(struct session *x, int64_t at_us, const char *reason)
     uint8_t speed = t->asks.tape_speed;
     takes_end(x, at_us, reason);
     end_now(x, t);
-    begin(x, place_us, at_us, speed);
+    begin(x, place_us, at_us, speed)->asks.follows = true;
 }
 
 void takes_rest(struct session *x)

@@ -26,10 +26,10 @@ const refused = async (answer, slug, status = 409) => {
 };
 
 /** A film of one colour with a tone. */
-function film(dir, colour, seconds) {
+function film(dir, colour, seconds, pal = false) {
   const file = path.join(dir, `${colour}-${seconds}.mp4`);
-  execFileSync('ffmpeg', ['-v', 'error', '-f', 'lavfi', '-i', `color=${colour}:s=720x480:r=30000/1001:d=${seconds}`, '-f', 'lavfi', '-i', `sine=f=440:r=48000:d=${seconds}`,
-    '-vf', 'setsar=8/9', '-c:v', 'libx264', '-preset', 'ultrafast', '-profile:v', 'baseline', '-g', '15', '-pix_fmt', 'yuv420p', '-c:a', 'aac', '-shortest', file]);
+  execFileSync('ffmpeg', ['-v', 'error', '-f', 'lavfi', '-i', `color=${colour}:s=${pal ? '720x576:r=25' : '720x480:r=30000/1001'}:d=${seconds}`, '-f', 'lavfi', '-i', `sine=f=440:r=48000:d=${seconds}`,
+    '-vf', pal ? 'setsar=16/15' : 'setsar=8/9', '-c:v', 'libx264', '-preset', 'ultrafast', '-profile:v', 'baseline', '-g', '15', '-pix_fmt', 'yuv420p', '-c:a', 'aac', '-shortest', file]);
   return file;
 }
 
@@ -39,7 +39,7 @@ function colours(input) {
   const seen = [];
   for (let i = 0; i + 2 < raw.length; i += 3) {
     const [r, g, b] = raw.subarray(i, i + 3);
-    seen.push({ colour: r > g + 60 && r > b + 60 ? 'red' : g > r + 40 && g > b + 40 ? 'green' : b > r + 40 && b > g + 40 ? 'blue' : `${r},${g},${b}` });
+    seen.push({ colour: r > g + 60 && r > b + 60 ? 'red' : g > r + 40 && g > b + 40 ? 'green' : b > r + 40 && b > g + 40 ? 'blue' : Math.min(r, g, b) > 180 ? 'white' : `${r},${g},${b}` });
   }
   return seen;
 }
@@ -207,6 +207,40 @@ test('recording onto a tape', async (t) => {
     const seen = runs(colours(await plays(client, tape.id, tape.duration)));
     assert.deepEqual([seen[0], seen[1], seen.at(-1)], ['red', 'green', 'red']);
     assert.ok(seen.includes('blue'), seen.join());
+    await client.ok('DELETE', `/sessions/${to}`);
+  });
+
+  await t.test('the source changes from an NTSC tape to a PAL one', async () => {
+    const pal = await addTape(client, film(dir, 'white', 14, true), 'pal'), tape = await addTape(client, red, 'of both'), from = await playing(), to = await paused(tape.id, 3);
+    assert.equal(pal.status, 'ready', pal.error);
+    await key(client, to, 'record', { input: { session_id: from } });
+    await recordTo(to, 5);
+    await key(client, from, 'eject');
+    await deckIs(client, from, 'it is out', (d) => d.mode === 'eject' || !d.tape_in);
+    await key(client, from, 'insert', { tape_id: pal.id });
+    await deckIs(client, from, 'the other is in', (d) => d.mode === 'stop' && d.tape_in?.tape_id === pal.id);
+    await key(client, from, 'play');
+    await deckIs(client, from, 'it plays', (d) => d.mode === 'play' && d.servo === 'locked');
+    const at = (await session(client, to)).deck.position;
+    await recordTo(to, at + 1.5); // on and on
+    await key(client, to, 'stop');
+    await sealed(tape.id);
+    const items = await spans(client, tape.id), [, one, two] = items;
+    assert.deepEqual(items.map((i) => i.reel.replace(/\d+/, 'N')), ['film', 'take-N', 'take-N', 'film'], JSON.stringify(items));
+    assert.equal(one.tape_end, two.tape_start, 'nothing of before between them');
+    const told = (await client.ok('GET', `/tapes/${tape.id}/history`)).items.filter((i) => i.action === 'recorded').map((i) => i.details.stop_reason);
+    assert.deepEqual(told.sort(), ['picture_changed', 'stop']);
+    await key(client, to, 'seek', { position: one.tape_start + 0.5 });
+    await deckIs(client, to, 'there', (d) => d.mode === 'pause' && !d.pending);
+    await key(client, to, 'play');
+    const back = path.join(dir, 'both.h264');
+    await watch(client, to, two.tape_end - one.tape_start, back);
+    assert.match(runs(colours(back).filter((p) => /^(green|blue|white)$/.test(p.colour))).join(), /green,blue,white/); // blue: no tape was in
+    const url = await plays(client, tape.id, tape.duration);
+    assert.deepEqual(runs(colours(url)), ['red', 'green', 'blue', 'white', 'red']);
+    const sizes = execFileSync('ffprobe', ['-v', 'error', '-select_streams', 'v', '-show_entries', 'frame=width,height', '-of', 'csv=p=0', url], { encoding: 'utf8', maxBuffer: 1 << 28 });
+    assert.deepEqual(sizes.match(/\d+,\d+/g).filter((l, i, all) => l !== all[i - 1]), ['720,480', '720,576', '720,480']);
+    await client.ok('DELETE', `/sessions/${from}`);
     await client.ok('DELETE', `/sessions/${to}`);
   });
 
