@@ -67,9 +67,14 @@ static int add_rules(scmp_filter_ctx ctx)
     return rc;
 }
 
+/* Where who started us was stricter, that stays. */
 static bool limit(int what, uint64_t value)
 {
-    struct rlimit r = { value, value };
+    struct rlimit r;
+    if (getrlimit((__rlimit_resource_t)what, &r) != 0)
+        return false;
+    r.rlim_cur = VCR_MIN(r.rlim_cur, value);
+    r.rlim_max = VCR_MIN(r.rlim_max, value);
     return setrlimit((__rlimit_resource_t)what, &r) == 0;
 }
 

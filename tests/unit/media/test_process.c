@@ -247,6 +247,54 @@ static void a_job_that_is_killed_goes_on(void **state)
     assert_int_equal(system(line), 0);
 }
 
+/* The build that people run is tried, too, where there is one: under a sanitizer not all is as it is there. */
+static const char *program_of(int build)
+{
+    static char path[400];
+    const char *release = getenv("VCR_RELEASE");
+    if (build > 1 || (build > 0 && (!release || !*release)))
+        return NULL;
+    snprintf(path, sizeof(path), build > 0 ? "%s/vcr-ingest" : "%s", build > 0 ? release : VCR_INGEST);
+    return path;
+}
+
+/* The kernel ends it where its CPU time is over, which vcr-ingest's own limit of a day does not raise; the job goes on where it was. */
+static void out_of_cpu_time_it_is_ended_and_the_job_goes_on(void **state)
+{
+    const char *program;
+    for (int build = 0; (program = program_of(build)); build++) {
+        char path[128], line[200], *text = vcr_asprintf("[ -e %s/ended ] && exec %s \"$@\"; prlimit --cpu=1 %s \"$@\"; echo $? >%s/ended; exit 1", dir, program, program, dir);
+        put_original("ffmpeg -v error -f lavfi -i testsrc2=s=720x576:r=50:d=4 -f lavfi -i sine=1000:d=4 -c:v mpeg2video -q:v 4 -c:a mp2 -f mpeg -");
+        script("limited", text, path, sizeof(path));
+        free(text);
+        process(path, 0);
+        assert_string_equal(job_error, "");
+        assert_string_equal(job_status, "done");
+        snprintf(line, sizeof(line), "grep -qxE '137|152' %s/ended", dir); /* SIGKILL, SIGXCPU */
+        assert_int_equal(system(line), 0);
+        teardown(NULL);
+        setup(NULL);
+    }
+}
+
+/* The real one, stopped in the middle of its work. */
+static void one_that_stands_still_is_ended(void **state)
+{
+    const char *program;
+    for (int build = 0; (program = program_of(build)); build++) {
+        char path[128], *text = vcr_asprintf("(while [ ! -s %s/blobs/tapes/7/r1/tape.mp4.part ]; do sleep 0.01; done; kill -STOP $$) 4>&- & exec %s \"$@\"", dir, program);
+        put_original("ffmpeg -v error -f lavfi -i testsrc2=s=720x576:r=50:d=20 -c:v mpeg2video -q:v 4 -f mpeg -");
+        script("stops", text, path, sizeof(path));
+        free(text);
+        process(path, 3000);
+        assert_string_equal(job_status, "failed");
+        assert_non_null(strstr(job_error, "no progress"));
+        assert_int_equal(attempts, 1);
+        teardown(NULL);
+        setup(NULL);
+    }
+}
+
 #define MEDIA "\"media\":{\"container\":\"mpeg\",\"sha256\":\"" SHA SHA "\",\"size_bytes\":5,\"recovered\":false,\"audio\":[],\"damage\":null,\"video\":{\"codec\":\"x\"," \
     "\"width\":2,\"height\":2,\"sample_aspect\":\"1:1\",\"display_aspect\":\"4:3\",\"frame_rate\":25,\"variable_frame_rate\":false,\"field_order\":\"progressive\"," \
     "\"pixel_format\":\"x\"}}"
@@ -493,6 +541,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_film_becomes_ready, setup, teardown),
         cmocka_unit_test_setup_teardown(a_recording_is_finished, setup, teardown),
         cmocka_unit_test_setup_teardown(a_job_that_is_killed_goes_on, setup, teardown),
+        cmocka_unit_test_setup_teardown(out_of_cpu_time_it_is_ended_and_the_job_goes_on, setup, teardown),
+        cmocka_unit_test_setup_teardown(one_that_stands_still_is_ended, setup, teardown),
         cmocka_unit_test_setup_teardown(no_film_fails_with_its_sentence_and_leaves_no_bytes, setup, teardown),
         cmocka_unit_test_setup_teardown(a_child_that_dies_is_tried_three_times, setup, teardown),
         cmocka_unit_test_setup_teardown(a_silent_or_endless_child_is_ended, setup, teardown),
