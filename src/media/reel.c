@@ -34,6 +34,7 @@ struct reel {
     uint32_t at, at_part; /* sample in the fragment, and its part, that at_offset belongs to */
     size_t at_offset;
     struct buf sample;    /* the sample given out */
+    bool unread;          /* the disk refused bytes that are there */
 };
 
 static const uint8_t START_CODE[4] = { 0, 0, 0, 1 };
@@ -103,8 +104,10 @@ static struct reelidx_sample sample_of(struct reel *r, uint32_t number, uint32_t
         buf_reset(&r->held);
         r->held_of = NONE;
         void *room = buf_reserve(&r->held, len);
-        if (!room || io_pread_all(r->index, room, len, r->shape.samples_at + (uint64_t)f->first_sample * REELIDX_SAMPLE_BYTES, NULL) != VCR_OK)
+        if (!room || io_pread_all(r->index, room, len, r->shape.samples_at + (uint64_t)f->first_sample * REELIDX_SAMPLE_BYTES, NULL) != VCR_OK) {
+            r->unread = true;
             return (struct reelidx_sample){ 0, n == f->first_sample };
+        }
         buf_commit(&r->held, len);
         r->held_of = number;
     }
@@ -136,6 +139,8 @@ fail:
     reel_close(&r);
     return err;
 }
+
+bool reel_unread(const struct reel *r) { return r->unread; }
 
 void reel_close(struct reel **r)
 {
@@ -265,8 +270,10 @@ static enum vcr_err load(struct reel *r, uint32_t number, struct vcr_why *why)
     if (!room)
         return vcr_fail(why, VCR_E_IO, "fragment %u: %u bytes are too many", number, f->size);
     enum vcr_err err = io_pread_all(r->file, room, f->size, f->offset, why);
-    if (err != VCR_OK)
+    if (err != VCR_OK) {
+        r->unread |= io_size(r->file) >= f->offset + f->size;
         return err;
+    }
     buf_commit(&r->bytes, f->size);
     const uint8_t *bytes = (const uint8_t *)r->bytes.data;
     if (reelidx_crc32(0, bytes, f->size) != f->crc32)

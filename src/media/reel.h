@@ -73,3 +73,5 @@ int64_t reel_sample_pts_us(struct reel *r, uint32_t n);
 /* Sample n: Annex B with parameter sets before key frames, or a raw audio frame. Borrowed until the next call; pts from the reel's start. Keeps the fragment
  * last read in memory. */
 enum vcr_err reel_read(struct reel *r, uint32_t n, struct packet *ret, struct vcr_why *why);
+/* Since it was opened the disk has refused bytes that are there: what was missing then is no damage of the reel, and may come another time. */
+bool reel_unread(const struct reel *r);

@@ -20,6 +20,7 @@ struct make {
     const struct make_hooks *hooks;
     int reel_fd, index_fd;     /* taken by whoever opens the reel */
     int part_fds[2 * MAKE_REELS_MAX];
+    bool unread;               /* the disk refused bytes of a reel that was opened alone: see reel_unread */
     struct recordings *recordings; /* of a job with parts; NULL: the reel is the tape */
     struct fmp4_track track;   /* of the init segment; filled when job->init */
     uint8_t config[256];       /* behind track.config */

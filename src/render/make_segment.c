@@ -63,6 +63,9 @@ enum vcr_err make_segment(const struct make_job *job, const int *fds, const stru
         err = make_open_parts(m, why);
     if (err == VCR_OK)
         err = makers[job->kind](m, why);
+    /* Snow, black and silence that the disk made are not to be kept: it may be asked again. */
+    if (err == VCR_OK && (m->unread || (m->recordings && recordings_unread(m->recordings))))
+        err = vcr_fail(why, VCR_E_IO, "the disk does not give all of the reel");
     if (err == VCR_OK && !job->init && m->segment.count != job->count)
         err = vcr_fail(why, VCR_E_INTERNAL, "a segment of %u samples instead of %u", m->segment.count, job->count);
     if (err == VCR_OK)

@@ -151,6 +151,7 @@ enum vcr_err make_tape_sound(struct make *m, struct vcr_why *why)
         if (err == VCR_OK)
             err = encode(m, h, e, why);
     }
+    m->unread = h->tune && tune_unread(h->tune);
     aac_encoder_close(&e);
     signal_audio_close(&h->signal);
     tune_close(&h->tune);

@@ -135,6 +135,7 @@ enum vcr_err make_tape_video(struct make *m, struct vcr_why *why)
         if (err == VCR_OK)
             err = tape_pictures(m, &c, &pipe, film, why);
     }
+    m->unread = film && reel_unread(film_reel(film));
     film_close(&film);
     canon_close(&pipe.canon);
     return err;
@@ -218,6 +219,7 @@ enum vcr_err make_clean_video(struct make *m, struct vcr_why *why)
         if (err == VCR_OK)
             err = clean_pictures(m, s, &c, why);
     }
+    m->unread = s->film && reel_unread(film_reel(s->film));
     scale_close(&s->scale);
     canon_close(&s->pipe.canon);
     film_close(&s->film);

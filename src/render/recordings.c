@@ -22,6 +22,7 @@ struct recordings {
     struct reels film;   /* take 0 */
     struct reels takes[RENDER_TAKES_MAX];
     bool told;           /* spans were */
+    bool unread;         /* reels that are closed, or could not be opened, had bytes that the disk refused */
     uint64_t revision, uses;
     struct render_span *spans;
     size_t count, last;  /* last: the one found last */
@@ -33,6 +34,11 @@ static void reels_close(struct reels *r)
     film_close(&r->clean);
     tune_close(&r->tune);
     r->state = REELS_FREE;
+}
+
+static bool reels_unread(const struct reels *r)
+{
+    return (r->film && reel_unread(film_reel(r->film))) || (r->clean && reel_unread(film_reel(r->clean))) || (r->tune && tune_unread(r->tune));
 }
 
 struct recordings *recordings_open(void) { return vcr_alloc(sizeof(struct recordings)); }
@@ -178,8 +184,10 @@ static struct reels *room(struct recordings *r)
         if (t->state != REELS_ASKED && (!oldest || t->used < oldest->used))
             oldest = t;
     }
-    if (oldest)
+    if (oldest) {
+        r->unread |= reels_unread(oldest);
         reels_close(oldest);
+    }
     return oldest;
 }
 
@@ -199,7 +207,7 @@ void recordings_take(struct recordings *r, int64_t take, const int fds[6])
 {
     struct reels *t = take != 0 ? reels_of(r, take) : NULL;
     if (t && t->state == REELS_ASKED) {
-        reels_open(t, fds, NULL);
+        r->unread |= reels_open(t, fds, NULL) == VCR_E_IO;
         return;
     }
     for (int i = 0; i < 6; i++) {
@@ -213,8 +221,17 @@ void recordings_give_up(struct recordings *r, int64_t take)
     struct reels *t = take != 0 ? reels_of(r, take) : NULL;
     if (!t)
         return;
+    r->unread |= reels_unread(t);
     reels_close(t);
     t->state = REELS_MISSING;
+}
+
+bool recordings_unread(const struct recordings *r)
+{
+    bool unread = r->unread || reels_unread(&r->film);
+    for (size_t i = 0; i < RENDER_TAKES_MAX; i++)
+        unread = unread || reels_unread(&r->takes[i]);
+    return unread;
 }
 
 bool recordings_want(struct recordings *r, int64_t *ret_take)

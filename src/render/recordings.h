@@ -41,6 +41,8 @@ struct recording {
     struct film *film, *clean;
     struct tune *tune;
 };
+/* The disk refused what is in one of its reels since they were opened (see reel_unread), or all of it. */
+bool recordings_unread(const struct recordings *r);
 /* Its reels are damaged beyond use: it is missing until the next table of spans. */
 void recordings_give_up(struct recordings *r, int64_t take);
 /* What lies at this place, and asks for its reels if they are not open. */

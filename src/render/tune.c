@@ -83,6 +83,8 @@ void tune_close(struct tune **t)
     *t = NULL;
 }
 
+bool tune_unread(const struct tune *t) { return reel_unread(t->reel); }
+
 static void drop(struct tune *t, int n)
 {
     n = VCR_MIN(n, t->have);

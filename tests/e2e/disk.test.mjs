@@ -2,11 +2,11 @@
 // disk is. tests/fault/faults.c, loaded into the server as it is, breaks and mends it.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 import { addTape, Client, clip, root, Server, tempDir, until } from './lib.mjs';
-import { active, newDevice, PLAIN, Publisher, session } from './live_kit.mjs';
+import { active, asItIs, newDevice, PLAIN, Publisher, session } from './live_kit.mjs';
 
 const shim = path.join(path.resolve(process.env.VCR_BUILD ?? path.join(root, 'build-asan')), 'tests/faults.so');
 
@@ -17,8 +17,16 @@ async function onBadDisk(t) {
   const hurt = (rule, what) => { told.add(rule); writeFileSync(path.join(rules, rule), what); };
   const heal = () => { for (const rule of told) rmSync(path.join(rules, rule), { force: true }); told.clear(); };
   t.after(heal); // before the server's own hook, or it would not end
+  // what vcr-render may not read, by its number: it maps this file, so that it never becomes shorter
+  const inode = path.join(rules, 'eio-inode');
+  writeFileSync(inode, Buffer.alloc(8));
+  const hurtRender = (file) => {
+    const number = Buffer.alloc(8);
+    if (file) number.writeBigUInt64LE(statSync(path.join(dir, 'data/blobs', file), { bigint: true }).ino);
+    writeFileSync(inode, number, { flag: 'r+' });
+  };
   const server = await Server.start(t, { LD_PRELOAD: shim, VCR_FAULTS: rules }, dir);
-  return { server, hurt, heal, client: await Client.register(server) };
+  return { server, hurt, heal, hurtRender, client: await Client.register(server) };
 }
 
 const ready = async (server) => { const answer = await fetch(server.url + '/readyz'); return { http: answer.status, ...await answer.json() }; };
@@ -38,7 +46,7 @@ async function record(t, client) {
 
 async function plays(client, tape) {
   const url = new URL((await client.ok('POST', `/hls/${tape.id}/token`)).url + '&look=clean', client.url).href;
-  const run = spawnSync('ffmpeg', ['-v', 'error', '-xerror', '-i', url, '-f', 'null', '-'], { encoding: 'utf8', timeout: 60000 });
+  const run = spawnSync('ffmpeg', ['-v', 'error', '-xerror', '-i', url, ...asItIs, '-f', 'null', '-'], { encoding: 'utf8', timeout: 60000 });
   assert.deepEqual([run.status, run.stderr], [0, '']);
 }
 
@@ -103,6 +111,59 @@ test('a disk that answers EIO', async (t) => {
       assert.equal((await tapeOf(client, again.json.deck.tape_in.tape_id)).status, 'ready');
       await publisher.stop();
     }
+  });
+});
+
+test('a disk that answers EIO to vcr-render', async (t) => {
+  const { server, hurtRender, client } = await onBadDisk(t);
+  const [bad, good] = [await addTape(client, clip('movie-hello.mpeg'), 'bad'), await addTape(client, clip('movie-hello.mp4'), 'good')];
+  const { items: [job] } = await client.ok('GET', `/jobs?tape_id=${bad.id}`);
+  const reel = `tapes/${bad.id}/r${job.id}/tape.mp4`;
+  const segment = async (tape, n) => {
+    const list = `${server.url}/api/v1/hls/${tape.id}/t/${(await client.ok('POST', `/hls/${tape.id}/token`)).token}/vhs/video.m3u8`;
+    const text = await (await fetch(list)).text(), uri = text.split('\n').filter((l) => l && !l.startsWith('#'))[n];
+    assert.ok(uri, text);
+    const answer = await fetch(new URL(uri, list));
+    return { status: answer.status, body: Buffer.from(await answer.arrayBuffer()) };
+  };
+  const given = (tape, n) => until(`segment ${n} of ${tape.title}`, async () => { const a = await segment(tape, n); return a.status === 200 && a.body; }, 60000);
+
+  await t.test('while segments are made: nothing that the disk made is kept, and they come when it is well', async () => {
+    hurtRender(reel);
+    await until('it is refused', async () => (await segment(bad, 0)).status === 500); // a busy maker says 503 before that
+    assert.ok((await given(good, 0)).length > 1000);
+    hurtRender();
+    const after = await given(bad, 0);
+    await server.kill('SIGTERM');
+    rmSync(path.join(server.dir, 'data/render-cache'), { recursive: true });
+    await server.run();
+    client.url = server.url;
+    assert.deepEqual(await given(bad, 0), after);
+  });
+
+  await t.test('while it plays: that film has no picture until it is put in again, the process and its other decks go on', async () => {
+    const insert = async (tape) => {
+      const { id } = await client.ok('POST', '/sessions', { type: 'emulation', tape_id: tape.id, settings: { grace_s: 600 } });
+      await until('loaded', async () => (await session(client, id)).deck.mode === 'stop');
+      return id;
+    };
+    const plays = async (id) => {
+      assert.equal((await command(client, id, 'play')).status, 200);
+      await until('it plays', async () => { const { deck } = await session(client, id); return deck.mode === 'play' && deck.position > 0.3; });
+    };
+    const died = () => server.log.split('\n').filter((l) => /vcr-render .*(ended|replaced)/.test(l));
+    const [hurt, well] = [await insert(bad), await insert(good)];
+    hurtRender(reel);
+    assert.equal((await command(client, hurt, 'play')).status, 200);
+    await until('it is told', () => server.log.includes(`${hurt}: its seat failed: the tape's video reel cannot be played here`), 30000);
+    await plays(well);
+    assert.deepEqual(died(), []);
+    hurtRender();
+    await client.ok('DELETE', `/sessions/${hurt}`);
+    const again = await insert(bad);
+    await plays(again);
+    assert.ok(!server.log.includes(`${again}: its seat failed`), server.log);
+    assert.deepEqual(died(), []);
   });
 });
 

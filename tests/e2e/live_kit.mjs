@@ -49,3 +49,6 @@ export async function watch(client, id, seconds, file) {
   await gone;
   return Number(/sounds (\d+)/.exec(said)?.[1] ?? -1);
 }
+
+/** For ffmpeg, which otherwise counts pictures at one rate: a machine that is too slow leaves out every second picture of a live one, and the film has two rates. */
+export const asItIs = ['-fps_mode', 'passthrough', '-enc_time_base', '-1'];

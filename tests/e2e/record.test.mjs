@@ -3,9 +3,9 @@ import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
 import { test } from 'node:test';
 import { Client, Server, until } from './lib.mjs';
-import { active, FIELDS, newDevice, PLAIN, Publisher, session } from './live_kit.mjs';
+import { active, asItIs, FIELDS, newDevice, PLAIN, Publisher, session } from './live_kit.mjs';
 
-const ROUNDS = process.env.VCR_LONG ? 20 : 2; // of kill -9
+const ROUNDS = process.env.VCR_LONG ? 100 : 2; // of kill -9
 const command = (client, id, name, more) => client.call('POST', `/sessions/${id}/command`, { command: name, ...more });
 const tapeOf = (client, id) => client.ok('GET', `/tapes/${id}`);
 const ended = (client, id) => until('the recording is a tape', async () => { const tape = await tapeOf(client, id); return tape.status !== 'recording' && tape; });
@@ -18,7 +18,7 @@ async function playlist(client, tape) {
 /** Plays it all by HLS: no error, times without a hole, and as long as the tape says; its sound may end so much earlier, as far as it had come. */
 async function plays(client, tape, early = 0.5) {
   const url = await playlist(client, tape);
-  const run = spawnSync('ffmpeg', ['-v', 'error', '-xerror', '-i', url, '-f', 'null', '-'], { encoding: 'utf8' });
+  const run = spawnSync('ffmpeg', ['-v', 'error', '-xerror', '-i', url, ...asItIs, '-f', 'null', '-'], { encoding: 'utf8' });
   assert.deepEqual([run.status, run.stderr], [0, '']);
   const seen = {};
   for (const kind of ['v', 'a']) {
