@@ -123,6 +123,7 @@ test('recordings of live pictures', async (t) => {
 
   await t.test(`kill -9, ${ROUNDS} times`, async (t2) => {
     for (let round = 0; round < ROUNDS; round++) {
+      client.token = (await client.ok('POST', '/auth/login', { email: client.email, password: client.password })).access_token; // of a quarter of an hour
       const { id, publisher } = await begin(t2, round % 2 ? FIELDS : PLAIN);
       const tape = (await command(client, id, 'record')).json.deck.tape_in.tape_id;
       const seen = await recordedFor(client, id, 3 + (round % 3));
