@@ -131,9 +131,17 @@ static void draw_osd(struct dub_deck *d, int64_t at)
 {
     static const char *const texts[DUB_MODES] = { "\x01 PLAY", "\x02 STILL", "\x07 SLOW", "\x04\x04 CUE", "\x05\x05 REVIEW", "\x03 STOP" };
     static const char *const speeds[] = { "SP", "LP", "EP" };
-    char counter[16];
+    char counter[16], mode[32];
+    int speed = VCR_CLAMP(d->options->speed < 0 ? -d->options->speed : d->options->speed, 1, 1000 * DUB_SPEED_ONE);
+    const char *text = texts[d->options->mode];
     deck_counter_text(tape_us(d, at), counter);
-    signal_osd(&d->canvas, 0, 0, texts[d->options->mode]);
+    if (speed > DUB_SPEED_ONE)
+        snprintf(mode, sizeof(mode), "%s x%d", text, speed / DUB_SPEED_ONE);
+    else if (d->options->mode == DUB_SLOW && speed < DUB_SPEED_ONE)
+        snprintf(mode, sizeof(mode), "%s %s1/%d", text, d->options->speed < 0 ? "-" : "", (DUB_SPEED_ONE + speed / 2) / speed);
+    else
+        vcr_strcpy(mode, sizeof(mode), text);
+    signal_osd(&d->canvas, 0, 0, mode);
     signal_osd(&d->canvas, 1, 0, counter);
     signal_osd(&d->canvas, 0, SIGNAL_OSD_RIGHT, speeds[d->options->tape_speed]);
     if (d->options->tracking != DUB_TRACKING_AUTO)
