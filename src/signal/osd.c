@@ -19,6 +19,7 @@ struct grid {
 struct key {
     uint16_t white[LINE_MAX], all[2][LINE_MAX + 4];
     int from, to; /* samples */
+    int32_t at_q8[LINE_MAX]; /* in dots, AROUND more */
 };
 
 static bool grid_of(struct grid *ret, const struct picture *out)
@@ -40,6 +41,7 @@ static bool grid_of(struct grid *ret, const struct picture *out)
 /* A text's dots; AROUND more on all sides. */
 static void draw_dots(uint8_t to[CELL_H][DOTS + 2 * AROUND], int column, const char *text)
 {
+    int from = AROUND + column * CELL_W - 1, end = VCR_MIN(AROUND + (column + (int)strnlen(text, COLUMNS)) * CELL_W + 1, DOTS + 2 * AROUND - 1);
     memset(to, DOT_NONE, sizeof(to[0]) * CELL_H);
     for (; *text && column < COLUMNS; text++, column++) {
         const uint16_t *g = font_glyph((unsigned char)*text);
@@ -49,7 +51,7 @@ static void draw_dots(uint8_t to[CELL_H][DOTS + 2 * AROUND], int column, const c
                     to[y][AROUND + column * CELL_W + x] = DOT_WHITE;
     }
     for (int y = 0; y < CELL_H; y++)
-        for (int x = 1; x < DOTS + 2 * AROUND - 1; x++)
+        for (int x = from; x < end; x++)
             for (int k = 0; k < 9 && to[y][x] == DOT_NONE; k++) {
                 int ny = y + k / 3 - 1;
                 if (ny >= 0 && ny < CELL_H && to[ny][x + k % 3 - 1] == DOT_WHITE)
@@ -58,12 +60,12 @@ static void draw_dots(uint8_t to[CELL_H][DOTS + 2 * AROUND], int column, const c
 }
 
 /* One line of dots through the amplifier: a bell of 0.24 dots. */
-static void key_line(struct key *key, const struct grid *g, const uint8_t *dots, int which)
+static void key_line(struct key *key, const uint8_t *dots, int which)
 {
     static const uint16_t bell[TAPS + 1] = { 64, 53, 29, 11, 3 };
     enum { STEP_Q8 = 38 };
     for (int x = key->from; x < key->to; x++) {
-        int at_q8 = (int)(((int64_t)x * 256 + 128 - g->left_q8) * 256 / g->dot_q8) + AROUND * 256;
+        int at_q8 = key->at_q8[x];
         unsigned white = 0, all = 0;
         for (int t = -TAPS; t <= TAPS; t++) {
             int dot = (at_q8 + t * STEP_Q8) >> 8, weight = bell[t < 0 ? -t : t];
@@ -75,6 +77,13 @@ static void key_line(struct key *key, const struct grid *g, const uint8_t *dots,
         key->white[x] = (uint16_t)white;
         key->all[which][x + 2] = (uint16_t)all;
     }
+}
+
+static void measure(struct key *key, const struct grid *g)
+{
+    memset(key->all, 0, sizeof(key->all));
+    for (int x = key->from; x < key->to; x++)
+        key->at_q8[x] = (int32_t)(((int64_t)x * 256 + 128 - g->left_q8) * 256 / g->dot_q8) + AROUND * 256;
 }
 
 static void put_luma(uint8_t *line, const struct key *key, int which)
@@ -106,13 +115,16 @@ void signal_osd(struct picture *out, int row, int column, const char *text)
     if (row < 0 || row >= ROWS || column < 0 || !cells || !grid_of(&g, out))
         return;
     draw_dots(dots, column, text);
-    memset(key.all, 0, sizeof(key.all));
     key.from = VCR_MAX((g.left_q8 + (column * CELL_W - AROUND) * g.dot_q8) / 256, 0);
     key.to = VCR_MIN((g.left_q8 + (VCR_MIN(column + cells, COLUMNS) * CELL_W + AROUND) * g.dot_q8 + 255) / 256, out->width);
+    measure(&key, &g);
     int top = g.top + row * g.pitch;
     for (int y = 0; y < g.cell_lines; y++) {
-        int r = top + y, half = r & 1;
-        key_line(&key, &g, dots[y * CELL_H / g.cell_lines], half);
+        int r = top + y, half = r & 1, dot_row = y * CELL_H / g.cell_lines;
+        if (y && dot_row == (y - 1) * CELL_H / g.cell_lines)
+            memcpy(key.all[half] + key.from + 2, key.all[!half] + key.from + 2, (size_t)(key.to - key.from) * sizeof(key.all[0][0]));
+        else
+            key_line(&key, dots[dot_row], half);
         put_luma(out->plane[0] + r * out->stride[0], &key, half);
         if (out->is_422)
             memcpy(key.all[!half], key.all[half], sizeof(key.all[0]));

@@ -295,6 +295,22 @@ static void sound_is_there_in_play_and_silent_in_stop(void **state)
     }
 }
 
+/* Where the deck lets the linear track through, a search has its sound, forwards and backwards. */
+static void a_search_has_its_sound(void **state)
+{
+    static const int rates[] = { 3, -3 };
+    for (size_t k = 0; k < ARRAY_LEN(rates); k++) {
+        struct deck_snapshot s = rig_snap(rates[k] > 0 ? DECK_CUE : DECK_REVIEW, rates[k], rates[k] > 0 ? 1000000 : 6000000, 1, "vhs");
+        int heard = 0;
+        s.sound = DECK_SOUND_LINEAR;
+        begin(1, false, &s);
+        for (int i = 0; i < 40; i++)
+            heard += rig_next(&rig, 1, PACKET_AUDIO)->loudness > 300;
+        assert_in_range(heard, 15, 40);
+        rig_stop(&rig);
+    }
+}
+
 static void seats_do_not_disturb_one_another(void **state)
 {
     struct deck_snapshot s = rig_snap(DECK_PAUSE, 0, rig_pts_us(30) + 1000, 1, "clean");
@@ -412,7 +428,7 @@ int main(void)
         cmocka_unit_test(a_command_shows_in_the_next_picture),
         cmocka_unit_test(a_key_frame_comes_when_asked_for),
         cmocka_unit_test(clean_play_passes_the_reel_through),
-        cmocka_unit_test(sound_is_there_in_play_and_silent_in_stop),
+        cmocka_unit_test(sound_is_there_in_play_and_silent_in_stop), cmocka_unit_test(a_search_has_its_sound),
         cmocka_unit_test(seats_do_not_disturb_one_another),
         cmocka_unit_test(a_broken_reel_fails_its_seat_alone),
         cmocka_unit_test(what_is_no_message_is_ignored),
