@@ -16,6 +16,12 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 TAP = re.compile(r"^\s*(not ok|ok)\b\s*(\d*)\s*-?\s*(.*)$")
 
+# End-to-end tests that measure pictures a second or delays, and those that want the whole machine: nothing runs beside them. Each of the others has a server of its own on free
+# ports and a folder of its own, and waits for what it wants to see; that is mostly a tape that runs in real time, so they go two at once.
+ALONE = {"crowd", "day", "live_hls", "soak", "storm", "wide"}
+# Those that take a minute or more, the longest first.
+LONG = ["timeline", "vhs", "dub", "dubcmd", "deck_page", "record", "page", "jobs", "players", "disk", "import", "people"]
+
 
 class Totals:
     def __init__(self):
@@ -89,16 +95,23 @@ def shared_env(args):
 def c_tests(args):
     build, suite = args.build, args.suite
     listing = subprocess.run(["meson", "introspect", "--tests", build], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    for test in json.loads(listing):
+    for test in sorted(json.loads(listing), key=lambda t: -t["priority"]):  # the long ones first: none is left to end alone
         if suite and not any(s.split(":")[-1] == suite for s in test["suite"]):
             continue
         yield test["name"], test["cmd"], test["env"] | shared_env(args), test["timeout"] * (10 if args.long else 1), ROOT / build
 
 
 def node_tests(args):
-    for path in sorted((ROOT / "tests" / "e2e").glob("*.test.mjs")):
+    place = {name: i for i, name in enumerate(LONG)}
+    for path in sorted((ROOT / "tests" / "e2e").glob("*.test.mjs"), key=lambda p: (place.get(p.name.removesuffix(".test.mjs"), len(LONG)), p.name)):
         env = {"VCR_BUILD": str(ROOT / args.build), "VCR_RELEASE": str(ROOT / args.release), "VCR_LONG": "1" if args.long else ""}
         yield "e2e/" + path.name.removesuffix(".test.mjs"), ["node", "--test", "--test-reporter=tap", str(path)], env, 1800 if args.long else 900, ROOT
+
+
+def run_all(totals, tests, at_once):
+    with concurrent.futures.ThreadPoolExecutor(max_workers=at_once) as pool:
+        for done in concurrent.futures.as_completed([pool.submit(run_one, *t) for t in tests]):
+            count(totals, *done.result())
 
 
 def main():
@@ -113,13 +126,12 @@ def main():
     os.environ.setdefault("TSAN_OPTIONS", "halt_on_error=1:second_deadlock_stack=1:ignore_noninstrumented_modules=1:suppressions=" + str(ROOT / "tools" / "tsan.supp"))
     wanted = lambda t: not args.names or any(n in t[0] for n in args.names)
     totals = Totals()
-    parallel = [t for t in c_tests(args) if wanted(t)]
-    with concurrent.futures.ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1)) as pool:
-        for done in concurrent.futures.as_completed([pool.submit(run_one, *t) for t in parallel]):
-            count(totals, *done.result())
+    run_all(totals, filter(wanted, c_tests(args)), min(4, os.cpu_count() or 1))
     if args.release:
-        for test in filter(wanted, node_tests(args)):  # one after another: they measure what a viewer sees
-            count(totals, *run_one(*test))
+        seen = [t for t in node_tests(args) if wanted(t)]
+        alone = lambda t: t[0].removeprefix("e2e/") in ALONE
+        run_all(totals, (t for t in seen if not alone(t)), 2)
+        run_all(totals, filter(alone, seen), 1)
     for skip in totals.skips:
         print("skipped: " + skip)
     for failure in totals.failures:
