@@ -10,6 +10,7 @@
 #include "base/util.h"
 #include "cmd/dub.h"
 #include "deck/snapshot.h"
+#include "signal/limiter.h"
 
 /* One pass through the tape. */
 struct pass {
@@ -30,6 +31,7 @@ struct dub_deck {
     /* its own */
     struct pass pass[DUB_GENERATIONS_MAX + 1];
     struct picture canvas;
+    struct signal_limiter *limiter; /* NULL: off */
     int64_t signal_ns, made;
 };
 
@@ -148,6 +150,18 @@ static void draw_osd(struct dub_deck *d, int64_t at)
         signal_osd_tracking(&d->canvas, d->options->tracking);
 }
 
+/* Fields come one after the other, at their own times. */
+static void limit(struct dub_deck *d, int64_t n)
+{
+    int64_t begun = cpu_ns();
+    for (int j = 0; j < d->per_picture; j++) {
+        int64_t k = n * d->per_picture + j;
+        int64_t at_us = (int64_t)((dub_wide)k * 1000000 * d->format.rate_den / ((dub_wide)d->format.rate_num * d->per_picture));
+        signal_limiter_apply(d->limiter, &d->canvas, d->per_picture == 2 ? parity_of(d, k) : -1, at_us);
+    }
+    d->signal_ns += cpu_ns() - begun;
+}
+
 enum vcr_err dub_deck_picture(struct dub_deck *d, int64_t n, const struct picture **ret, struct vcr_why *why)
 {
     const struct dub_options *o = d->options;
@@ -163,6 +177,8 @@ enum vcr_err dub_deck_picture(struct dub_deck *d, int64_t n, const struct pictur
     d->made++;
     if (err == VCR_OK && o->osd)
         draw_osd(d, d->start * DUB_SPEED_ONE + n * d->per_picture * o->speed);
+    if (err == VCR_OK && d->limiter)
+        limit(d, n);
     *ret = &d->canvas;
     return err;
 }
@@ -220,6 +236,8 @@ enum vcr_err dub_deck_open(struct dub_deck **ret, const struct dub_options *o, c
     enum vcr_err err = dub_isa(&d->isa, o, why);
     if (err == VCR_OK)
         err = dub_picture_open(&d->canvas, &d->format, why);
+    if (err == VCR_OK && profile->limiter)
+        err = signal_limiter_open(&d->limiter, d->canvas.width, d->canvas.height, d->canvas.is_422, why);
     d->passes = o->generation + 1;
     for (int i = 0; err == VCR_OK && i < d->passes; i++)
         err = open_pass(d, i, profile, standard, i ? &d->pass[i - 1].film : film, why);
@@ -238,6 +256,7 @@ void dub_deck_close(struct dub_deck **d)
         signal_close(&(*d)->pass[i].signal);
         dub_kept_close(&(*d)->pass[i].from);
     }
+    signal_limiter_close(&(*d)->limiter);
     dub_picture_close(&(*d)->canvas);
     free(*d);
     *d = NULL;

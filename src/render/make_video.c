@@ -85,7 +85,8 @@ static void look(const struct make *m, struct deck_snapshot *snap, struct view *
     snap->tape_speed = at.tape_speed;
 }
 
-/* What a deck in settled PLAY shows at picture n of the grid. It depends on the place alone: no picture needs another one drawn before it. */
+/* What a deck in settled PLAY shows at picture n of the grid. It depends on the place alone; but for
+ * the limiter of flashes, which begins anew with each segment, no picture needs another one drawn before it. */
 static enum vcr_err draw(struct make *m, struct screen *screen, struct film *film, const struct canon_config *c, uint32_t n, struct screen_shot *ret, struct vcr_why *why)
 {
     const struct make_job *j = m->job;

@@ -6,6 +6,7 @@
 
 #include "base/util.h"
 #include "render/box.h"
+#include "signal/limiter.h"
 #include "signal/settings.h"
 #include "signal/signal.h"
 
@@ -30,6 +31,7 @@ struct screen {
     struct fit *fits[2];         /* for the clean look, and through the tape; NULL until a picture needs it */
     struct signal *signal;       /* NULL until the first picture through the tape */
     uint64_t seed;               /* of signal */
+    struct signal_limiter *limiter; /* NULL: off in this look, or no picture through the tape yet */
     char look[DECK_LOOK_BYTES];  /* of signal */
     struct drawn drawn;          /* on the canvas; kind -1: something that won't come again */
     uint32_t last_sample;        /* shown in PLAY, at last_tape_us; UINT32_MAX: none */
@@ -58,6 +60,7 @@ void screen_close(struct screen **s)
     if (!*s)
         return;
     signal_close(&(*s)->signal);
+    signal_limiter_close(&(*s)->limiter);
     box_close(&(*s)->box);
     for (int i = 0; i < 2; i++)
         fit_close(&(*s)->fits[i]);
@@ -94,6 +97,13 @@ static enum vcr_err ready_signal(struct screen *s, const struct deck_snapshot *s
     struct signal_profile profile;
     signal_profile_shown(&profile, snap->look, s->pal ? SIGNAL_PAL : SIGNAL_NTSC, 0);
     signal_set_profile(s->signal, &profile);
+    if (!profile.limiter)
+        signal_limiter_close(&s->limiter);
+    else if (!s->limiter) {
+        enum vcr_err err = signal_limiter_open(&s->limiter, s->canvas.width, s->canvas.height, s->canvas.is_422, why);
+        if (err != VCR_OK)
+            return err;
+    }
     vcr_strcpy(s->look, sizeof(s->look), snap->look);
     return VCR_OK;
 }
@@ -284,8 +294,13 @@ enum vcr_err screen_draw(struct screen *s, const struct deck_snapshot *snap, con
                          struct screen_shot *ret, struct vcr_why *why)
 {
     *ret = (struct screen_shot){ .picture = &s->canvas, .tape_us = -1 };
+    enum vcr_err err = VCR_OK;
     if (!snap->clean && (view->kind == VIEW_TAPE || view->kind == VIEW_SNOW))
-        return draw_through_tape(s, snap, view, tape, field_index, ret, why);
-    draw_plain(s, view, tape, ret);
-    return VCR_OK;
+        err = draw_through_tape(s, snap, view, tape, field_index, ret, why);
+    else
+        draw_plain(s, view, tape, ret);
+    /* the deck's own flat screens are limited as well: they come and go beside the tape's */
+    if (err == VCR_OK && !snap->clean && s->limiter && signal_limiter_apply(s->limiter, &s->canvas, -1, field_index * (s->pal ? 20000 : 16683)))
+        s->drawn.kind = (enum view_kind)-1;
+    return err;
 }
