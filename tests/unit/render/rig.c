@@ -8,6 +8,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -398,6 +399,7 @@ struct deck_snapshot rig_snap(enum deck_mode mode, double rate, int64_t place_us
                                .since_us = rig_now_us(), .pos_us = place_us, .length_us = rig_pts_us(RIG_PICTURES), .rate = (int32_t)(rate * 65536),
                                .rate_from = (int32_t)(rate * 65536), .seed = 7, .tracking = INT16_MIN, .osd_counter_line = -1 };
     s.clean = strcmp(look, "clean") == 0;
-    vcr_strcpy(s.look, sizeof(s.look), look);
+    /* pictures that carry their number flash from one to the next as no film may */
+    snprintf(s.look, sizeof(s.look), "%s%s", strcmp(look, "vhs") ? look : "family", s.clean ? "" : ";limiter=off");
     return s;
 }

@@ -6,6 +6,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -46,7 +47,8 @@ static struct make_job job_of(enum make_kind kind, uint32_t first, uint32_t coun
                           .count = count, .width = 720, .height = 480, .max_bps = kind == MAKE_TAPE_SOUND ? 128000 : 5000000 };
     if (kind == MAKE_CLEAN_VIDEO)
         j.width = 320, j.height = 240, j.max_bps = 700000;
-    vcr_strcpy(j.look, sizeof(j.look), look);
+    /* pictures that carry their number flash from one to the next as no film may */
+    snprintf(j.look, sizeof(j.look), "%s%s", look, kind == MAKE_TAPE_VIDEO && strcmp(look, MAKE_CLEAN) ? ";limiter=off" : "");
     return j;
 }
 

@@ -47,7 +47,7 @@ static const struct make_part parts[] = {
 static struct make_job job_of(enum make_kind kind, uint32_t first, uint32_t count)
 {
     struct make_job j = { .h = { MAKE_JOB, 1 }, .kind = (uint8_t)kind, .field_rate = 1, .sound = DECK_SOUND_HIFI, .seed = 7, .first = first, .count = count, .width = 720,
-                          .height = 480, .max_bps = kind == MAKE_TAPE_SOUND ? 128000 : 5000000, .look = "good" };
+                          .height = 480, .max_bps = kind == MAKE_TAPE_SOUND ? 128000 : 5000000, .look = "good;limiter=off" /* pictures that carry their number flash */ };
     return j;
 }
 

@@ -118,7 +118,7 @@ static struct result show(const struct film *f, bool limited)
 
 static void flashing_is_held_back(void **state)
 {
-    static const struct film films[] = {
+    const struct film films[] = {
         { black, white, black, 8, 0, 0, W, H, 300 },
         { black, white, black, 30, 0, 0, W, H, 300 },
         { black, white, black, 3.7, 0, 0, W, H, 300 },
@@ -138,7 +138,7 @@ static void flashing_is_held_back(void **state)
 static void what_does_not_flash_is_left_alone(void **state)
 {
     static const struct colour bright = { { 225, 128, 128 } }, dark = { { 60, 128, 128 } }, darker = { { 40, 128, 128 } };
-    static const struct film films[] = {
+    const struct film films[] = {
         { black, white, black, 0.9, 0, 0, W, H, 600 },                        /* slowly */
         { bright, white, black, 8, 0, 0, W, H, 300 },                         /* the darker above 80 % */
         { dark, darker, black, 8, 0, 0, W, H, 300 },                          /* by less than 10 % */
