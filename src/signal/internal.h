@@ -63,13 +63,15 @@ struct signal {
     int16_t luma_noise[NOISE_SAMPLES + SIGNAL_WIDTH_MAX];
     int16_t chroma_noise[NOISE_SAMPLES + SIGNAL_WIDTH_MAX];
     /* a call's own */
-    struct line_plan plan[FIELD_LINES_MAX];
+    struct line_plan plan[FIELD_LINES_MAX], before_switch; /* before_switch: of switch_line, to the left of switch_x; the plan is what comes after */
+    int switch_line, switch_x; /* where the heads change; line -1: not in the middle of one */
     struct dropout dropout[DROPOUTS_MAX];
     int dropouts;
     int roll_rows; /* raster lines that the picture has rolled up */
     _Alignas(64) int16_t line[2][LINE_SAMPLES]; /* vectors of them should not straddle cache lines */
     int16_t scratch[CLIP_SCRATCH][LINE_SAMPLES];
     int16_t beside[2][LINE_SAMPLES]; /* colour of the neighbouring track */
+    uint8_t switched[SIGNAL_WIDTH_MAX + 2]; /* the line as the head before would go on */
     int16_t chroma[2][2][LINE_SAMPLES], above[2][2][LINE_SAMPLES]; /* of each parity, where colour has lines of both */
 };
 

@@ -233,6 +233,23 @@ static void chroma_line(struct signal *s, const struct line_plan *p, const uint8
     }
 }
 
+/* The line in whose middle the heads change: drawn as each of them reads it, the same lines above it for both. */
+static void chroma_switched(struct signal *s, const struct line_plan *p, const uint8_t *const from[2], const uint8_t *const beside[2], uint8_t *const to[2], uint64_t key,
+    int l, int parity)
+{
+    const size_t n = (size_t)(s->width + 1) / 2, bytes = n * sizeof(int16_t);
+    uint8_t *const switched[2] = { s->switched, s->switched + n };
+    int16_t *const kept[2] = { s->scratch[0], s->scratch[1] };
+    for (int i = 0; i < 2; i++)
+        memcpy(kept[i], s->above[parity][i], bytes);
+    chroma_line(s, &s->before_switch, from, beside, switched, key, l, parity);
+    for (int i = 0; i < 2; i++)
+        memcpy(s->above[parity][i], kept[i], bytes);
+    chroma_line(s, p, from, beside, to, key, l, parity);
+    for (int i = 0; i < 2; i++)
+        memcpy(to[i], switched[i], (size_t)(s->switch_x + 1) / 2);
+}
+
 /* The streak that the demodulator makes of a missing carrier: an overshoot to white, then a ragged tail. */
 static void streak(const struct dropout *d, uint8_t *row, int x, int n, int done)
 {
@@ -291,7 +308,12 @@ static void luma_rows(struct signal *s, const struct signal_field *f, const stru
             memcpy(row, row - out->stride[0], (size_t)s->width);
             continue;
         }
-        luma_line(s, f, p, source_row(s, from, 0, f->rate ? r : r & ~1), row, key, r / 2);
+        const uint8_t *in = source_row(s, from, 0, f->rate ? r : r & ~1);
+        luma_line(s, f, p, in, row, key, r / 2);
+        if (r / 2 == s->switch_line) {
+            luma_line(s, f, &s->before_switch, in, s->switched, key, r / 2);
+            memcpy(row, s->switched, (size_t)s->switch_x);
+        }
     }
 }
 
@@ -306,7 +328,12 @@ static void colour_lines(struct signal *s, const struct picture *const *sources,
         const int near = VCR_MIN(r + (out->is_422 ? 2 : w->step), colour_rows(out) - 1);
         const uint8_t *beside[2] = { source_row(s, from, 1, near), source_row(s, from, 2, near) };
         uint8_t *row[2] = { out->plane[1] + r * out->stride[1], out->plane[2] + r * out->stride[2] };
-        chroma_line(s, p, is_blank_row(s, 2 * l) ? (const uint8_t *[2]) { NULL, NULL } : in, beside, row, key, l, parity);
+        if (is_blank_row(s, 2 * l))
+            in[0] = in[1] = NULL;
+        if (l == s->switch_line)
+            chroma_switched(s, p, in, beside, row, key, l, parity);
+        else
+            chroma_line(s, p, in, beside, row, key, l, parity);
     }
 }
 

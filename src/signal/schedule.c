@@ -208,12 +208,23 @@ static void plan_rf(struct signal *s, const struct signal_field *f)
 
 static void plan_headswitch(struct signal *s, uint64_t jitter_key)
 {
+    s->switch_line = -1;
     if (!s->profile.headswitch)
         return;
-    int lines = s->lines, first = VCR_MIN(schedule_switch_row(s) / 2, lines - 1);
+    const int row = schedule_switch_row(s), lines = s->lines, first = VCR_MIN(row / 2, lines - 1);
+    const bool in_middle = row % 2; /* half lines are NTSC's */
+    if (in_middle) {
+        s->switch_line = first;
+        s->switch_x = s->width * 7 / 16; /* 31.8 us of a line, whose picture begins after some 9 of them */
+        s->before_switch = s->plan[first];
+    }
     int32_t step = ns_to_q8(s, s->profile.headswitch_step_ns);
     step += step * ((int)(chance(s->seed, LAYER_DRUM, jitter_key, 999) & 63) - 32) / 1024;
-    plan_step(s, first, step);
+    if (in_middle) {
+        s->plan[first].shift_q8 += step;
+        plan_step(s, first + 1, step - step * 42 / 1024); /* half a line on */
+    } else
+        plan_step(s, first, step);
     for (int l = first; l < lines; l++) {
         s->plan[l].noise_gain = (int16_t)VCR_MIN(s->plan[l].noise_gain * (l - first < 2 ? 4 : 2), 20000);
         s->plan[l].colour_q8 = (int16_t)(s->plan[l].colour_q8 * (l - first < 2 ? 1 : 3) / 4);
@@ -304,8 +315,8 @@ void schedule_field(struct signal *s, const struct signal_field *f)
     plan_time_base(s, f, (uint64_t)track, jitter_key);
     plan_rf(s, f);
     plan_colour(s, jitter_key);
-    plan_headswitch(s, jitter_key);
     plan_unlocked(s, f);
+    plan_headswitch(s, jitter_key);
     s->dropouts = 0;
     if (s->profile.dropout_per_minute > 0) {
         struct dropout_list of = { s->standard, s->seed, s->profile.dropout_per_minute, s->lines, s->width };

@@ -11,7 +11,6 @@ KNOWN = {
     "luma.mtf": {s + ", luma.mtf=1.6: most power": "17 taps are too few to fall that fast at 1.6 MHz" for s in ("ntsc", "pal")},
     "luma.peaking": {s + ", luma.peaking_db=9": "the gain of the stage ends at 7.1 dB, its range at 12" for s in ("ntsc", "pal")},
     "chroma.crosstalk": {"*": "a field that is drawn by itself does not see the colour of the field before: of a neighbour of another colour nothing shows"},
-    "headswitch": {"ntsc: first disturbed column": "NTSC switches at the beginning of line 236 instead of in its middle"},
 }
 
 

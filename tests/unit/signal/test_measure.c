@@ -352,13 +352,15 @@ static void the_head_switch_decays_as_televisions_do(void **state)
     const uint8_t *o = render(s, t, &f);
     assert_memory_equal(o, in_memory, (size_t)(W * t->switch_row));
     double first = 0, last = 0;
-    for (int r = t->switch_row; r < t->h; r += 2) {
+    const bool in_middle = t->standard == SIGNAL_NTSC; /* of a line: the first whole one is half a line on */
+    const int begins = t->switch_row + 2 * in_middle;
+    for (int r = begins; r < t->h; r += 2) {
         double ns = (edge_at(in_memory) - edge_at(o + r * W)) * ns_per_sample;
-        assert_true(r == t->switch_row ? fabs(ns - 4000) < 200 : fabs(ns / last - exp(-1 / 12.0)) < 0.01);
-        first = r == t->switch_row ? ns : first;
+        assert_true(r == begins ? fabs(ns - (in_middle ? 3837 : 4000)) < 200 : fabs(ns / last - exp(-1 / 12.0)) < 0.01);
+        first = r == begins ? ns : first;
         last = ns;
     }
-    assert_true(last < first * 0.82);
+    assert_true(last < first * (in_middle ? 0.86 : 0.82));
     signal_close(&s);
 }
 

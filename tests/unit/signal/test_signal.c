@@ -278,10 +278,19 @@ static void the_head_switches_where_it_should(void **state)
     any_picture();
     struct signal_field f = play_at(700000);
     const uint8_t *o = render(s, &f);
-    /* 3.5 lines of a field: the pair that holds raster line 473, drawn whole */
+    /* 3.5 lines of a field: in the middle of the pair that holds raster line 473, 31.8 us less the 9 before the picture */
+    const int x = W * 7 / 16;
     assert_memory_equal(o, in_memory, W * 472);
-    for (int r = 472; r < H; r++)
-        assert_memory_not_equal(o + r * W, in_memory + r * W, W);
+    for (int r = 472; r < H; r++) {
+        assert_memory_not_equal(o + r * W, in_memory + r * W, r < 474 ? x + 8 : 8);
+        assert_memory_not_equal(o + r * W + x, in_memory + r * W + x, 8);
+        if (r < 474)
+            assert_memory_equal(o + r * W, in_memory + r * W, x);
+    }
+    /* of colour, which takes half as many: line 236 */
+    const uint8_t *u = o + W * H, *was = in_memory + W * H;
+    assert_memory_equal(u, was, W / 2 * 236 + (x + 1) / 2);
+    assert_memory_not_equal(u + W / 2 * 236 + (x + 1) / 2, was + W / 2 * 236 + (x + 1) / 2, 8);
     signal_close(&s);
 }
 
