@@ -77,9 +77,12 @@ enum vcr_err signal_limiter_open(struct signal_limiter **ret, int width, int hei
         return vcr_fail(why, VCR_E_INVALID, "limiter: picture size %dx%d: 16x16 to %dx%d", width, height, SIGNAL_WIDTH_MAX, SIGNAL_HEIGHT_MAX);
     const size_t half = (size_t)(width + 1) / 2, colour_rows = is_422 ? (size_t)height : (size_t)(height + 1) / 2, luma = (size_t)width * (size_t)height;
     uint8_t *memory = calloc(luma + 2 * half * colour_rows, 1);
-    if (!memory)
+    struct signal_limiter *l = calloc(1, sizeof(*l));
+    if (!memory || !l) {
+        free(memory);
+        free(l);
         return vcr_fail(why, VCR_E_NOMEM, "limiter: no memory for a picture of %dx%d", width, height);
-    struct signal_limiter *l = vcr_alloc(sizeof(*l));
+    }
     l->width = width;
     l->height = height;
     l->colour_rows = (int)colour_rows;
