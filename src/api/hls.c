@@ -24,7 +24,8 @@ enum { TOKEN_S = 21600, TOKEN_MAX_S = 86400 };
     X("captions/:file", hls_captions)                          \
     X("vhs/:file", hls_vhs_list)                               \
     X("vhs/:rev/:file", hls_vhs_segment)                       \
-    X("r/:rung/:file", hls_rung)
+    X("r/:rung/:file", hls_rung)                               \
+    X("r/:rung/p/:folder/:reel/:file", hls_rung_piece)
 /* And what also opens by ?token=: where players begin. */
 #define HLS_DOORS(X)                                                                \
     X("playlist.m3u8", hls_playlist, .list = APP_HLS_MULTIVARIANT, .looks = true)   \

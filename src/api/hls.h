@@ -61,8 +61,12 @@ void hls_playlist(struct api_call *c);       /* where players begin, in the look
 void hls_vhs_list(struct api_call *c);       /* vhs/:file */
 void hls_vhs_segment(struct api_call *c);    /* vhs/:rev/:file */
 void hls_rung(struct api_call *c);           /* r/:rung/:file */
+void hls_rung_piece(struct api_call *c);     /* r/:rung/p/:folder/:reel/:file */
 /* ---- hls_pieces.c: a tape that was recorded over ---- */
 void hls_pieces(struct api_call *c, api_then then); /* finds the pieces of ask's track for it, then goes on */
 void hls_piece(struct api_call *c);          /* p/:folder/:file, a reel of one */
+/* The reel that the path's folder and stem name, if ?v= says that it may be had; ret: blob_key and version. */
+bool hls_piece_named(struct api_call *c, const char *stem, struct app_hls_reel *ret);
+void hls_piece_absent(struct api_call *c);
 /* ---- hls_captions.c ---- */
 void hls_captions(struct api_call *c);       /* captions/:file */

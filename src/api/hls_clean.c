@@ -23,7 +23,10 @@ static void begin_making(struct api_call *c)
     api_pool(c, c->app->files, make_list);
 }
 
-static bool has_pieces(enum app_hls_list list) { return list == APP_HLS_VIDEO || list == APP_HLS_AUDIO || list == APP_HLS_IFRAMES; }
+static bool has_pieces(const struct app_hls_ask *a)
+{
+    return a->list == APP_HLS_RUNG || (a->track == 0 && (a->list == APP_HLS_VIDEO || a->list == APP_HLS_AUDIO || a->list == APP_HLS_IFRAMES));
+}
 
 /* What h->ask says: at once when it was rendered before. */
 void hls_list(struct api_call *c)
@@ -39,7 +42,7 @@ void hls_list(struct api_call *c)
     h->ask.prefix = NULL;
     if (h->doc)
         hls_send_doc(c);
-    else if (app_hls_cut(&h->hls) && h->ask.track == 0 && has_pieces(h->ask.list))
+    else if (app_hls_cut(&h->hls) && has_pieces(&h->ask))
         hls_pieces(c, begin_making);
     else
         begin_making(c);

@@ -11,6 +11,7 @@ enum { RETRY_MS = 2000 };
 struct made_call {
     struct made_ask ask;
     struct made_pieces pieces;     /* of a tape that was recorded over */
+    struct app_hls_reel piece;     /* of a smaller size of it */
     struct made_found found;
     struct maker_ticket *ticket;   /* NULL: not waiting */
 };
@@ -105,7 +106,7 @@ static enum vcr_err read_pieces(struct api_call *c, struct sql_tx *tx, struct vc
     return made_pieces_read(tx, &h->hls, &m->ask, &m->pieces, why);
 }
 
-static void begin_segment(struct api_call *c, const struct made_ask *ask)
+static struct made_call *own_of(struct api_call *c, const struct made_ask *ask)
 {
     struct hls_call *h = hls_of(c);
     struct made_call *m = vcr_alloc(sizeof(*m));
@@ -113,12 +114,26 @@ static void begin_segment(struct api_call *c, const struct made_ask *ask)
     m->found = (struct made_found){ .fd = -1, .want = { .reel_fd = -1, .index_fd = -1 } };
     h->own = m;
     h->free_own = own_free;
+    return m;
+}
+
+static void begin_segment(struct api_call *c, const struct made_ask *ask)
+{
+    const struct hls_call *h = hls_of(c);
+    own_of(c, ask);
     if (made_needs_pieces(&h->hls, ask)) {
         c->then = find_file;
         api_sql(c, SQL_READ, read_pieces);
     } else {
         find_file(c);
     }
+}
+
+static enum vcr_err read_piece(struct api_call *c, struct sql_tx *tx, struct vcr_why *why)
+{
+    struct hls_call *h = hls_of(c);
+    struct made_call *m = h->own;
+    return made_piece_read(tx, h->tape_id, &m->piece, why);
 }
 
 /* "12.m4s" or "init.mp4", without what stands before the number. */
@@ -186,5 +201,42 @@ void hls_rung(struct api_call *c)
         begin_segment(c, &ask);
     } else {
         hls_absent(c);
+    }
+}
+
+/* "12-5.m4s": five fragments from the twelfth on; or "init.mp4". */
+static bool read_piece_file(const char *file, struct made_ask *ret)
+{
+    char number[12];
+    const char *dash = strchr(file, '-');
+    uint64_t n;
+    struct made_ask rest = { .init = false };
+    if (!dash)
+        return read_file(file, ret) && ret->init;
+    if ((size_t)(dash - file) >= sizeof(number))
+        return false;
+    memcpy(number, file, (size_t)(dash - file));
+    number[dash - file] = '\0';
+    if (!vcr_parse_u64(number, UINT32_MAX, &n) || (number[0] == '0' && number[1]) || !read_file(dash + 1, &rest) || rest.init || rest.n == 0)
+        return false;
+    ret->n = (uint32_t)n;
+    ret->fragments = rest.n;
+    return true;
+}
+
+void hls_rung_piece(struct api_call *c)
+{
+    struct made_ask ask = { .kind = MADE_RUNG, .rung = made_rung(api_param(c, "rung")) };
+    struct app_hls_reel piece = { .version = "" };
+    if (ask.rung < 0 || !read_piece_file(api_param(c, "file"), &ask)) {
+        hls_absent(c);
+    } else if (!hls_piece_named(c, api_param(c, "reel"), &piece)) {
+        hls_piece_absent(c);
+    } else {
+        struct made_call *m = own_of(c, &ask);
+        m->piece = piece;
+        m->ask.piece = &m->piece;
+        c->then = find_file;
+        api_sql(c, SQL_READ, read_piece);
     }
 }

@@ -30,17 +30,33 @@ void hls_pieces(struct api_call *c, api_then then)
 
 static bool plain(const char *text, const char *allowed) { return *text && strspn(text, allowed) == strlen(text); }
 
+bool hls_piece_named(struct api_call *c, const char *stem, struct app_hls_reel *ret)
+{
+    const char *folder = api_param(c, "folder"), *asked = api_query(c, "v");
+    return asked && plain(stem, "abcdefghijklmnopqrstuvwxyz-") && plain(folder, "abcdefghijklmnopqrstuvwxyz0123456789") &&
+           snprintf(ret->blob_key, sizeof(ret->blob_key), "tapes/%" PRId64 "/%s/%s.mp4", hls_of(c)->tape_id, folder, stem) < (int)sizeof(ret->blob_key) &&
+           app_hls_piece_may(c->app, ret->blob_key, asked, ret->version);
+}
+
+static enum vcr_err absent(struct vcr_why *why) { return vcr_fail(why, VCR_E_NOT_FOUND, "there is no such recording on this tape; load its playlist again"); }
+
+void hls_piece_absent(struct api_call *c)
+{
+    struct vcr_why why;
+    absent(&why);
+    api_fail(c, &why);
+}
+
 /* The blob at this address, if it says that it may be had. */
 static enum vcr_err choose(struct api_call *c, char ret_key[APP_HLS_KEY_BYTES], struct vcr_why *why)
 {
     struct hls_call *h = hls_of(c);
-    char stem[40], version[APP_HLS_VERSION_BYTES];
-    const char *folder = api_param(c, "folder"), *asked = api_query(c, "v");
-    bool named = hls_file_stem(c, "mp4", stem, sizeof(stem)) && plain(stem, "abcdefghijklmnopqrstuvwxyz-") && plain(folder, "abcdefghijklmnopqrstuvwxyz0123456789") &&
-                 snprintf(ret_key, APP_HLS_KEY_BYTES, "tapes/%" PRId64 "/%s/%s.mp4", h->tape_id, folder, stem) < APP_HLS_KEY_BYTES;
-    if (!named || !asked || !app_hls_piece_may(c->app, ret_key, asked, version))
-        return vcr_fail(why, VCR_E_NOT_FOUND, "there is no such recording on this tape; load its playlist again");
-    snprintf(h->etag, sizeof(h->etag), "\"%s\"", version);
+    struct app_hls_reel piece;
+    char stem[40];
+    if (!hls_file_stem(c, "mp4", stem, sizeof(stem)) || !hls_piece_named(c, stem, &piece))
+        return absent(why);
+    memcpy(ret_key, piece.blob_key, APP_HLS_KEY_BYTES);
+    snprintf(h->etag, sizeof(h->etag), "\"%s\"", piece.version);
     h->type = strstr(stem, "audio") ? "audio/mp4" : "video/mp4";
     h->versioned = true;
     return VCR_OK;

@@ -80,7 +80,7 @@ struct app_hls_ask {
     int track;                     /* of AUDIO; 0: the main one. Of RUNG: its number */
     const char *language;          /* of CAPTIONS */
     int64_t cdn_until_s;           /* app_hls_cdn_until; 0: without a CDN */
-    const struct app_pieces *pieces; /* of VIDEO, IFRAMES and AUDIO: app_timeline_pieces of that track, where app_hls_cut; else NULL */
+    const struct app_pieces *pieces; /* of VIDEO, IFRAMES, RUNG and AUDIO: app_timeline_pieces of that track, where app_hls_cut; else NULL */
 };
 /* What the address of a piece's reel must say (?v=), so that what was recorded over is not to be had by guessing. */
 void app_hls_piece_version(const struct app *a, const char *blob_key, char ret[APP_HLS_VERSION_BYTES]);

@@ -22,6 +22,7 @@ struct cut {
     struct stretch *stretches;
     struct hls_span *spans;
     size_t count;
+    bool made;                  /* a list of smaller pictures */
 };
 
 void app_hls_piece_version(const struct app *a, const char *blob_key, char ret[APP_HLS_VERSION_BYTES])
@@ -37,15 +38,17 @@ bool app_hls_piece_may(const struct app *a, const char *blob_key, const char *as
     return strlen(asked) == APP_HLS_VERSION_BYTES - 1 && sodium_memcmp(asked, ret_version, APP_HLS_VERSION_BYTES - 1) == 0;
 }
 
-/* "p/" and where the reel lies below its tape. */
+/* "p/" and where the reel lies below its tape; where segments are made of it that is a folder. */
 static bool name_piece(const struct cut *c, const struct app_piece *p, char out[URI_BYTES])
 {
     char version[APP_HLS_VERSION_BYTES], tape[40];
-    int n = snprintf(tape, sizeof(tape), "tapes/%" PRId64 "/", c->h->tape_id);
-    if (strncmp(p->blob_key, tape, (size_t)n) != 0)
+    int n = snprintf(tape, sizeof(tape), "tapes/%" PRId64 "/", c->h->tape_id), len = (int)strlen(p->blob_key) - n;
+    if (len < 0 || strncmp(p->blob_key, tape, (size_t)n) != 0)
         return false;
+    if (c->made && len > 4 && strcmp(p->blob_key + n + len - 4, ".mp4") == 0)
+        len -= 4;
     app_hls_piece_version(c->app, p->blob_key, version);
-    snprintf(out, URI_BYTES, "p/%s?v=%s", p->blob_key + n, version);
+    snprintf(out, URI_BYTES, "p/%.*s?v=%s", len, p->blob_key + n, version);
     return true;
 }
 
@@ -106,12 +109,15 @@ static enum vcr_err add_piece(struct cut *c, const struct app_pieces *pieces, si
 enum vcr_err hls_write_cut(const struct app *a, const struct app_hls *h, const struct app_hls_ask *ask, struct buf *out, struct vcr_why *why)
 {
     size_t n = ask->pieces->count;
-    struct cut c = { .app = a, .h = h, .stretches = vcr_calloc(n, sizeof(*c.stretches)), .spans = vcr_calloc(n, sizeof(*c.spans)) };
+    struct cut c = { .app = a, .h = h, .stretches = vcr_calloc(n, sizeof(*c.stretches)), .spans = vcr_calloc(n, sizeof(*c.spans)),
+                     .made = ask->list == APP_HLS_RUNG };
     enum vcr_err err = n > 0 ? VCR_OK : vcr_fail(why, VCR_E_NOT_FOUND, ask->list == APP_HLS_AUDIO ? "this tape has no sound" : "this tape has no picture");
     for (size_t i = 0; err == VCR_OK && i < n; i++)
         err = add_piece(&c, ask->pieces, i, why);
     if (err == VCR_OK && ask->list == APP_HLS_IFRAMES)
         hls_write_iframes(out, c.spans, c.count);
+    else if (err == VCR_OK && c.made)
+        hls_write_made(out, c.spans, c.count);
     else if (err == VCR_OK)
         hls_write_media(out, c.spans, c.count);
     for (size_t i = 0; i < n; i++)

@@ -8,11 +8,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "app/hls_state.h"
 #include "deck/snapshot.h"
 #include "deliver/hls/made.h"
 #include "store/segments.h"
 
-enum { DIGEST_HEX = 16 };
+enum { DIGEST_HEX = 16, PIECE_KEPT_MS = 3600 * 1000 };
 const struct made_rung_kind made_rung_kinds[MADE_RUNGS] = { { "480p", 480, 1600000 }, { "240p", 240, 500000 } };
 
 /* ---- what a deck would be told ---- */
@@ -84,8 +85,7 @@ enum vcr_err made_read(struct sql_tx *tx, struct app_hls *h, struct vcr_why *why
 
 bool made_has_look(const struct app *a, const struct app_hls *h) { return a->config.maker && h->tape.has; }
 
-/* A tape that was recorded over has other pieces than its film has. */
-bool made_has_rungs(const struct app *a, const struct app_hls *h) { return made_has_look(a, h) && !app_hls_cut(h); }
+bool made_has_rungs(const struct app *a, const struct app_hls *h) { return made_has_look(a, h); }
 
 /* ---- revisions ---- */
 static void revision_of(const struct app *a, const struct app_hls *h, unsigned wear_16, const char *look, char ret[MADE_REVISION_BYTES])
@@ -128,10 +128,10 @@ int made_rung(const char *name)
     return -1;
 }
 
-void made_rung_version(const struct app_hls *h, int rung, char ret[APP_HLS_VERSION_BYTES])
+void made_rung_version(const char *reel_version, int rung, char ret[APP_HLS_VERSION_BYTES])
 {
     char text[APP_HLS_VERSION_BYTES + 64];
-    int len = snprintf(text, sizeof(text), "%s %d %d %u", h->video.version, MAKE_VERSION, made_rung_kinds[rung].height, made_rung_kinds[rung].max_bps);
+    int len = snprintf(text, sizeof(text), "%s %d %d %u", reel_version, MAKE_VERSION, made_rung_kinds[rung].height, made_rung_kinds[rung].max_bps);
     app_digest(text, (size_t)len, ret);
 }
 
@@ -149,7 +149,7 @@ static enum vcr_err replaced(struct vcr_why *why) { return vcr_fail(why, VCR_E_N
 /* Where a segment's material comes from, and what is the same for all of its list. */
 struct plan {
     struct maker_want base;
-    char folder[SEGMENT_KEY_BYTES];
+    char folder[SEGMENT_KEY_BYTES], version[APP_HLS_VERSION_BYTES];
     const char *letter;              /* before the number in the key */
     const struct app_hls_reel *reel;
     const struct made_pieces *pieces; /* instead of reel, of a tape that was recorded over */
@@ -157,6 +157,8 @@ struct plan {
     struct hls_grid grid;            /* of a look */
     struct hls_stretch *stretches;   /* of a rung, owned */
     uint32_t stretch_count;
+    struct hls_stretch piece;        /* of a rung of a piece, that segment and no other */
+    uint32_t fragments;              /* of it; 0: it is none */
 };
 
 static enum vcr_err plan_look(const struct app *a, const struct app_hls *h, const struct made_ask *ask, struct plan *p, struct vcr_why *why)
@@ -184,29 +186,79 @@ static enum vcr_err plan_look(const struct app *a, const struct app_hls *h, cons
     return VCR_OK;
 }
 
-static enum vcr_err plan_rung(const struct app *a, const struct app_hls *h, const struct made_ask *ask, struct plan *p, struct vcr_why *why)
+/* Kept, because each segment asks for it, and a film's index may be long. */
+struct kept_piece { struct hls_track track; struct hls_stretch samples; };
+
+static enum vcr_err read_piece(const struct app *a, const struct made_ask *ask, struct kept_piece *ret, struct vcr_why *why)
 {
-    char version[APP_HLS_VERSION_BYTES];
+    char key[APP_HLS_VERSION_BYTES + 48];
+    size_t len;
+    struct reelidx x;
+    uint32_t n = ask->init ? 0 : ask->n, count = ask->init ? 1 : ask->fragments;
+    snprintf(key, sizeof(key), "made/piece/%s/%" PRIu32 "-%" PRIu32, ask->piece->version, n, count);
+    if (cache_get(a->config.cache, key, ret, sizeof(*ret), &len) && len == sizeof(*ret))
+        return VCR_OK;
+    enum vcr_err err = hls_read_index(a, ask->piece, &x, why);
+    if (err != VCR_OK)
+        return err;
+    memset(ret, 0, sizeof(*ret));
+    hls_describe(&ret->track, &x);
+    if (count == 0 || count > MADE_PIECE_FRAGMENTS_MAX || n >= x.fragment_count || count > x.fragment_count - n)
+        err = absent(why);
+    for (uint32_t i = 0; err == VCR_OK && i < count; i++)
+        ret->samples.count += x.fragments[n + i].sample_count;
+    if (err == VCR_OK)
+        ret->samples.first = x.fragments[n].first_sample;
+    reelidx_free(&x);
+    if (err == VCR_OK)
+        cache_set(a->config.cache, key, ret, sizeof(*ret), PIECE_KEPT_MS);
+    return err;
+}
+
+/* A rung of one reel of those that a tape that was recorded over plays. */
+static enum vcr_err plan_piece(const struct app *a, const struct app_hls *h, const struct made_ask *ask, struct plan *p, struct vcr_why *why)
+{
+    struct kept_piece k;
+    enum vcr_err err = read_piece(a, ask, &k, why);
+    if (err != VCR_OK)
+        return err;
+    made_rung_version(ask->piece->version, ask->rung, p->version);
+    made_rung_size(ask->rung, &k.track, &p->base.job.width, &p->base.job.height);
+    p->reel = ask->piece;
+    p->piece = k.samples;
+    p->fragments = ask->fragments;
+    return VCR_OK;
+}
+
+/* Of the film. */
+static enum vcr_err plan_film(const struct app *a, const struct app_hls *h, const struct made_ask *ask, struct plan *p, struct vcr_why *why)
+{
     struct hls_track track;
-    struct make_job *j = &p->base.job;
-    if (!made_has_rungs(a, h) || !app_hls_has(&h->video))
-        return absent(why);
-    made_rung_version(h, ask->rung, version);
-    if (ask->revision && strcmp(ask->revision, version) != 0)
+    made_rung_version(h->video.version, ask->rung, p->version);
+    if (ask->revision && strcmp(ask->revision, p->version) != 0)
         return replaced(why);
     enum vcr_err err = made_stretches(a, h, &p->stretches, &p->stretch_count, &track, why);
     if (err != VCR_OK)
         return err;
     if (track.height <= made_rung_kinds[ask->rung].height)
         return absent(why);
+    made_rung_size(ask->rung, &track, &p->base.job.width, &p->base.job.height);
     p->reel = &h->video;
+    return VCR_OK;
+}
+
+static enum vcr_err plan_rung(const struct app *a, const struct app_hls *h, const struct made_ask *ask, struct plan *p, struct vcr_why *why)
+{
+    struct make_job *j = &p->base.job;
+    if (!made_has_rungs(a, h) || !app_hls_has(&h->video) || app_hls_cut(h) != (ask->piece != NULL))
+        return absent(why);
+    enum vcr_err err = ask->piece ? plan_piece(a, h, ask, p, why) : plan_film(a, h, ask, p, why);
     p->init_needs_reel = true;
     p->letter = "";
     j->kind = MAKE_CLEAN_VIDEO;
-    made_rung_size(ask->rung, &track, &j->width, &j->height);
     j->max_bps = made_rung_kinds[ask->rung].max_bps;
-    snprintf(p->folder, sizeof(p->folder), "%" PRId64 "/r%s", h->tape_id, version);
-    return VCR_OK;
+    snprintf(p->folder, sizeof(p->folder), "%" PRId64 "/r%s", h->tape_id, p->version);
+    return err;
 }
 
 /* Fills in segment n; false: there is none. */
@@ -217,6 +269,11 @@ static bool fill(const struct plan *p, bool init, uint32_t n, struct maker_want 
     ret->job.number = n;
     if (init)
         return snprintf(ret->key, sizeof(ret->key), "%s/%sinit.mp4", p->folder, p->letter) < (int)sizeof(ret->key);
+    if (p->fragments) {
+        ret->job.first = p->piece.first;
+        ret->job.count = p->piece.count;
+        return snprintf(ret->key, sizeof(ret->key), "%s/%" PRIu32 "-%" PRIu32 ".m4s", p->folder, n, p->fragments) < (int)sizeof(ret->key);
+    }
     if (p->stretches && n < p->stretch_count) {
         ret->job.first = p->stretches[n].first;
         ret->job.count = p->stretches[n].count;
@@ -240,6 +297,8 @@ static enum vcr_err open_reels(const struct app *a, const struct plan *p, struct
 static void look_ahead(const struct app *a, const struct plan *p, const struct made_ask *ask, struct made_found *ret)
 {
     uint32_t first = ask->init ? 0 : ask->n + 1;
+    if (ask->piece) /* which is the next its list knows */
+        return;
     for (uint32_t n = first; n - first < MADE_AHEAD; n++) {
         struct maker_want *w = &ret->ahead[ret->ahead_count];
         if (!fill(p, false, n, w) || segments_has(a->config.segments, w->key))
@@ -272,7 +331,7 @@ enum vcr_err made_find(const struct app *a, const struct app_hls *h, const struc
     if (err == VCR_OK) {
         app_digest(ret->want.key, strlen(ret->want.key), hex);
         snprintf(ret->etag, sizeof(ret->etag), "\"%s\"", hex);
-        ret->versioned = ask->revision != NULL;
+        ret->versioned = ask->revision || ask->piece;
         if (!segments_get(a->config.segments, ret->want.key, &ret->fd, &ret->size))
             err = open_reels(a, &p, &ret->want, why);
     }

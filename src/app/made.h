@@ -37,6 +37,10 @@ bool made_needs_pieces(const struct app_hls *h, const struct made_ask *ask);
 /* NOT_FOUND: the tape was recorded over since h was found. */
 enum vcr_err made_pieces_read(struct sql_tx *tx, const struct app_hls *h, const struct made_ask *ask, struct made_pieces *ret, struct vcr_why *why);
 
+/* The index of a piece of this tape, by ret->blob_key. NOT_FOUND: its lists do not name it any more. */
+enum vcr_err made_piece_read(struct sql_tx *tx, int64_t tape_id, struct app_hls_reel *ret, struct vcr_why *why);
+enum { MADE_PIECE_FRAGMENTS_MAX = 64 }; /* of a segment; a list's have about five */
+
 /* Of a rung's name ("480p"); -1: no such. */
 int made_rung(const char *name);
 /* Whether it can be made here: the look of a tape, and smaller sizes of it. */
@@ -49,8 +53,10 @@ struct made_ask {
     int rung;                     /* of RUNG */
     const char *revision;         /* of a look; of a rung its version, or NULL for any */
     bool init;
-    uint32_t n;                   /* of the segment */
+    uint32_t n;                   /* of the segment; of a piece's, its first fragment */
+    uint32_t fragments;           /* of a piece's segment */
     const struct made_pieces *pieces; /* where made_needs_pieces says so */
+    const struct app_hls_reel *piece; /* of RUNG, of a tape that was recorded over: the reel, by what its address says (made_piece_read) */
 };
 struct made_found {
     int fd;                       /* it is there: the caller's. Else -1, and want is to be asked for */
@@ -73,8 +79,9 @@ extern const struct made_rung_kind made_rung_kinds[MADE_RUNGS];
 enum { MADE_VIDEO_BPS = 4000000, MADE_SOUND_BPS = 128000 };
 void made_revision(const struct app *a, const struct app_hls *h, char ret[MADE_REVISION_BYTES]);
 void made_clean_revision(const struct app *a, const struct app_hls *h, char ret[MADE_REVISION_BYTES]);
-void made_rung_version(const struct app_hls *h, int rung, char ret[APP_HLS_VERSION_BYTES]);
-/* Size of a rung for a picture of that size on display. */
+/* By the version of the reel that it is made of. */
+void made_rung_version(const char *reel_version, int rung, char ret[APP_HLS_VERSION_BYTES]);
+/* Size of a rung for a picture of that size on display; a take may be smaller than the film, and stays as small. */
 void made_rung_size(int rung, const struct hls_track *clean, uint16_t *ret_width, uint16_t *ret_height);
 struct hls_grid;
 struct hls_grid made_grid(const struct app_hls_tape *t, bool sound);

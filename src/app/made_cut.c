@@ -86,6 +86,18 @@ enum vcr_err made_pieces_read(struct sql_tx *tx, const struct app_hls *h, const 
     return err == VCR_E_END ? VCR_OK : err;
 }
 
+enum vcr_err made_piece_read(struct sql_tx *tx, int64_t tape_id, struct app_hls_reel *ret, struct vcr_why *why)
+{
+    struct sql_rows *rows = NULL;
+    enum vcr_err err = sql_query(tx, &rows, "SELECT index_key FROM reels WHERE tape_id = $1 AND blob_key = $2 UNION ALL"
+                                 " SELECT b.index_key FROM bridges b JOIN spans s ON s.id = b.span_id WHERE s.tape_id = $1 AND b.blob_key = $2",
+                                 SQL_ARGS(SQL_I(tape_id), SQL_T(ret->blob_key)), why);
+    if (err == VCR_OK && (err = sql_next(rows, why)) == VCR_OK && !vcr_strcpy(ret->index_key, sizeof(ret->index_key), sql_text(rows, 0)))
+        err = VCR_E_END;
+    sql_rows_close(&rows);
+    return err == VCR_E_END ? vcr_fail(why, VCR_E_NOT_FOUND, "there is no such recording on this tape; load its playlist again") : err;
+}
+
 /* ---- one segment ---- */
 /* The number of its reel among those of the job; MAKE_REELS_MAX: it cannot be had. */
 static uint8_t reel_of(const struct app *a, const struct made_piece *piece, const struct made_piece *reels[MAKE_REELS_MAX], struct maker_want *w)

@@ -86,7 +86,7 @@ enum vcr_err made_write_manifest(const struct app *a, const struct app_hls *h, c
 /* ---- smaller sizes ---- */
 void made_rung_size(int rung, const struct hls_track *clean, uint16_t *ret_width, uint16_t *ret_height)
 {
-    int height = made_rung_kinds[rung].height, width = (clean->width * height / clean->height + 1) & ~1;
+    int height = VCR_MIN(made_rung_kinds[rung].height, VCR_MAX(clean->height & ~1, 16)), width = (clean->width * height / clean->height + 1) & ~1;
     *ret_width = (uint16_t)VCR_CLAMP(width, 16, 1920);
     *ret_height = (uint16_t)height;
 }
@@ -145,6 +145,8 @@ enum vcr_err made_stretches(const struct app *a, const struct app_hls *h, struct
     return VCR_OK;
 }
 
+static enum vcr_err no_larger(struct vcr_why *why) { return vcr_fail(why, VCR_E_NOT_FOUND, "this tape's picture is no larger than that"); }
+
 enum vcr_err made_write_rung(const struct app *a, const struct app_hls *h, const struct app_hls_ask *ask, struct buf *out, struct vcr_why *why)
 {
     char version[APP_HLS_VERSION_BYTES], query[APP_HLS_VERSION_BYTES + 8], init[APP_HLS_VERSION_BYTES + 24];
@@ -153,16 +155,22 @@ enum vcr_err made_write_rung(const struct app *a, const struct app_hls *h, const
     uint32_t count;
     if (!made_has_rungs(a, h) || !app_hls_has(&h->video))
         return vcr_fail(why, VCR_E_NOT_FOUND, "there are no smaller pictures of this tape");
+    if (ask->pieces) {
+        enum vcr_err told = hls_describe_reel(a, &h->video, &track, why);
+        if (told == VCR_OK && track.height <= made_rung_kinds[ask->track].height)
+            return no_larger(why);
+        return told == VCR_OK ? hls_write_cut(a, h, ask, out, why) : told;
+    }
     enum vcr_err err = made_stretches(a, h, &s, &count, &track, why);
     if (err != VCR_OK)
         return err;
     if (track.height > made_rung_kinds[ask->track].height) {
-        made_rung_version(h, ask->track, version);
+        made_rung_version(h->video.version, ask->track, version);
         snprintf(query, sizeof(query), "?v=%s", version);
         snprintf(init, sizeof(init), "init.mp4%s", query);
         hls_write_stretches(out, s, count, init, query);
     } else {
-        err = vcr_fail(why, VCR_E_NOT_FOUND, "this tape's picture is no larger than that");
+        err = no_larger(why);
     }
     free(s);
     return err;

@@ -26,7 +26,7 @@ struct http_req;
 enum http_method { HTTP_GET, HTTP_HEAD, HTTP_POST, HTTP_PUT, HTTP_PATCH, HTTP_DELETE, HTTP_OPTIONS, HTTP_METHODS /* any other */ };
 const char *http_method_name(enum http_method m);
 
-enum { HTTP_PARAMS_MAX = 4, HTTP_PARAM_BYTES = 256 };
+enum { HTTP_PARAMS_MAX = 6, HTTP_PARAM_BYTES = 256 };
 struct http_route {
     enum http_method method;
     const char *path;   /* "/api/v1/tapes/:id/media"; ":x" is one segment, "*x" (last) the rest. HEAD follows GET unless http_route.no_head */

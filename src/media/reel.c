@@ -157,6 +157,7 @@ void reel_close(struct reel **r)
 
 const struct reel_format *reel_format(const struct reel *r) { return &r->format; }
 int64_t reel_duration_us(const struct reel *r) { return r->idx.duration_us; }
+int64_t reel_start_us(const struct reel *r) { return r->idx.fragment_count > 0 ? r->idx.fragments[0].start_us : 0; }
 uint32_t reel_sample_count(const struct reel *r) { return r->idx.sample_count; }
 
 /* The fragment that holds sample n; n is below sample_count. */

@@ -70,6 +70,8 @@ uint32_t reel_sample_at(struct reel *r, int64_t at_us);
 /* The key sample at or before n. */
 uint32_t reel_key_at(struct reel *r, uint32_t n);
 int64_t reel_sample_pts_us(struct reel *r, uint32_t n);
+/* Where its time begins: 0, or of a bridge what its reel's clock said there. Sounds that are primed begin before. */
+int64_t reel_start_us(const struct reel *r);
 /* Sample n: Annex B with parameter sets before key frames, or a raw audio frame. Borrowed until the next call; pts from the reel's start. Keeps the fragment
  * last read in memory. */
 enum vcr_err reel_read(struct reel *r, uint32_t n, struct packet *ret, struct vcr_why *why);

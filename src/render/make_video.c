@@ -173,8 +173,8 @@ static enum vcr_err place_samples(struct make *m, struct smaller *s, struct vcr_
     uint32_t total = reel_sample_count(reel), end = j->first + j->count;
     if (end > total)
         return vcr_fail(why, VCR_E_INVALID, "samples up to %u of %u", end, total);
-    int64_t zero_us = reel_sample_pts_us(reel, 0), begin = ticks(reel_sample_pts_us(reel, j->first) - zero_us);
-    int64_t end_us = end < total ? reel_sample_pts_us(reel, end) - zero_us : reel_duration_us(reel);
+    int64_t start_us = reel_start_us(reel), zero_us = reel_sample_pts_us(reel, 0) - start_us, begin = ticks(reel_sample_pts_us(reel, j->first) - zero_us);
+    int64_t end_us = end < total ? reel_sample_pts_us(reel, end) - zero_us : start_us + reel_duration_us(reel);
     m->tfdt = (uint64_t)begin;
     for (uint32_t i = 0; i < j->count; i++)
         s->pts[i] = ticks(reel_sample_pts_us(reel, j->first + i) - zero_us) - begin;

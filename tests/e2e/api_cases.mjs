@@ -77,6 +77,7 @@ export async function makeWorld(w, t) {
   w.film = readFileSync(film);
   for (const name of [`vhs/${w.rev}/v0.m4s`, 'r/240p/init.mp4', 'r/240p/0.m4s']) // made before: who asks a busy server is told to come again
     await until(`${name} is made`, async () => (await w.owner.call('GET', `/hls/${w.tape.id}/${name}`)).status === 200, 120000);
+  await until('a piece is made', async () => (await w.owner.call('GET', `/hls/${w.cut.id}/r/240p/p/${w.cut.folder}/${w.cut.file.replace('.mp4', '')}/0-1.m4s?v=${w.cut.v}`)).status === 200, 120000);
 }
 
 export function makeCases(w) {
@@ -347,12 +348,15 @@ export function makeCases(w) {
       ] }],
     ])),
     ...Object.fromEntries([['', cookies.filter(([, status]) => status !== 200)], ['t/{token}/', tokens]].map(([root, who]) => {
-      const all = () => ({ ...w.cut }), query = () => `v=${w.cut.v}`;
-      return [`GET /api/v1/hls/{id}/${root}p/{folder}/{file}`, { params: all, query, more: [
-        ...ranges, ['a guess', 404, { query: 'v=00' }], ['what was never there', 404, { params: () => ({ ...w.cut, folder: 'r999' }) }],
-        ...who.map(([what, status, change, slug]) => [what, status, { ...change, params: async () => ({ ...w.cut, ...(await (change.params ?? all)()) }) }, slug]),
-      ] }];
-    })),
+      return [['p/{folder}/{file}', {}], ['r/{rung}/p/{folder}/{reel}/{file}', { rung: '240p', file: '0-1.m4s' }]].map(([below, own]) => {
+        const all = () => ({ ...w.cut, ...own, ...(own.rung ? { reel: w.cut.file.replace('.mp4', '') } : {}) }), query = () => `v=${w.cut.v}`;
+        return [`GET /api/v1/hls/{id}/${root}${below}`, { params: all, query, more: [
+          ...ranges, ['a guess', 404, { query: 'v=00' }], ['what was never there', 404, { params: () => ({ ...all(), folder: 'r999' }) }],
+          ...(own.rung ? [['no such size', 404, { params: () => ({ ...all(), rung: '1080p' }) }], ['behind the end', 404, { params: () => ({ ...all(), file: '9999-1.m4s' }) }]] : []),
+          ...who.map(([what, status, change, slug]) => [what, status, { ...change, params: async () => ({ ...all(), ...(await (change.params ?? all)()) }) }, slug]),
+        ] }];
+      });
+    }).flat()),
     'GET /api/v1/hls/{id}/t/{token}/playlist.m3u8': { params: below(), more: [known, ['no look', 422, { query: 'look=sepia' }], ...tokens] },
     ...Object.fromEntries(['video', 'audio', 'iframe'].flatMap((name) => [
       [`GET /api/v1/hls/{id}/${name}.m3u8`, { params: tape, more: [known, ...cookies] }],

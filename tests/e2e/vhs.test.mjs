@@ -178,7 +178,7 @@ test('HLS as the tape looks', async (t) => {
     assert.equal(await decode(url), '');
   });
 
-  await t.test('of a tape that was recorded over its look is made of what is on it; smaller sizes are not', async () => {
+  await t.test('of a tape that was recorded over its look is made of what is on it', async () => {
     execFileSync('sqlite3', [path.join(server.dir, 'data/vcr.db'), '-cmd', '.timeout 5000',
       `INSERT INTO spans(tape_id, tape_start_us, tape_end_us, take_id, reel_start_us) VALUES(${tape.id}, 0, 1000000, NULL, 0)`]);
     const { at, master } = await until('the cut', async () => { const now = await open(t, server, client, tape, 'vhs'); return segments(await text(variants(now.master, now.at)[0].url), now.at).length === 1 && now; });
@@ -186,8 +186,6 @@ test('HLS as the tape looks', async (t) => {
     assert.ok(Math.abs(all[0].s - 1) < 0.05);
     await make(video, sound(master, at));
     assert.equal(await decode(at), '');
-    assert.equal((await client.call('GET', `/hls/${tape.id}/r/240p/video.m3u8`)).status, 404);
-    assert.doesNotMatch((await open(t, server, client, tape, 'clean')).master, /240p/);
   });
 
   await t.test('what is purged is off the disk, its segments too', async () => {

@@ -28,6 +28,9 @@ static inline struct hls_span hls_whole(const struct reelidx *x, const char *uri
 int64_t hls_span_us(const struct hls_span *s);
 
 void hls_write_media(struct buf *out, const struct hls_span *spans, size_t count);
+/* The same segments, made anew in another size when they are asked for: of a span whose uri is "p/t1/video?v=1" they are p/t1/video/init.mp4?v=1 and
+ * p/t1/video/<first fragment>-<fragments>.m4s?v=1. */
+void hls_write_made(struct buf *out, const struct hls_span *spans, size_t count);
 /* The first picture of each fragment. */
 void hls_write_iframes(struct buf *out, const struct hls_span *spans, size_t count);
 /* One file of captions for all of a tape. */
@@ -36,6 +39,7 @@ void hls_write_captions(struct buf *out, const char *uri, int64_t duration_us, i
 /* ---- a segment at a time, for other lists of the same segments ---- */
 struct hls_segment {
     uint64_t offset, size;
+    uint32_t first, count;           /* fragments of the reel */
     int64_t duration_us;
     bool discontinuity;              /* the picture was away before it, within one reel whose time goes on */
     int64_t wall_ms;                 /* of its beginning, as the reel has it; 0: not known */
