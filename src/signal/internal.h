@@ -37,7 +37,6 @@ struct line_plan {
     int16_t snow_q8;       /* 0 picture .. 256 snow: the demodulator below its threshold */
     int16_t colour_q8;     /* 256 full .. 0 killed */
     int16_t band;          /* which source */
-    int16_t turn_q15, grow_q15; /* of the colour vector: sine of the phase error, and what the length changes by */
 };
 
 struct signal {
@@ -57,7 +56,8 @@ struct signal {
     int16_t luma_fir[3][LUMA_HALF + 1]; /* by tape speed; [0] is half the centre tap; Q16 */
     int16_t chroma_fir[CHROMA_HALF + 1];
     struct signal_emphasis emphasis;
-    int32_t luma_noise_gain, chroma_noise_gain, peaking_q15, streak_am_q15; /* Q16, Q16 */
+    int32_t luma_noise_gain, chroma_noise_gain, peaking_q15; /* Q16, Q16 */
+    int16_t streak_am_q13, streak_pm_q13; /* of the table of colour noise, for changes of length and angle in Q15 */
     int16_t crosstalk_q16;
     int32_t phase_quarters, phase_sin_q15, phase_less_q15; /* of the static phase error: right angles, and of the rest its sine and its cosine less one */
     int16_t luma_noise[NOISE_SAMPLES + SIGNAL_WIDTH_MAX];

@@ -28,6 +28,13 @@ struct signal_emphasis {
 };
 enum { CLIP_SCRATCH = 3, CLIP_REACH = 64 };
 
+/* Of a line's colour vectors: small angles, and lengths, Q15. */
+struct signal_turn {
+    int16_t turn_q15, grow_q15;                 /* of the whole line */
+    const int16_t *turn_noise, *grow_noise;
+    int16_t turn_gain_q13, grow_gain_q13;       /* of the noises, for Q15 */
+};
+
 struct signal_kernels {
     void (*widen)(const uint8_t *restrict from, int16_t *restrict to, int n, int zero);
     void (*narrow)(const int16_t *restrict from, uint8_t *restrict to, int n, int zero);
@@ -37,7 +44,7 @@ struct signal_kernels {
     void (*peak)(const int16_t *restrict from, int16_t *restrict to, int n, int16_t gain_q15); /* reads two samples beyond the ends */
     void (*shift)(const int16_t *restrict from, int16_t *restrict to, int n, const int16_t k[4]);
     void (*comb)(int16_t *restrict line, int16_t *restrict above, int n); /* above becomes the line as it was */
-    void (*turn)(int16_t *restrict u, int16_t *restrict v, int n, int16_t turn_q15, int16_t grow_q15);
+    void (*turn)(int16_t *restrict u, int16_t *restrict v, int n, const struct signal_turn *t);
     void (*scale)(int16_t *restrict line, int n, int16_t gain_q8);
     void (*snow)(int16_t *restrict line, const uint8_t *restrict snow, const int16_t *restrict torn, int n, int16_t amount_q8);
     void (*edges)(int16_t *line, int n);

@@ -102,12 +102,15 @@ static void line_comb(int16_t *restrict line, int16_t *restrict above, int n)
 }
 
 /* Turns and stretches the colour vector, both by little. */
-static void line_turn(int16_t *restrict u, int16_t *restrict v, int n, int16_t turn_q15, int16_t grow_q15)
+static void line_turn(int16_t *restrict u, int16_t *restrict v, int n, const struct signal_turn *t)
 {
+    const int16_t turn_q15 = t->turn_q15, grow_q15 = t->grow_q15, turn_gain = t->turn_gain_q13, grow_gain = t->grow_gain_q13;
+    const int16_t *restrict turn_noise = t->turn_noise, *restrict grow_noise = t->grow_noise;
     for (int i = 0; i < n; i++) {
         int16_t a = (int16_t)(2 * u[i]), b = (int16_t)(2 * v[i]);
-        u[i] = (int16_t)(u[i] + mulh(a, grow_q15) - mulh(b, turn_q15));
-        v[i] = (int16_t)(v[i] + mulh(b, grow_q15) + mulh(a, turn_q15));
+        int16_t turn = saturated(turn_q15 + saturated(8 * mulh(turn_noise[i], turn_gain))), grow = saturated(grow_q15 + saturated(8 * mulh(grow_noise[i], grow_gain)));
+        u[i] = (int16_t)(u[i] + mulh(a, grow) - mulh(b, turn));
+        v[i] = (int16_t)(v[i] + mulh(b, grow) + mulh(a, turn));
     }
 }
 

@@ -150,10 +150,18 @@ static void line_comb(int16_t *restrict line, int16_t *restrict above, int n)
     }
 }
 
-static void line_turn(int16_t *restrict u, int16_t *restrict v, int n, int16_t turn_q15, int16_t grow_q15)
+static inline __attribute__((always_inline)) vec eightfold(vec v)
 {
-    const vec turn = v_all(turn_q15), grow = v_all(grow_q15);
+    vec twice = v_adds(v, v), four = v_adds(twice, twice);
+    return v_adds(four, four);
+}
+
+static void line_turn(int16_t *restrict u, int16_t *restrict v, int n, const struct signal_turn *t)
+{
+    const vec turn_all = v_all(t->turn_q15), grow_all = v_all(t->grow_q15), turn_gain = v_all(t->turn_gain_q13), grow_gain = v_all(t->grow_gain_q13);
     for (int i = 0; i < n; i += LANES) {
+        vec turn = v_adds(turn_all, eightfold(v_mulh(v_load(t->turn_noise + i), turn_gain)));
+        vec grow = v_adds(grow_all, eightfold(v_mulh(v_load(t->grow_noise + i), grow_gain)));
         vec a = v_load(u + i), b = v_load(v + i), a2 = v_shl(a, 1), b2 = v_shl(b, 1);
         v_store(u + i, v_sub(v_add(a, v_mulh(a2, grow)), v_mulh(b2, turn)));
         v_store(v + i, v_add(v_add(b, v_mulh(b2, grow)), v_mulh(a2, turn)));

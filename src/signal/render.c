@@ -206,6 +206,17 @@ static void turn_quarters(int16_t *uv[2], int n, int quarters)
         swap(&uv[0], &uv[1]);
 }
 
+/* The rest of the static phase error, and then the carrier's own noise: streaks as long as the colour channel's band makes them. */
+static void turn(struct signal *s, int16_t *const uv[2], int n, uint64_t key, int l)
+{
+    const int16_t *none = s->chroma_noise;
+    if (s->phase_sin_q15 || s->phase_less_q15)
+        s->k.turn(uv[0], uv[1], n, &(struct signal_turn) { (int16_t)s->phase_sin_q15, (int16_t)s->phase_less_q15, none, none, 0, 0 });
+    if (s->streak_pm_q13 || s->streak_am_q13)
+        s->k.turn(uv[0], uv[1], n, &(struct signal_turn) { 0, 0, noise_at(s->chroma_noise, key, LAYER_STREAK, 1, l), noise_at(s->chroma_noise, key, LAYER_STREAK, 2, l),
+            s->streak_pm_q13, s->streak_am_q13 });
+}
+
 static void chroma_line(struct signal *s, const struct line_plan *p, const uint8_t *const from[2], const uint8_t *const beside[2], uint8_t *const to[2], uint64_t key,
     int l, int parity)
 {
@@ -222,8 +233,7 @@ static void chroma_line(struct signal *s, const struct line_plan *p, const uint8
         crosstalk(s, played, beside, n, l);
     if (s->phase_quarters)
         turn_quarters(played, n, s->phase_quarters);
-    if (p->turn_q15 || p->grow_q15)
-        s->k.turn(played[0], played[1], n, p->turn_q15, p->grow_q15);
+    turn(s, played, n, key, l);
     int32_t late_q8 = (int32_t)((int64_t)s->profile.chroma_delay_ns * 27 * s->width * 256 / 720 / 2000) / 2;
     int32_t by = p->shift_q8 / 2 - late_q8;
     for (int i = 0; i < 2; i++) {

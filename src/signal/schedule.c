@@ -233,27 +233,6 @@ static void plan_headswitch(struct signal *s, uint64_t jitter_key)
         s->plan[first].snow_q8 = (int16_t)VCR_MAX(s->plan[first].snow_q8, 110);
 }
 
-/* Each line's colour carrier comes with a phase and an amplitude of its own, on top of a static error. A PAL television takes the mean with the line before, whose error has
- * the other sign: there the phase of a line errs by as much more as the mean takes away. */
-static void plan_colour(struct signal *s, uint64_t key)
-{
-    const struct signal_profile *p = &s->profile;
-    const bool pal = s->standard == SIGNAL_PAL;
-    const int32_t line_mdeg = pal ? p->noise_chroma_pm_mdeg * 181 / 128 : p->noise_chroma_pm_mdeg;
-    int32_t before = 0;
-    for (int l = 0; l < s->lines; l++) {
-        uint64_t h = chance(s->seed, LAYER_STREAK, key, (uint64_t)l);
-        int32_t phase = (int32_t)((int64_t)triangular(h) * line_mdeg * 32768 / 57296 / 418); /* radians, Q15; sines of small angles */
-        int32_t turn = pal ? (l ? (phase - before) / 2 : phase * 181 / 256) : phase;
-        int32_t grow = triangular(h >> 20) * s->streak_am_q15 / 418 - (int32_t)((int64_t)phase * phase >> 16);
-        int32_t all_turn = s->phase_sin_q15 + turn + (int32_t)((int64_t)turn * s->phase_less_q15 / 32768);
-        int32_t all_grow = s->phase_less_q15 + grow - (int32_t)((int64_t)turn * s->phase_sin_q15 / 32768);
-        s->plan[l].turn_q15 = (int16_t)VCR_CLAMP(all_turn, -32767, 32767);
-        s->plan[l].grow_q15 = (int16_t)VCR_CLAMP(all_grow, -32768, 32767);
-        before = phase;
-    }
-}
-
 /* The servo is not there yet: the picture rolls and tears, the heads cross tracks. */
 static void plan_unlocked(struct signal *s, const struct signal_field *f)
 {
@@ -314,7 +293,6 @@ void schedule_field(struct signal *s, const struct signal_field *f)
         jitter_key = mix64(jitter_key ^ (uint64_t)f->field_index << 20);
     plan_time_base(s, f, (uint64_t)track, jitter_key);
     plan_rf(s, f);
-    plan_colour(s, jitter_key);
     plan_unlocked(s, f);
     plan_headswitch(s, jitter_key);
     s->dropouts = 0;

@@ -143,6 +143,9 @@ static int32_t noise_gain(int32_t db10, double ratio)
     return (int32_t)lrint(VCR_CLAMP(rms / NOISE_RMS * 65536, 0, 12000));
 }
 
+/* Of the noise table, for an rms that is given; Q13 to Q15. */
+static int16_t streak_gain(double rms) { return (int16_t)lrint(VCR_CLAMP(32768 * rms / NOISE_RMS * 8192, 0, 32767)); }
+
 /* NTSC turns the hue. PAL's error has the other sign on every second line: the mean of two keeps the hue and loses length. */
 static void phase_error(struct signal *s, int32_t mdeg)
 {
@@ -206,7 +209,8 @@ void tables_profile(struct signal *s)
     make_emphasis(s, scale);
     s->chroma_noise_gain = noise_gain(p->noise_chroma_db10, 1);
     shape_noise(s->chroma_noise, NOISE_SAMPLES + SIGNAL_WIDTH_MAX, s->white, chroma, CHROMA_HALF);
-    s->streak_am_q15 = p->noise_chroma_am_db10 > 0 ? (int32_t)lrint(32768 * pow(10, -p->noise_chroma_am_db10 / 200.0)) : 0;
+    s->streak_am_q13 = streak_gain(p->noise_chroma_am_db10 > 0 ? pow(10, -p->noise_chroma_am_db10 / 200.0) : 0);
+    s->streak_pm_q13 = streak_gain(p->noise_chroma_pm_mdeg * M_PI / 180e3);
     s->crosstalk_q16 = (int16_t)(p->chroma_crosstalk_db10 > 0 ? lrint(VCR_CLAMP(65536 * pow(10, -p->chroma_crosstalk_db10 / 200.0), 0, 32767)) : 0);
     phase_error(s, p->chroma_phase_mdeg);
     /* x + g (x - mean of the samples two away): 1 + g (1 - cos) at 2 MHz */

@@ -303,7 +303,7 @@ static void chroma_comes_late_by_its_delay(void **state)
     }
 }
 
-/* Each line's mean colour against what went in: length and angle. The source slopes a little, so that means are finer than a code. */
+/* Each sample of colour against what went in: length and angle. */
 static void colour_streaks_are_the_looks(void **state)
 {
     const struct raster *t = *state;
@@ -323,13 +323,9 @@ static void colour_streaks_are_the_looks(void **state)
         struct signal_field f = play_at(i * 800000);
         const uint8_t *u = render(s, t, &f) + W * t->h, *v = u + W * t->h / 4;
         assert_memory_equal(out_memory, in_memory, (size_t)(W * t->h));
-        for (int r = 0; r < lines; r++, n++) {
-            double a[4] = { 0 };
-            for (int x = 0; x < W / 2; x++) {
-                a[0] += in_memory[W * t->h + x] - 128, a[1] += in_memory[W * t->h * 5 / 4 + x] - 128;
-                a[2] += u[r * (W / 2) + x] - 128, a[3] += v[r * (W / 2) + x] - 128;
-            }
-            double longer = hypot(a[2], a[3]) / hypot(a[0], a[1]) - 1, angle = (atan2(a[3], a[2]) - atan2(a[1], a[0])) * 180 / M_PI;
+        for (int at = 0; at < lines * (W / 2); at++, n++) {
+            const double a[2] = { in_memory[W * t->h + at] - 128, in_memory[W * t->h * 5 / 4 + at] - 128 }, b[2] = { u[at] - 128, v[at] - 128 };
+            double longer = hypot(b[0], b[1]) / hypot(a[0], a[1]) - 1, angle = (atan2(b[1], b[0]) - atan2(a[1], a[0])) * 180 / M_PI;
             radial += longer * longer;
             tangential += angle * angle;
             hue += angle;
