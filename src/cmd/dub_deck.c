@@ -102,8 +102,6 @@ static enum vcr_err draw(struct pass *p, int64_t at, int rate, enum signal_kind 
         enum vcr_err err = find_field(p, place, parity, &store[i], &sources[i], why);
         if (err != VCR_OK)
             return err;
-        if (rate == 0 && parity == 1) /* of a still, the signal library takes brightness from the upper lines for both fields */
-            store[i].plane[0] += sources[i] ? store[i].stride[0] : 0;
     }
     int64_t begun = cpu_ns();
     if (d->per_picture == 2)

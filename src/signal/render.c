@@ -318,7 +318,7 @@ static void luma_rows(struct signal *s, const struct signal_field *f, const stru
             memcpy(row, row - out->stride[0], (size_t)s->width);
             continue;
         }
-        const uint8_t *in = source_row(s, from, 0, f->rate ? r : r & ~1);
+        const uint8_t *in = source_row(s, from, 0, r);
         luma_line(s, f, p, in, row, key, r / 2);
         if (r / 2 == s->switch_line) {
             luma_line(s, f, &s->before_switch, in, s->switched, key, r / 2);

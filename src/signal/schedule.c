@@ -182,10 +182,12 @@ static void plan_rf(struct signal *s, const struct signal_field *f)
     int lines = s->lines, wear = VCR_CLAMP(f->wear_16, 0, 16);
     int64_t top = head_at_top(s, f), crosses = head_crosses(f);
     int last_band = 0;
+    /* the parked bar of still and slow is noise like any other: a look without noise has none */
+    const bool is_barless = f->rate >= 0 && f->rate < PITCH && !s->luma_noise_gain && !f->tracking_error_q8;
     for (int l = 0; l < lines; l++) {
         struct line_plan *p = &s->plan[l];
         int64_t at = top + crosses * l / lines;
-        int rf = schedule_overlap_q8(at);
+        int rf = is_barless ? 256 : schedule_overlap_q8(at);
         p->band = (int16_t)(is_search(f) ? band_of(at, top) : 0);
         p->noise_gain = gain_with(s->luma_noise_gain, &s->profile, f->tape_speed, rf, wear);
         p->chroma_noise = gain_with(s->chroma_noise_gain, &s->profile, f->tape_speed, rf, wear);

@@ -146,12 +146,14 @@ test('the same again', async (t) => {
     const all = readFileSync(from), first = all.indexOf(10) + 1;
     writeFileSync(at('rest.y4m'), Buffer.concat([all.subarray(0, first), all.subarray(first + 8 * (BYTES + 6))]));
     const begin = (600 * 1001) / 60000, place = begin + (8 * 1001) / 30000;
-    done(from, at('whole.y4m'), '--tape-at', begin);
+    // the film flashes, and the limiter of flashes goes by what was shown before
+    const steady = ['--set', 'limiter=off'];
+    done(from, at('whole.y4m'), '--tape-at', begin, ...steady);
     for (const off of [-0.008, 0, 0.008]) {
-      done(at('rest.y4m'), at('part.y4m'), '--tape-at', (place + off).toFixed(6));
+      done(at('rest.y4m'), at('part.y4m'), '--tape-at', (place + off).toFixed(6), ...steady);
       read(at('part.y4m')).frames.forEach((f, i) => assert.ok(f.equals(read(at('whole.y4m')).frames[i + 8]), `picture ${i}, ${off} s off`));
     }
-    done(at('rest.y4m'), at('part.y4m'), '--tape-at', (place + 0.0334).toFixed(6));
+    done(at('rest.y4m'), at('part.y4m'), '--tape-at', (place + 0.0334).toFixed(6), ...steady);
     assert.ok(!read(at('part.y4m')).frames[0].equals(read(at('whole.y4m')).frames[8]));
   });
 });
