@@ -1,8 +1,11 @@
 // hls.test.mjs - the clean reel as HLS: Chromium's own player and hls.js play and seek it; ffprobe counts what it holds; the rules of access hold.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import path from 'node:path';
 import { test } from 'node:test';
-import { addTape, browser, Client, clip, hlsScript, Server, until } from './lib.mjs';
+import { addTape, browser, Client, clip, hlsScript, Server, tempDir, until } from './lib.mjs';
+import { readMedia } from './media_lint.mjs';
 
 const probe = (...args) => JSON.parse(execFileSync('ffprobe', ['-v', 'error', '-of', 'json', ...args], { encoding: 'utf8' }));
 
@@ -104,5 +107,41 @@ test('HLS of the clean reel', async (t) => {
     assert.equal((await fetch(spoilt)).status, 403);
     const blank = await client.ok('POST', '/tapes', { title: 'blank' });
     assert.equal((await client.call('GET', `/hls/${blank.id}/playlist.m3u8`)).status, 409);
+  });
+});
+
+test('what players find beside the segments', async (t) => {
+  const server = await Server.start(t);
+  const client = await Client.register(server);
+  const tape = await addTape(client, clip('movie-hello.mp4'));
+  assert.equal(tape.status, 'ready', tape.error);
+  const { url } = await client.ok('POST', `/hls/${tape.id}/token`, {});
+  const front = new URL(url + '&look=clean', server.url);
+  const master = await (await fetch(front)).text();
+  const video = new URL(master.split('\n').find((l) => l && !l.startsWith('#')), front);
+  const list = readMedia(await (await fetch(video)).text(), 'video'), reel = new URL(list.segments[0].uri, video);
+  const bytes = async (at, [first, last]) => {
+    const answer = await fetch(at, { headers: { Range: `bytes=${first}-${last}` } });
+    assert.equal(answer.status, 206);
+    return new Uint8Array(await answer.arrayBuffer());
+  };
+
+  await t.test('each range of the I-frame list is a key frame', async () => {
+    const at = new URL(/#EXT-X-I-FRAME-STREAM-INF:.*URI="([^"]+)"/.exec(master)[1], front);
+    const keys = readMedia(await (await fetch(at)).text(), 'key frames'), file = path.join(tempDir(), 'key.mp4');
+    assert.ok(keys.keysOnly && keys.segments.length > 0);
+    for (const s of keys.segments) {
+      writeFileSync(file, Buffer.concat([await bytes(new URL(s.map.uri, at), s.map.range), await bytes(new URL(s.uri, at), s.range)]));
+      const [frame] = probe('-select_streams', 'v:0', '-read_intervals', '%+#1', '-show_entries', 'frame=key_frame,pict_type', file).frames;
+      assert.deepEqual([frame.key_frame, frame.pict_type], [1, 'I']);
+    }
+  });
+
+  await t.test('If-Range: of another version the whole is sent, not a part', async () => {
+    const ask = (tag) => fetch(reel, { headers: { Range: 'bytes=0-3', 'If-Range': tag } });
+    const { headers } = await fetch(reel, { headers: { Range: 'bytes=0-3' } });
+    assert.match(headers.get('etag'), /^"/);
+    assert.equal((await ask(headers.get('etag'))).status, 206);
+    assert.equal((await ask('"other"')).status, 200);
   });
 });
