@@ -144,4 +144,12 @@ test('what players find beside the segments', async (t) => {
     assert.equal((await ask(headers.get('etag'))).status, 206);
     assert.equal((await ask('"other"')).status, 200);
   });
+
+  await t.test('a tape in the bin has no segments, nor has one that is purged', async () => {
+    for (const query of ['', '?purge=true']) {
+      const gone = await client.call('DELETE', `/tapes/${tape.id}${query}`);
+      assert.equal(gone.status, 204, JSON.stringify(gone));
+      for (const at of [front, video, reel]) await until(`${at.pathname} is gone`, async () => (await fetch(at)).status === 404);
+    }
+  });
 });
