@@ -145,6 +145,29 @@ test('what players find beside the segments', async (t) => {
     assert.equal((await ask('"other"')).status, 200);
   });
 
+  await t.test('the storyboard covers the tape, from pictures that are on its sheets', async () => {
+    const { text, headers } = await client.call('GET', `/tapes/${tape.id}/storyboard.vtt`), at = new URL(`/api/v1/tapes/${tape.id}/storyboard.vtt`, server.url);
+    assert.match(headers.get('content-type'), /^text\/vtt/);
+    const seconds = (stamp) => stamp.split(':').reduce((sum, part) => sum * 60 + Number(part), 0), sizes = new Map();
+    const cues = [...text.matchAll(/^(\S+) --> (\S+)\n(\S+)#xywh=(\d+),(\d+),(\d+),(\d+)$/gm)];
+    assert.ok(cues.length > 1, text);
+    let end = 0;
+    for (const [, from, to, uri, ...xywh] of cues) {
+      assert.ok(Math.abs(seconds(from) - end) < 0.002 && seconds(to) > seconds(from), `${from} after ${end}`);
+      end = seconds(to);
+      if (!sizes.has(uri)) {
+        const file = path.join(tempDir(), 'sheet.jpg'), answer = await fetch(new URL(uri, at), { headers: { Authorization: `Bearer ${client.token}` } });
+        assert.deepEqual([answer.status, answer.headers.get('content-type')], [200, 'image/jpeg']);
+        writeFileSync(file, Buffer.from(await answer.arrayBuffer()));
+        const [sheet] = probe('-show_entries', 'stream=width,height', file).streams;
+        sizes.set(uri, [sheet.width, sheet.height]);
+      }
+      const [x, y, w, h] = xywh.map(Number), [width, height] = sizes.get(uri);
+      assert.ok(w > 0 && h > 0 && x + w <= width && y + h <= height, `${xywh} of ${width}x${height}`);
+    }
+    assert.ok(Math.abs(end - tape.duration) < 0.01, `${end} of ${tape.duration}`);
+  });
+
   await t.test('a tape in the bin has no segments, nor has one that is purged', async () => {
     for (const query of ['', '?purge=true']) {
       const gone = await client.call('DELETE', `/tapes/${tape.id}${query}`);
