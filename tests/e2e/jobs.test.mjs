@@ -54,6 +54,7 @@ test('jobs', async (t) => {
     assert.equal(job.progress, 1);
     for (let i = 1; i < seen.length; i++) assert.ok(seen[i].progress >= seen[i - 1].progress);
     assert.ok(seen.some((j) => j.status === 'running' && j.stage), 'a stage');
+    assert.ok(seen.some((j) => j.status === 'running' && j.speed > 0 && j.eta >= 0 && j.eta !== null), 'how fast, and until when');
     assert.deepEqual([job.speed, job.eta, job.error], [null, null, null]);
   });
 
