@@ -29,7 +29,7 @@ enum { TOKEN_S = 21600, TOKEN_MAX_S = 86400 };
 /* And what also opens by ?token=: where players begin. */
 #define HLS_DOORS(X)                                                                \
     X("playlist.m3u8", hls_playlist, .list = APP_HLS_MULTIVARIANT, .looks = true)   \
-    X("manifest.mpd", hls_clean_list, .list = APP_HLS_MANIFEST, .looks = true)
+    X("manifest.mpd", hls_manifest, .list = APP_HLS_MANIFEST, .looks = true)
 
 #define THING(path, fn, ...) { .below = path, .begin = fn, __VA_ARGS__ },
 static const struct hls_thing things[] = { HLS_DOORS(THING) HLS_THINGS(THING) };
@@ -154,13 +154,7 @@ void hls_send_doc(struct api_call *c)
 static enum vcr_err check_look(struct api_call *c, struct vcr_why *why)
 {
     const char *look = api_query(c, "look");
-    if (!look || strcmp(look, "clean") == 0)
-        return VCR_OK;
-    if (strcmp(look, "vhs") != 0)
-        return api_invalid(c, why, "look", "must be clean or vhs");
-    if (hls_of(c)->thing->list == APP_HLS_MULTIVARIANT)
-        return VCR_OK;
-    return vcr_refuse(why, VCR_E_CONFLICT, "/not-rendered", "the look of a tape is there as HLS only, or in a session: ask for look=clean");
+    return !look || strcmp(look, "clean") == 0 || strcmp(look, "vhs") == 0 ? VCR_OK : api_invalid(c, why, "look", "must be clean or vhs");
 }
 
 /* A wrong look is told before the state of the tape, but not to who may not see it. */

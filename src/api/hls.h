@@ -58,6 +58,7 @@ void hls_clean_reel(struct api_call *c);
 void hls_clean_sound(struct api_call *c);    /* audio/:file, further sound tracks */
 /* ---- hls_made.c: what is made when it is asked for ---- */
 void hls_playlist(struct api_call *c);       /* where players begin, in the look that they ask for or the tape has */
+void hls_manifest(struct api_call *c);       /* manifest.mpd */
 void hls_vhs_list(struct api_call *c);       /* vhs/:file */
 void hls_vhs_segment(struct api_call *c);    /* vhs/:rev/:file */
 void hls_rung(struct api_call *c);           /* r/:rung/:file */

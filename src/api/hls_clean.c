@@ -37,7 +37,7 @@ void hls_list(struct api_call *c)
     h->ask.prefix = prefix;
     if (h->ask.list != APP_HLS_IFRAMES) /* has an address a second of film; they would be longer than the pictures */
         h->ask.cdn_until_s = app_hls_cdn_until(c->app, c->now_ms, h->expires_ms);
-    h->type = h->ask.list == APP_HLS_MANIFEST ? manifest_type : hls_playlist_type;
+    h->type = h->ask.list == APP_HLS_MANIFEST || h->ask.list == APP_HLS_VHS_MANIFEST ? manifest_type : hls_playlist_type;
     h->doc = app_hls_kept(c->app, &h->hls, &h->ask);
     h->ask.prefix = NULL;
     if (h->doc)

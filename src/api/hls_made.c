@@ -166,6 +166,14 @@ void hls_playlist(struct api_call *c)
     hls_list(c);
 }
 
+/* Without a look it is the film: DASH is there for its bytes. */
+void hls_manifest(struct api_call *c)
+{
+    const char *look = api_query(c, "look");
+    hls_of(c)->ask = (struct app_hls_ask){ .list = look && strcmp(look, "vhs") == 0 ? APP_HLS_VHS_MANIFEST : APP_HLS_MANIFEST };
+    hls_list(c);
+}
+
 void hls_vhs_list(struct api_call *c)
 {
     char stem[8];

@@ -73,7 +73,7 @@ enum vcr_err app_hls_open(const struct app *a, const char *key, int *ret_fd, uin
 bool app_hls_opened(const struct app *a, const char *key, int *ret_fd, uint64_t *ret_size);
 
 enum app_hls_list { APP_HLS_MULTIVARIANT, APP_HLS_VIDEO, APP_HLS_AUDIO, APP_HLS_IFRAMES, APP_HLS_MANIFEST, APP_HLS_CAPTIONS,
-                    APP_HLS_VHS, APP_HLS_VHS_VIDEO, APP_HLS_VHS_SOUND, APP_HLS_RUNG, APP_HLS_LISTS };
+                    APP_HLS_VHS, APP_HLS_VHS_VIDEO, APP_HLS_VHS_SOUND, APP_HLS_VHS_MANIFEST, APP_HLS_RUNG, APP_HLS_LISTS };
 struct app_hls_ask {
     enum app_hls_list list;
     const char *prefix;            /* before the addresses that a multivariant playlist or a manifest names; "" for none. Others are kept for none */

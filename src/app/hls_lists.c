@@ -256,7 +256,7 @@ static const struct {
     [APP_HLS_MULTIVARIANT] = { "multivariant", write_multivariant }, [APP_HLS_VIDEO] = { "video", write_media },     [APP_HLS_AUDIO] = { "audio", write_media },
     [APP_HLS_IFRAMES] = { "iframe", write_media },                   [APP_HLS_MANIFEST] = { "manifest", write_manifest }, [APP_HLS_CAPTIONS] = { "captions", write_captions },
     [APP_HLS_VHS] = { "vhs", made_write_vhs },                       [APP_HLS_VHS_VIDEO] = { "vhs-video", made_write_vhs_media }, [APP_HLS_VHS_SOUND] = { "vhs-sound", made_write_vhs_media },
-    [APP_HLS_RUNG] = { "rung", made_write_rung },
+    [APP_HLS_VHS_MANIFEST] = { "vhs-manifest", made_write_vhs_manifest }, [APP_HLS_RUNG] = { "rung", made_write_rung },
 };
 
 static void doc_name(const struct app_hls *h, const struct app_hls_ask *ask, char out[DOC_NAME_BYTES])

@@ -31,6 +31,7 @@ enum vcr_err made_write_vhs(const struct app *a, const struct app_hls *h, const 
 enum vcr_err made_write_vhs_media(const struct app *a, const struct app_hls *h, const struct app_hls_ask *ask, struct buf *out, struct vcr_why *why);
 /* Of a tape that was recorded over. */
 enum vcr_err made_write_manifest(const struct app *a, const struct app_hls *h, const struct app_hls_ask *ask, struct buf *out, struct vcr_why *why);
+enum vcr_err made_write_vhs_manifest(const struct app *a, const struct app_hls *h, const struct app_hls_ask *ask, struct buf *out, struct vcr_why *why);
 enum vcr_err made_write_rung(const struct app *a, const struct app_hls *h, const struct app_hls_ask *ask, struct buf *out, struct vcr_why *why);
 
 /* ---- hls_seen.c: what was found for a tape and a user, and the thread that looks again ---- */

@@ -62,14 +62,10 @@ enum vcr_err made_write_vhs_media(const struct app *a, const struct app_hls *h, 
     return VCR_OK;
 }
 
-/* What was recorded, as it was, in the raster of the tape. */
-enum vcr_err made_write_manifest(const struct app *a, const struct app_hls *h, const struct app_hls_ask *ask, struct buf *out, struct vcr_why *why)
+static void write_made_manifest(const struct app_hls *h, const struct app_hls_ask *ask, const char *revision, struct buf *out)
 {
-    char revision[MADE_REVISION_BYTES], picture_base[BASE_BYTES], sound_base[BASE_BYTES];
+    char picture_base[BASE_BYTES], sound_base[BASE_BYTES];
     struct hls_texts texts;
-    if (!made_has_look(a, h))
-        return vcr_refuse(why, VCR_E_CONFLICT, "/recorded-over", "this tape was recorded over, and cannot be made for DASH here: it plays as HLS");
-    made_clean_revision(a, h, revision);
     snprintf(picture_base, sizeof(picture_base), "vhs/%s/v", revision);
     snprintf(sound_base, sizeof(sound_base), "vhs/%s/a", revision);
     hls_cast_texts(&texts, h, true);
@@ -80,6 +76,26 @@ enum vcr_err made_write_manifest(const struct app *a, const struct app_hls *h, c
     const struct dash_manifest m = { .base = ask->prefix, .video = &video, .sounds = &sound, .sound_count = h->tape.has_sound, .captions = texts.list, .caption_count = texts.count,
                                      .periods = &period, .period_count = 1 };
     dash_write(out, &m);
+}
+
+/* What was recorded, as it was, in the raster of the tape. */
+enum vcr_err made_write_manifest(const struct app *a, const struct app_hls *h, const struct app_hls_ask *ask, struct buf *out, struct vcr_why *why)
+{
+    char revision[MADE_REVISION_BYTES];
+    if (!made_has_look(a, h))
+        return vcr_refuse(why, VCR_E_CONFLICT, "/recorded-over", "this tape was recorded over, and cannot be made for DASH here: it plays as HLS");
+    made_clean_revision(a, h, revision);
+    write_made_manifest(h, ask, revision, out);
+    return VCR_OK;
+}
+
+enum vcr_err made_write_vhs_manifest(const struct app *a, const struct app_hls *h, const struct app_hls_ask *ask, struct buf *out, struct vcr_why *why)
+{
+    char revision[MADE_REVISION_BYTES];
+    if (!made_has_look(a, h))
+        return no_look(why);
+    made_revision(a, h, revision);
+    write_made_manifest(h, ask, revision, out);
     return VCR_OK;
 }
 

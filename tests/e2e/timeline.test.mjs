@@ -131,8 +131,9 @@ test('a tape that was recorded over', async (t) => {
       assert.equal(await status(from, to), 404, `${from} ${to}`);
   });
 
-  await t.test('by DASH it is what was recorded, as it was', async () => {
-    const at = new URL(url.replace('playlist.m3u8', 'manifest.mpd'), server.url).href, manifest = await read(at);
+  for (const look of ['clean', 'vhs']) await t.test(`by DASH it is what was recorded, ${look}`, async () => {
+    const at = new URL(`${url.replace('playlist.m3u8', 'manifest.mpd')}&look=${look}`, server.url).href, manifest = await read(at);
+    assert.match(manifest, look === 'vhs' ? /w\d+-vhs-/ : /w0-clean-/);
     const base = new URL(/<BaseURL>([^<]*)</.exec(manifest)[1], at);
     for (const [, init, media, line] of manifest.matchAll(/<SegmentTemplate [^>]*initialization="([^"]+)" media="([^"]+)">\s*<SegmentTimeline>(.*?)<\/SegmentTimeline>/gs))
       for (const uri of [init, ...[...line.matchAll(/<S /g)].map((_, n) => media.replace('$Number$', n))])
