@@ -5,7 +5,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
-import { addTape, browser, Client, hlsScript, Server, tempDir, until } from './lib.mjs';
+import { addTape, browser, Client, hlsScript, Server, shakaScript, tempDir, until } from './lib.mjs';
 
 /** A film of one colour with a tone, interlaced as from a tape. */
 function film(dir, name, colour, seconds) {
@@ -190,11 +190,11 @@ test('a tape that was recorded over', async (t) => {
   });
 
   const page = await browser(t, { bypassCSP: true });
-  const begin = async (script) => {
+  const begin = async (script, library = hlsScript, uri = playlist) => {
     await page.goto(server.url);
     await page.evaluate(() => { document.body.innerHTML = '<video id="w" muted width="640"></video>'; });
-    await page.addScriptTag({ path: hlsScript });
-    await page.evaluate(script, playlist);
+    await page.addScriptTag({ path: library });
+    await page.evaluate(script, uri);
   };
   /** The picture may come a moment after the player says that it is there. */
   const comes = async (seconds, colour) => {
@@ -261,6 +261,31 @@ test('a tape that was recorded over', async (t) => {
   await t.test("Chromium's own player, too", async () => {
     await begin((u) => { document.querySelector('#w').src = u; });
     await lookEverywhere();
+  });
+
+  const manifest = playlist.replace('playlist.m3u8', 'manifest.mpd');
+  for (const [what, uri] of [['HLS', playlist], ['DASH', manifest]]) await t.test(`Shaka Player by ${what}`, async () => {
+    await begin(async (u) => {
+      window.fatal = [];
+      window.shaka.polyfill.installAll();
+      const player = new window.shaka.Player();
+      player.addEventListener('error', (e) => window.fatal.push(`${e.detail.code} ${e.detail.data}`));
+      await player.attach(document.querySelector('#w'));
+      await player.load(u);
+    }, shakaScript, uri);
+    await lookEverywhere();
+    assert.deepEqual(await page.evaluate(() => window.fatal), []);
+  });
+
+  await t.test('GStreamer plays all of it', async () => {
+    const { video } = await lists();
+    const pictures = (uri) => parseInt(execFileSync('ffprobe', ['-v', 'error', '-select_streams', 'v', '-count_packets', '-show_entries', 'stream=nb_read_packets', '-of', 'csv=p=0', uri], { encoding: 'utf8' }), 10);
+    for (const [demux, uri, there] of [['hlsdemux', video, pictures(video)], ['dashdemux', manifest, Math.round(length * 30000 / 1001)]]) {
+      const run = spawnSync('gst-launch-1.0', ['-q', 'souphttpsrc', `location=${uri}`, '!', demux, '!', 'decodebin', '!', 'video/x-raw', '!', 'checksumsink', 'sync=false'], { encoding: 'utf8', timeout: 60000 });
+      assert.deepEqual([run.status, run.stderr], [0, ''], demux);
+      const shown = [...run.stdout.matchAll(/ [0-9a-f]{40}$/gm)].length;
+      assert.ok(Math.abs(shown - there) < 3, `${demux}: ${shown} pictures of ${there}`);
+    }
   });
 });
 
