@@ -12,6 +12,7 @@ struct made_call {
     struct made_ask ask;
     struct made_pieces pieces;     /* of a tape that was recorded over */
     struct app_hls_reel piece;     /* of a smaller size of it */
+    struct app_pieces timeline;    /* of the same, where it is needed */
     struct made_found found;
     struct maker_ticket *ticket;   /* NULL: not waiting */
 };
@@ -20,6 +21,7 @@ static void own_free(void *p)
 {
     struct made_call *m = p;
     made_found_close(&m->found);
+    free(m->timeline.items);
     free(m);
 }
 
@@ -133,7 +135,11 @@ static enum vcr_err read_piece(struct api_call *c, struct sql_tx *tx, struct vcr
 {
     struct hls_call *h = hls_of(c);
     struct made_call *m = h->own;
-    return made_piece_read(tx, h->tape_id, &m->piece, why);
+    enum vcr_err err = made_piece_read(tx, h->tape_id, &m->piece, why);
+    if (err != VCR_OK || !made_piece_needs_timeline(c->app, &h->hls))
+        return err;
+    m->ask.timeline = &m->timeline;
+    return app_timeline_pieces(tx, h->tape_id, APP_PIECE_VIDEO, &m->timeline, why);
 }
 
 /* "12.m4s" or "init.mp4", without what stands before the number. */

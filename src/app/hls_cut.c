@@ -19,9 +19,10 @@ struct stretch {
 struct cut {
     const struct app *app;
     const struct app_hls *h;
-    struct stretch *stretches;
+    struct stretch *stretches;      /* one a piece */
     struct hls_span *spans;
-    size_t count;
+    const struct app_piece **from;  /* one a span */
+    size_t count, piece_count;
     bool made;                  /* a list of smaller pictures */
 };
 
@@ -102,30 +103,62 @@ static enum vcr_err add_piece(struct cut *c, const struct app_pieces *pieces, si
         return VCR_OK;
     span->wall_ms = wall_of(c, p, s->index->fragments[span->first].start_us);
     span->goes_on = i > 0 && c->count > 0 && pieces->items[i - 1].tape_us == p->tape_us;
-    c->count++;
+    c->from[c->count++] = p;
     return VCR_OK;
+}
+
+static void cut_close(struct cut *c)
+{
+    for (size_t i = 0; i < c->piece_count; i++)
+        if (c->stretches[i].owner) {
+            reelidx_free(c->stretches[i].index);
+            free(c->stretches[i].index);
+        }
+    free(c->stretches);
+    free(c->spans);
+    free(c->from);
+}
+
+/* Close it in any case. */
+static enum vcr_err cut_open(struct cut *c, const struct app_pieces *pieces, struct vcr_why *why)
+{
+    size_t n = c->piece_count = pieces->count;
+    enum vcr_err err = VCR_OK;
+    c->stretches = vcr_calloc(n, sizeof(*c->stretches));
+    c->spans = vcr_calloc(n, sizeof(*c->spans));
+    c->from = vcr_calloc(n, sizeof(*c->from));
+    for (size_t i = 0; err == VCR_OK && i < n; i++)
+        err = add_piece(c, pieces, i, why);
+    return err;
 }
 
 enum vcr_err hls_write_cut(const struct app *a, const struct app_hls *h, const struct app_hls_ask *ask, struct buf *out, struct vcr_why *why)
 {
-    size_t n = ask->pieces->count;
-    struct cut c = { .app = a, .h = h, .stretches = vcr_calloc(n, sizeof(*c.stretches)), .spans = vcr_calloc(n, sizeof(*c.spans)),
-                     .made = ask->list == APP_HLS_RUNG };
-    enum vcr_err err = n > 0 ? VCR_OK : vcr_fail(why, VCR_E_NOT_FOUND, ask->list == APP_HLS_AUDIO ? "this tape has no sound" : "this tape has no picture");
-    for (size_t i = 0; err == VCR_OK && i < n; i++)
-        err = add_piece(&c, ask->pieces, i, why);
+    struct cut c = { .app = a, .h = h, .made = ask->list == APP_HLS_RUNG };
+    if (ask->pieces->count == 0)
+        return vcr_fail(why, VCR_E_NOT_FOUND, ask->list == APP_HLS_AUDIO ? "this tape has no sound" : "this tape has no picture");
+    enum vcr_err err = cut_open(&c, ask->pieces, why);
     if (err == VCR_OK && ask->list == APP_HLS_IFRAMES)
         hls_write_iframes(out, c.spans, c.count);
     else if (err == VCR_OK && c.made)
         hls_write_made(out, c.spans, c.count);
     else if (err == VCR_OK)
         hls_write_media(out, c.spans, c.count);
-    for (size_t i = 0; i < n; i++)
-        if (c.stretches[i].owner) {
-            reelidx_free(c.stretches[i].index);
-            free(c.stretches[i].index);
-        }
-    free(c.stretches);
-    free(c.spans);
+    cut_close(&c);
+    return err;
+}
+
+enum vcr_err hls_cut_walk(const struct app *a, const struct app_hls *h, const struct app_pieces *pieces, hls_cut_each each, void *arg, struct vcr_why *why)
+{
+    struct cut c = { .app = a, .h = h };
+    struct hls_walk w = { 0 };
+    struct hls_segment g;
+    enum vcr_err err = cut_open(&c, pieces, why);
+    for (size_t i = 0; err == VCR_OK && i < c.count; i++) {
+        w.span = &c.spans[i], w.next = 0;
+        while (hls_next_segment(&w, &g))
+            each(arg, c.from[i], w.span->index, &g);
+    }
+    cut_close(&c);
     return err;
 }

@@ -42,3 +42,6 @@ void hls_seen_put(struct hls_state *st, int64_t tape_id, int64_t user_id, const 
 
 /* ---- hls_cut.c: a list of segments of a tape that was recorded over ---- */
 enum vcr_err hls_write_cut(const struct app *a, const struct app_hls *h, const struct app_hls_ask *ask, struct buf *out, struct vcr_why *why);
+/* The segments of that list, one after another: each is of this piece, whose reel has this index. */
+typedef void (*hls_cut_each)(void *arg, const struct app_piece *piece, const struct reelidx *index, const struct hls_segment *segment);
+enum vcr_err hls_cut_walk(const struct app *a, const struct app_hls *h, const struct app_pieces *pieces, hls_cut_each each, void *arg, struct vcr_why *why);

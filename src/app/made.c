@@ -13,7 +13,7 @@
 #include "deliver/hls/made.h"
 #include "store/segments.h"
 
-enum { DIGEST_HEX = 16, PIECE_KEPT_MS = 3600 * 1000 };
+enum { DIGEST_HEX = 16 };
 const struct made_rung_kind made_rung_kinds[MADE_RUNGS] = { { "480p", 480, 1600000 }, { "240p", 240, 500000 } };
 
 /* ---- what a deck would be told ---- */
@@ -186,55 +186,35 @@ static enum vcr_err plan_look(const struct app *a, const struct app_hls *h, cons
     return VCR_OK;
 }
 
-/* Kept, because each segment asks for it, and a film's index may be long. */
-struct kept_piece { struct hls_track track; struct hls_stretch samples; };
-
-static enum vcr_err read_piece(const struct app *a, const struct made_ask *ask, struct kept_piece *ret, struct vcr_why *why)
+static void name_rung(const struct app_hls *h, int rung, const char *reel_version, struct plan *p)
 {
-    char key[APP_HLS_VERSION_BYTES + 48];
-    size_t len;
-    struct reelidx x;
-    uint32_t n = ask->init ? 0 : ask->n, count = ask->init ? 1 : ask->fragments;
-    snprintf(key, sizeof(key), "made/piece/%s/%" PRIu32 "-%" PRIu32, ask->piece->version, n, count);
-    if (cache_get(a->config.cache, key, ret, sizeof(*ret), &len) && len == sizeof(*ret))
-        return VCR_OK;
-    enum vcr_err err = hls_read_index(a, ask->piece, &x, why);
-    if (err != VCR_OK)
-        return err;
-    memset(ret, 0, sizeof(*ret));
-    hls_describe(&ret->track, &x);
-    if (count == 0 || count > MADE_PIECE_FRAGMENTS_MAX || n >= x.fragment_count || count > x.fragment_count - n)
-        err = absent(why);
-    for (uint32_t i = 0; err == VCR_OK && i < count; i++)
-        ret->samples.count += x.fragments[n + i].sample_count;
-    if (err == VCR_OK)
-        ret->samples.first = x.fragments[n].first_sample;
-    reelidx_free(&x);
-    if (err == VCR_OK)
-        cache_set(a->config.cache, key, ret, sizeof(*ret), PIECE_KEPT_MS);
-    return err;
+    made_rung_version(reel_version, rung, p->version);
+    snprintf(p->folder, sizeof(p->folder), "%" PRId64 "/r%s", h->tape_id, p->version);
 }
 
 /* A rung of one reel of those that a tape that was recorded over plays. */
-static enum vcr_err plan_piece(const struct app *a, const struct app_hls *h, const struct made_ask *ask, struct plan *p, struct vcr_why *why)
+static void plan_piece(const struct app_hls *h, int rung, const struct app_hls_reel *reel, const struct hls_track *track, struct plan *p)
 {
-    struct kept_piece k;
-    enum vcr_err err = read_piece(a, ask, &k, why);
-    if (err != VCR_OK)
-        return err;
-    made_rung_version(ask->piece->version, ask->rung, p->version);
-    made_rung_size(ask->rung, &k.track, &p->base.job.width, &p->base.job.height);
-    p->reel = ask->piece;
-    p->piece = k.samples;
+    name_rung(h, rung, reel->version, p);
+    made_rung_size(rung, track, &p->base.job.width, &p->base.job.height);
+    p->reel = reel;
+}
+
+static enum vcr_err find_piece(const struct app *a, const struct app_hls *h, const struct made_ask *ask, struct plan *p, struct vcr_why *why)
+{
+    struct hls_track track;
+    enum vcr_err err = made_piece_samples(a, ask, &track, &p->piece, why);
+    if (err == VCR_OK)
+        plan_piece(h, ask->rung, ask->piece, &track, p);
     p->fragments = ask->fragments;
-    return VCR_OK;
+    return err;
 }
 
 /* Of the film. */
 static enum vcr_err plan_film(const struct app *a, const struct app_hls *h, const struct made_ask *ask, struct plan *p, struct vcr_why *why)
 {
     struct hls_track track;
-    made_rung_version(h->video.version, ask->rung, p->version);
+    name_rung(h, ask->rung, h->video.version, p);
     if (ask->revision && strcmp(ask->revision, p->version) != 0)
         return replaced(why);
     enum vcr_err err = made_stretches(a, h, &p->stretches, &p->stretch_count, &track, why);
@@ -252,13 +232,11 @@ static enum vcr_err plan_rung(const struct app *a, const struct app_hls *h, cons
     struct make_job *j = &p->base.job;
     if (!made_has_rungs(a, h) || !app_hls_has(&h->video) || app_hls_cut(h) != (ask->piece != NULL))
         return absent(why);
-    enum vcr_err err = ask->piece ? plan_piece(a, h, ask, p, why) : plan_film(a, h, ask, p, why);
     p->init_needs_reel = true;
     p->letter = "";
     j->kind = MAKE_CLEAN_VIDEO;
     j->max_bps = made_rung_kinds[ask->rung].max_bps;
-    snprintf(p->folder, sizeof(p->folder), "%" PRId64 "/r%s", h->tape_id, p->version);
-    return err;
+    return ask->piece ? find_piece(a, h, ask, p, why) : plan_film(a, h, ask, p, why);
 }
 
 /* Fills in segment n; false: there is none. */
@@ -294,21 +272,40 @@ static enum vcr_err open_reels(const struct app *a, const struct plan *p, struct
     return err == VCR_OK ? app_hls_open(a, p->reel->index_key, &w->index_fd, &size, why) : err;
 }
 
+/* False: what it is made of is not there. */
+static bool add_ahead(const struct app *a, const struct plan *p, bool init, uint32_t n, struct made_found *ret)
+{
+    struct maker_want *w = &ret->ahead[ret->ahead_count];
+    if (!fill(p, init, n, w) || segments_has(a->config.segments, w->key))
+        return true;
+    if (open_reels(a, p, w, NULL) == VCR_OK) {
+        ret->ahead_count++;
+        return true;
+    }
+    maker_want_close(w);
+    return false;
+}
+
 static void look_ahead(const struct app *a, const struct plan *p, const struct made_ask *ask, struct made_found *ret)
 {
     uint32_t first = ask->init ? 0 : ask->n + 1;
-    if (ask->piece) /* which is the next its list knows */
-        return;
-    for (uint32_t n = first; n - first < MADE_AHEAD; n++) {
-        struct maker_want *w = &ret->ahead[ret->ahead_count];
-        if (!fill(p, false, n, w) || segments_has(a->config.segments, w->key))
-            continue;
-        ret->ahead_count++;
-        if (open_reels(a, p, w, NULL) == VCR_OK)
-            continue;
-        maker_want_close(w);
-        ret->ahead_count--;
-        return;
+    for (uint32_t n = first; n - first < MADE_AHEAD; n++)
+        if (!add_ahead(a, p, false, n, ret))
+            return;
+}
+
+/* Which is the next its list knows. */
+static void look_ahead_in_list(const struct app *a, const struct app_hls *h, const struct plan *p, const struct made_ask *ask, struct made_found *ret)
+{
+    struct made_follower f[MADE_AHEAD_MAX];
+    int count = made_piece_followers(a, h, ask, f);
+    for (int i = 0; i < count; i++) {
+        struct plan next = *p;
+        plan_piece(h, ask->rung, &f[i].reel, &f[i].track, &next);
+        next.piece = (struct hls_stretch){ .first = f[i].first_sample, .count = f[i].samples };
+        next.fragments = f[i].fragments;
+        if (!add_ahead(a, &next, f[i].init, f[i].n, ret))
+            return;
     }
 }
 
@@ -335,10 +332,12 @@ enum vcr_err made_find(const struct app *a, const struct app_hls *h, const struc
         if (!segments_get(a->config.segments, ret->want.key, &ret->fd, &ret->size))
             err = open_reels(a, &p, &ret->want, why);
     }
-    if (err == VCR_OK)
-        look_ahead(a, &p, ask, ret);
-    else
+    if (err != VCR_OK)
         made_found_close(ret);
+    else if (ask->piece)
+        look_ahead_in_list(a, h, &p, ask, ret);
+    else
+        look_ahead(a, &p, ask, ret);
     free(p.stretches);
     return err;
 }

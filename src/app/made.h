@@ -9,7 +9,11 @@
 #include "deliver/hls/playlist.h"
 #include "session/maker.h"
 
-enum { MADE_RUNGS = 2, MADE_REVISION_BYTES = 64, MADE_AHEAD = 3 };
+enum {
+    MADE_RUNGS = 2, MADE_REVISION_BYTES = 64,
+    MADE_AHEAD = 3,                /* segments made ahead of a player */
+    MADE_AHEAD_MAX = 2 * MADE_AHEAD, /* with the init segments that stand between them */
+};
 
 /* ---- for app/hls*.c ---- */
 void made_describe(const struct app_tape *row, struct app_hls_tape *ret);
@@ -57,11 +61,14 @@ struct made_ask {
     uint32_t fragments;           /* of a piece's segment */
     const struct made_pieces *pieces; /* where made_needs_pieces says so */
     const struct app_hls_reel *piece; /* of RUNG, of a tape that was recorded over: the reel, by what its address says (made_piece_read) */
+    const struct app_pieces *timeline; /* of the same: its picture's, where made_piece_needs_timeline says so */
 };
+/* Whether what follows behind a piece's segment is not known any more. */
+bool made_piece_needs_timeline(const struct app *a, const struct app_hls *h);
 struct made_found {
     int fd;                       /* it is there: the caller's. Else -1, and want is to be asked for */
     uint64_t size;
-    struct maker_want want, ahead[MADE_AHEAD]; /* ahead: those of the next ones that are not there; descriptors are the caller's */
+    struct maker_want want, ahead[MADE_AHEAD_MAX]; /* ahead: those of the next ones that are not there; descriptors are the caller's */
     int ahead_count;
     bool versioned;               /* the address named the version */
     char etag[APP_HLS_VERSION_BYTES + 2];
@@ -89,3 +96,17 @@ struct hls_grid made_grid(const struct app_hls_tape *t, bool sound);
 struct hls_stretch;
 enum vcr_err made_stretches(const struct app *a, const struct app_hls *h, struct hls_stretch **ret, uint32_t *ret_count, struct hls_track *ret_track,
                              struct vcr_why *why);
+
+/* ---- made_pieces.c: smaller sizes of a tape that was recorded over ---- */
+struct hls_stretch;
+/* The samples of a piece's segment (init: of its first fragment). NOT_FOUND: its reel has no such fragments, or no segment has so many. Blocks. */
+enum vcr_err made_piece_samples(const struct app *a, const struct made_ask *ask, struct hls_track *ret_track, struct hls_stretch *ret, struct vcr_why *why);
+/* What the list has behind it. */
+struct made_follower {
+    struct app_hls_reel reel;
+    struct hls_track track;
+    bool init;
+    uint32_t n, fragments, first_sample, samples; /* unless init */
+};
+/* Returns how many; none when it is not in the list of now. Blocks. */
+int made_piece_followers(const struct app *a, const struct app_hls *h, const struct made_ask *ask, struct made_follower ret[MADE_AHEAD_MAX]);

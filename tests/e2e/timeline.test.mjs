@@ -97,6 +97,17 @@ test('a tape that was recorded over', async (t) => {
     }
   });
 
+  await t.test('what a player of a smaller size will ask for next is made before, over the cuts', async () => {
+    const at = new URL(/^r\/240p\/video\.m3u8|^.*\/r\/240p\/video\.m3u8/m.exec(await read(playlist))[0], playlist), list = await read(at);
+    const [first, ...rest] = list.match(/^[^#\n].*$/gm), kept = path.join(data, 'render-cache', String(tape.id));
+    await until('the first is made', async () => (await fetch(new URL(first, at))).status === 200);
+    // the film's end, the bridge behind it, and the take, with the init segments of those two: nobody asks for them
+    const expected = [first, ...rest.slice(0, 3)].map((u) => path.basename(new URL(u, at).pathname)).concat('init.mp4', 'init.mp4').sort();
+    const made = () => readdirSync(kept).filter((n) => n.startsWith('r')).flatMap((n) => readdirSync(path.join(kept, n))).filter((n) => /\.(m4s|mp4)$/.test(n)).sort();
+    await until(`${expected} made`, () => made().length >= expected.length);
+    assert.deepEqual(made(), expected);
+  });
+
   await t.test('smaller sizes have the segments of the clean picture, and its cuts', async () => {
     const master = await read(playlist), all = [...master.matchAll(/#EXT-X-STREAM-INF:(\S+)\n(\S+)/g)].map(([, info, uri]) => ({ info, uri: new URL(uri, playlist).href }));
     assert.deepEqual(all.map((v) => /RESOLUTION=(\w+)/.exec(v.info)[1]), ['640x480', '320x240']);
@@ -127,7 +138,7 @@ test('a tape that was recorded over', async (t) => {
     }
     const first = named.find((u) => /\d+-\d+\.m4s/.test(u)), status = async (from, to) => (await fetch(first.replace(from, to))).status;
     assert.notEqual(first.replace(/\d+-\d+/, '1-2'), first);
-    for (const [from, to] of [[/\d+-\d+/, '0-0'], [/\d+-\d+/, '0-65'], [/\d+-\d+/, '4000-2'], [/\d+-\d+/, '01-2'], [/\d+-\d+/, '0'], ['/240p/', '/480p/x/'], [/v=../, 'v='], [/\?.*/, '']])
+    for (const [from, to] of [[/\d+-\d+/, '0-0'], [/\d+-\d+/, '0-65'], [/\d+-\d+/, '0-4294967295'], [/\d+-\d+/, '4294967295-4294967295'], [/\d+-\d+/, '4000-2'], [/\d+-\d+/, '01-2'], [/\d+-\d+/, '0'], ['/240p/', '/480p/x/'], [/v=../, 'v='], [/\?.*/, '']])
       assert.equal(await status(from, to), 404, `${from} ${to}`);
   });
 
