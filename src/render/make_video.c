@@ -5,12 +5,13 @@
 #include "media/canon.h"
 #include "media/scale.h"
 #include "render/film.h"
+#include "render/grid.h"
 #include "render/make_internal.h"
 #include "render/screen.h"
 #include "signal/settings.h"
 
 enum { TAPE_CRF = 26, TAPE_CRF_BEST = 23, TAPE_CRF_WORST = 30, TAPE_NOISE_DB10 = 455 /* for which TAPE_CRF is */, CLEAN_CRF = 23 };
-enum { KEY_US = 1000000, INTO_SAMPLE_US = 500 /* places are whole microseconds: never just before the sample that begins there */ };
+enum { KEY_US = 1000000 };
 
 /* Opens the reel of the job. */
 static enum vcr_err open_film(struct make *m, struct film **ret, struct vcr_why *why)
@@ -93,13 +94,15 @@ static enum vcr_err draw(struct make *m, struct screen *screen, struct film *fil
     struct deck_snapshot snap = { .mode = DECK_PLAY, .picture = DECK_PICTURE_TAPE, .servo = DECK_SERVO_LOCKED, .rate_from = 65536, .rate = 65536, .seed = j->seed,
                                   .wear_16 = j->wear_16, .tracking = INT16_MIN, .tape_speed = j->tape_speed, .osd_counter_line = -1 };
     struct view view = { .kind = VIEW_TAPE, .rate = 65536, .lock_q16 = 65536, .settled = true };
+    struct screen_time time = { .field_index = grid_field(j->field_rate, n) };
     vcr_strcpy(snap.look, sizeof(snap.look), j->look);
     snap.clean = make_is_clean(m);
-    view.tape_us = (int64_t)n * 1000000 * c->rate_den / c->rate_num + INTO_SAMPLE_US;
+    view.tape_us = grid_place_us(&(struct grid){ c->rate_num, c->rate_den }, n);
+    time.flash_us = grid_flash_us(j->pal, time.field_index);
     if (m->recordings)
         look(m, &snap, &view);
     screen_forget(screen);
-    return screen_draw(screen, &snap, &view, &(struct screen_tape){ .recordings = m->recordings, .film = film }, (int64_t)n * (j->field_rate ? 1 : 2), ret, why);
+    return screen_draw(screen, &snap, &view, &(struct screen_tape){ .recordings = m->recordings, .film = film }, &time, ret, why);
 }
 
 static enum vcr_err tape_pictures(struct make *m, const struct canon_config *c, struct pipe *pipe, struct film *film, struct vcr_why *why)

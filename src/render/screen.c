@@ -290,17 +290,17 @@ static void draw_plain(struct screen *s, const struct view *view, const struct s
     s->drawn = now;
 }
 
-enum vcr_err screen_draw(struct screen *s, const struct deck_snapshot *snap, const struct view *view, const struct screen_tape *tape, int64_t field_index,
+enum vcr_err screen_draw(struct screen *s, const struct deck_snapshot *snap, const struct view *view, const struct screen_tape *tape, const struct screen_time *time,
                          struct screen_shot *ret, struct vcr_why *why)
 {
     *ret = (struct screen_shot){ .picture = &s->canvas, .tape_us = -1 };
     enum vcr_err err = VCR_OK;
     if (!snap->clean && (view->kind == VIEW_TAPE || view->kind == VIEW_SNOW))
-        err = draw_through_tape(s, snap, view, tape, field_index, ret, why);
+        err = draw_through_tape(s, snap, view, tape, time->field_index, ret, why);
     else
         draw_plain(s, view, tape, ret);
     /* the deck's own flat screens are limited as well: they come and go beside the tape's */
-    if (err == VCR_OK && !snap->clean && s->limiter && signal_limiter_apply(s->limiter, &s->canvas, -1, field_index * (s->pal ? 20000 : 16683)))
+    if (err == VCR_OK && !snap->clean && s->limiter && signal_limiter_apply(s->limiter, &s->canvas, -1, time->flash_us))
         s->drawn.kind = (enum view_kind)-1;
     return err;
 }

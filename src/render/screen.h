@@ -33,6 +33,8 @@ struct screen_tape {
     struct recordings *recordings;
     struct film *film;
 };
-/* Pictures of another size or shape than the screen's are made fit. The display's own picture count moves what moves while the tape stands still. */
-enum vcr_err screen_draw(struct screen *s, const struct deck_snapshot *snap, const struct view *view, const struct screen_tape *tape, int64_t field_index,
+/* When a picture is shown: the display's own field count moves what moves while the tape stands still, and flashes are counted by flash_us (a time before the last one's begins anew). */
+struct screen_time { int64_t field_index, flash_us; };
+/* Pictures of another size or shape than the screen's are made fit. */
+enum vcr_err screen_draw(struct screen *s, const struct deck_snapshot *snap, const struct view *view, const struct screen_tape *tape, const struct screen_time *time,
                          struct screen_shot *ret, struct vcr_why *why);

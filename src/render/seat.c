@@ -36,6 +36,7 @@ enum vcr_err seat_open(struct seat **ret, const struct render_open *open, int64_
     s->snap = (struct deck_snapshot){ .mode = DECK_OFF, .osd_counter_line = -1, .since_us = now_us };
     s->origin_us = s->sound_origin_us = now_us;
     s->last_pts_us = INT64_MIN;
+    s->walk.n = -1;
     s->discontinuity = s->sound_discontinuity = true;
     seat_bitrate(s, open->bitrate_bps);
     enum vcr_err err = audio_encoder_open(&s->sound_encoder, SOUND_BPS, why);
@@ -86,6 +87,7 @@ static void set_raster(struct seat *s, bool pal, bool field_rate)
     reclock(s);
     s->pal = pal;
     s->field_rate = field_rate;
+    s->walk.n = -1;
     screen_close(&s->screen);
     video_encoder_close(&s->encoder);
     s->discontinuity = true;

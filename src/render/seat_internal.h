@@ -1,6 +1,7 @@
 /* render/seat_internal.h - a seat's inside, shared by seat.c (clocks, tape), seat_video.c and seat_sound.c. */
 #pragma once
 #include "media/encode.h"
+#include "render/grid.h"
 #include "render/recordings.h"
 #include "render/screen.h"
 #include "render/seat.h"
@@ -36,6 +37,8 @@ struct seat {
     const struct reel *passed;           /* the reel it came from, for comparing only; NULL again whenever another may be opened in its place */
     uint32_t pass_next;                  /* sample to pass next */
     int64_t last_pts_us;                 /* of a picture that left; pts never go back */
+    struct grid_walk walk;               /* along the tape's pictures in PLAY (grid.h) */
+    int64_t flash_us, flashed_at_us;     /* the flash limiter's time, and the display's when it was told */
     /* sound */
     struct audio_encoder *sound_encoder;
     struct signal_audio *sound;          /* NULL: open before it is needed */

@@ -7,7 +7,7 @@
 #include "base/util.h"
 #include "render/seat_internal.h"
 
-enum { BAD_PLACES_MAX = 3 };
+enum { BAD_PLACES_MAX = 3, STEPS_MAX = 30 /* pictures left out before it is a jump */ };
 
 /* The reel that may be sent unchanged, or NULL. */
 static struct reel *passable(const struct recording *at)
@@ -124,15 +124,40 @@ static enum vcr_err judge(struct seat *s, const struct recording *at, const stru
 /* The display's fields since the epoch of the common clock. */
 static int64_t field_at(const struct seat *s, int64_t at_us) { return s->pal ? at_us * 50 / 1000000 : at_us * 60 / 1001000; }
 
-static enum vcr_err live(struct seat *s, const struct view *view, const struct recording *at, const struct deck_snapshot *snap, int64_t at_us, struct out *out,
-                         struct vcr_why *why)
+/* Moves the view to the picture of the tape's grid that is at the heads; which it is, -1: the tape does not PLAY through its heads. */
+static int64_t step(struct seat *s, struct view *view)
+{
+    struct grid g = grid_of(s->pal, s->field_rate);
+    if (s->snap.clean || view->kind != VIEW_TAPE || view->rate != 65536 || view->lock_q16 != 65536)
+        return s->walk.n = -1;
+    int64_t n = grid_step(&s->walk, &g, view->tape_us);
+    view->tape_us = grid_place_us(&g, n);
+    return n;
+}
+
+/* What moves goes by the tape where that PLAYs, by the display elsewhere. The limiter's time goes on, but begins anew where a made segment does. */
+static struct screen_time time_of(struct seat *s, int64_t n, int64_t before, int64_t at_us)
+{
+    struct grid g = grid_of(s->pal, s->field_rate);
+    int64_t field = grid_field(s->field_rate, n), gone_us = at_us - s->flashed_at_us;
+    if (before >= 0 && n > before && n - before < STEPS_MAX)
+        gone_us = grid_flash_us(s->pal, field) - grid_flash_us(s->pal, grid_field(s->field_rate, before));
+    s->flash_us = n >= 0 && grid_begins_segment(&g, before, n) ? 0 : s->flash_us + gone_us;
+    s->flashed_at_us = at_us;
+    return (struct screen_time){ n >= 0 ? field : field_at(s, at_us), s->flash_us };
+}
+
+static enum vcr_err live(struct seat *s, const struct view *view, const struct recording *at, const struct deck_snapshot *snap, const struct screen_time *time, int64_t at_us,
+                         struct out *out, struct vcr_why *why)
 {
     struct screen_shot shot;
     struct packet p;
     struct screen_tape tape = { .recordings = s->recordings };
     enum vcr_err err = ready_screen(s, why);
+    if (err == VCR_OK && s->walk.n >= 0)
+        screen_forget(s->screen);
     if (err == VCR_OK)
-        err = screen_draw(s->screen, snap, view, &tape, field_at(s, at_us), &shot, why);
+        err = screen_draw(s->screen, snap, view, &tape, time, &shot, why);
     if (err == VCR_OK)
         err = ready_encoder(s, shot.picture, why);
     if (err == VCR_OK)
@@ -206,6 +231,8 @@ enum vcr_err seat_video_tick(struct seat *s, int64_t at_us, struct out *out, str
         view.kind = VIEW_BLUE;
         view.settled = false;
     }
+    int64_t before = s->walk.n, n = step(s, &view);
+    struct screen_time time = time_of(s, n, before, at_us);
     seat_look(s, view.tape_us, &at, &snap);
     if (s->recordings)
         recordings_foresee(s->recordings, view.tape_us, view.rate);
@@ -217,5 +244,5 @@ enum vcr_err seat_video_tick(struct seat *s, int64_t at_us, struct out *out, str
         return VCR_OK;
     }
     s->key_wanted |= was;
-    return live(s, &view, &at, &snap, at_us, out, why);
+    return live(s, &view, &at, &snap, &time, at_us, out, why);
 }

@@ -73,5 +73,8 @@ static inline void make_rate(int pal, int field_rate, int *num, int *den)
     *den = pal ? 1 : 1001;
 }
 
+/* Units (pictures, frames of sound) of num / den a second in a segment: two seconds, as nearly as there are whole ones. */
+static inline uint32_t make_segment_units(uint32_t num, uint32_t den) { return (2 * num + den / 2) / den; }
+
 /* The most that a whole segment of video has, its boxes included: a quarter of a second is in the buffer when it begins. For playlists. */
 static inline uint64_t make_peak_bps(uint32_t max_bps, int64_t segment_us) { return max_bps + (uint64_t)max_bps * 250000 / (uint64_t)segment_us + 24000; }

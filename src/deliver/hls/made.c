@@ -5,14 +5,13 @@
 
 #include "base/util.h"
 #include "deliver/hls/playlist.h"
-
-enum { SEGMENT_S = 2 };
+#include "wire/make_msg.h"
 
 static struct hls_grid grid(uint32_t num, uint32_t den, int64_t duration_us, bool whole_unit_at_end)
 {
     int64_t scaled = VCR_CLAMP(duration_us, 0, INT64_C(1) << 42) * num, unit = INT64_C(1000000) * den;
     int64_t total = (scaled + (whole_unit_at_end ? unit - 1 : unit / 2)) / unit;
-    return (struct hls_grid){ num, den, (SEGMENT_S * num + den / 2) / den, (uint32_t)VCR_CLAMP(total, 1, INT32_MAX / 2) };
+    return (struct hls_grid){ num, den, make_segment_units(num, den), (uint32_t)VCR_CLAMP(total, 1, INT32_MAX / 2) };
 }
 
 struct hls_grid hls_picture_grid(uint32_t rate_num, uint32_t rate_den, int64_t duration_us) { return grid(rate_num, rate_den, duration_us, false); }

@@ -37,14 +37,19 @@ static struct io *file(int *ret_fd)
     return io;
 }
 
-static void video_make(struct rig_tape *t, int pictures)
+static int64_t place_us(const struct video_encoder_config *c, int n) { return (int64_t)n * 1000000 * c->rate_den / c->rate_num; }
+
+static void video_make(struct rig_tape *t, bool pal, bool field_rate, int pictures)
 {
-    static const struct video_encoder_config config = { .width = 720, .height = 480, .sar_num = 8, .sar_den = 9, .rate_num = 60000, .rate_den = 1001,
-                                                        .gop_frames = RIG_GOP, .bitrate_bps = 3000000, .effort = VIDEO_EFFORT_ULTRAFAST };
-    struct reel_format format = { .codec = REEL_H264, .timescale = REEL_VIDEO_TIMESCALE, .width = 720, .height = 480, .sar_num = 8, .sar_den = 9, .pass_through = true };
-    uint8_t *memory = malloc(720 * 480 * 3 / 2);
+    int height = pal ? 576 : 480;
+    const struct video_encoder_config config = { .width = 720, .height = height, .sar_num = pal ? 16 : 8, .sar_den = pal ? 15 : 9,
+                                                 .rate_num = pal ? (field_rate ? 50 : 25) : field_rate ? 60000 : 30000, .rate_den = pal ? 1 : 1001, .pal = pal,
+                                                 .gop_frames = RIG_GOP, .bitrate_bps = 3000000, .effort = VIDEO_EFFORT_ULTRAFAST };
+    struct reel_format format = { .codec = REEL_H264, .timescale = REEL_VIDEO_TIMESCALE, .width = 720, .height = (uint16_t)height, .sar_num = (uint16_t)config.sar_num,
+                                  .sar_den = (uint16_t)config.sar_den, .pass_through = true };
+    uint8_t *memory = malloc((size_t)(720 * height * 3 / 2));
     assert_non_null(memory);
-    struct picture p = { 720, 480, { memory, memory + 720 * 480, memory + 720 * 480 * 5 / 4 }, { 720, 360, 360 } };
+    struct picture p = { 720, height, { memory, memory + 720 * height, memory + 720 * height * 5 / 4 }, { 720, 360, 360 } };
     struct io *reel = file(&t->video_fd), *index = file(&t->video_index_fd);
     struct video_encoder *e = NULL;
     struct reel_writer *w = NULL;
@@ -54,12 +59,12 @@ static void video_make(struct rig_tape *t, int pictures)
         struct packet packet;
         struct vcr_why why = { 0 };
         barcode_draw(&p, (unsigned)n);
-        assert_int_equal(video_encode(e, &p, rig_pts_us(n), false, &packet, NULL), VCR_OK);
+        assert_int_equal(video_encode(e, &p, place_us(&config, n), false, &packet, NULL), VCR_OK);
         if (n == 0) {
             assert_true(reel_make_avcc(&format, &packet));
             assert_int_equal(reel_writer_open(&w, &format, reel, index, NULL), VCR_OK);
         }
-        if (reel_write(w, packet.data, packet.len, packet.pts_us, packet.pts_us, rig_pts_us(n + 1) - rig_pts_us(n), packet.flags & PACKET_KEY, &why) != VCR_OK)
+        if (reel_write(w, packet.data, packet.len, packet.pts_us, packet.pts_us, place_us(&config, n + 1) - place_us(&config, n), packet.flags & PACKET_KEY, &why) != VCR_OK)
             fail_msg("%s", why.text);
     }
     assert_int_equal(reel_writer_finish(w, &duration, NULL), VCR_OK);
@@ -70,7 +75,7 @@ static void video_make(struct rig_tape *t, int pictures)
     free(memory);
 }
 
-static void sound_make(struct rig_tape *t, int pictures)
+static void sound_make(struct rig_tape *t, int64_t length_us)
 {
     struct reel_format format = { .codec = REEL_OPUS, .timescale = 48000, .channels = 2, .sample_rate = 48000 };
     struct io *reel = file(&t->sound_fd), *index = file(&t->sound_index_fd);
@@ -81,7 +86,7 @@ static void sound_make(struct rig_tape *t, int pictures)
     reel_make_dops(&format);
     assert_int_equal(audio_encoder_open(&e, 96000, NULL), VCR_OK);
     assert_int_equal(reel_writer_open(&w, &format, reel, index, NULL), VCR_OK);
-    for (int k = 0; k * AUDIO_FRAME_US < rig_pts_us(pictures); k++) {
+    for (int k = 0; k * AUDIO_FRAME_US < length_us; k++) {
         struct packet packet;
         for (int i = 0; i < AUDIO_FRAME; i++)
             pcm[2 * i] = pcm[2 * i + 1] = (int16_t)(8000 * sin(2 * M_PI * 1000 * (k * AUDIO_FRAME + i) / 48000));
@@ -95,11 +100,13 @@ static void sound_make(struct rig_tape *t, int pictures)
     io_close(&index);
 }
 
-void rig_tape_make(struct rig_tape *t, int pictures)
+void rig_tape_make_as(struct rig_tape *t, bool pal, bool field_rate, int pictures)
 {
-    video_make(t, pictures);
-    sound_make(t, pictures);
+    video_make(t, pal, field_rate, pictures);
+    sound_make(t, pal ? pictures * INT64_C(1000000) / (field_rate ? 50 : 25) : rig_pts_us(field_rate ? pictures : 2 * pictures));
 }
+
+void rig_tape_make(struct rig_tape *t, int pictures) { rig_tape_make_as(t, false, true, pictures); }
 
 void rig_tape_free(struct rig_tape *t)
 {

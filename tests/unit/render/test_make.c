@@ -399,7 +399,7 @@ static void it_is_what_a_session_shows(void **state)
     assert_int_equal(screen_open(&screen, false, &(struct fit_shape){ 720, 480, 8, 9 }, NULL), VCR_OK);
     view_at(&view, &snap, snap.since_us + rig_pts_us(N) + 5000);
     assert_true(view.settled);
-    assert_int_equal(screen_draw(screen, &snap, &view, &(struct screen_tape){ .film = film }, 12345, &shot, NULL), VCR_OK);
+    assert_int_equal(screen_draw(screen, &snap, &view, &(struct screen_tape){ .film = film }, &(struct screen_time){ 12345, 0 }, &shot, NULL), VCR_OK);
     strip_open(&s, MAKE_TAPE_VIDEO, 31, 720, 480);
     struct frame *f = made_picture(&mine, &s, N);
     double same_tape = apart(shot.picture, &f->picture);
