@@ -95,8 +95,6 @@ struct dropout_list {
     int lines, width; /* of a field's raster */
 };
 int schedule_dropouts(const struct dropout_list *of, int64_t track, int band, int wear_16, struct dropout *to, int max);
-/* Overlap of a head, at this place across the tracks (1/65536 of a pitch), and the nearest track of its own; 256: all of it. */
-int schedule_overlap_q8(int64_t at);
 /* Speed error of the capstan at a place, parts per million: the only one, for picture and sound. phase_turns gets nothing from a clock. */
 enum { CAPSTAN_PARTS = 3 };
 struct capstan_part {
@@ -108,6 +106,20 @@ double signal_capstan_wrms_percent(const struct signal_profile *p);
 /* Its peak at a tape speed: the slower the tape, the more of it is error. */
 int32_t capstan_peak_ppm(const struct signal_profile *p, uint8_t tape_speed);
 uint32_t capstan_phase(uint64_t seed, int part, int64_t tape_us); /* 2^32 is one turn */
+
+/* tracks.c */
+enum { TRACK_PITCH = 65536 };
+/* Cue and review: faster than play, or backwards. */
+bool tracks_searched(const struct signal_field *f);
+/* Where the head is at the top of the field, 0: in the middle of its own track; and how many pitches (of TRACK_PITCH) it crosses down to the bottom. */
+int64_t tracks_at_top(const struct signal *s, const struct signal_field *f);
+int64_t tracks_crossed(const struct signal_field *f);
+/* How many own tracks on it is than at `top`, at most SIGNAL_BANDS_MAX - 1. */
+int tracks_band(int64_t at, int64_t top);
+/* By how much later lines begin where the field's head comes to its next own track; up to half a line. */
+int32_t tracks_step_ns(const struct signal *s, const struct signal_field *f);
+/* Overlap of a head, at this place, and the nearest track of its own; 256: all of it. */
+int tracks_overlap_q8(int64_t at);
 
 /* splitmix64's finaliser: the only source of chance. */
 static inline uint64_t mix64(uint64_t z)

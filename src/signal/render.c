@@ -84,6 +84,24 @@ static const int16_t *displaced(const int16_t *line, int32_t *by_q8)
     return line + (*by_q8 >> 8);
 }
 
+/* A line that begins so late or so early that beyond the blanking its neighbour shows: as like it as lines are, and so the line itself stands for it. Into another line, by whole
+ * samples; the rest is left in by_q8. Lines that are displaced by less stay where they are. */
+static int16_t *turned_over(struct signal *s, int16_t *line, int n, int32_t *by_q8)
+{
+    const int blanking = n * (s->standard == SIGNAL_PAL ? 144 : 138) / 720, period = n + blanking;
+    int by = (*by_q8 >> 8) % period;
+    int16_t *to = s->scratch[CLIP_SCRATCH - 1] + LINE_PAD;
+    if (*by_q8 >> 8 >= -blanking && *by_q8 >> 8 <= blanking)
+        return line;
+    by += by < 0 ? period : 0; /* what is at `by` comes first: the line's end, the blanking, its beginning */
+    const int end = VCR_MAX(n - by, 0), begin = VCR_MIN(period - by, n);
+    memcpy(to, line + VCR_MIN(by, n), (size_t)end * sizeof(*to));
+    memset(to + end, 0, (size_t)(begin - end) * sizeof(*to));
+    memcpy(to + begin, line, (size_t)(n - begin) * sizeof(*to));
+    *by_q8 &= 255;
+    return to;
+}
+
 /* From a line to bytes, displaced. Leaves copies of the ends beside the line. */
 static void finish(struct signal *s, int16_t *line, uint8_t *to, int n, int32_t by_q8, int zero)
 {
@@ -91,6 +109,7 @@ static void finish(struct signal *s, int16_t *line, uint8_t *to, int n, int32_t 
         s->k.narrow(line, to, n, zero);
         return;
     }
+    line = turned_over(s, line, n, &by_q8);
     s->k.edges(line, n);
     const int16_t *from = displaced(line, &by_q8);
     s->k.shift_narrow(from, to, n, s->cubic[by_q8 & 255], zero);
@@ -145,9 +164,9 @@ static void luma_line(struct signal *s, const struct signal_field *f, const stru
     }
     int32_t by_q8 = p->shift_q8;
     if (by_q8) {
-        s->k.edges(a, n);
-        const int16_t *at = displaced(a, &by_q8);
-        s->k.shift(at, b, n, s->cubic[by_q8 & 255]);
+        int16_t *turned = turned_over(s, a, n, &by_q8);
+        s->k.edges(turned, n);
+        s->k.shift(displaced(turned, &by_q8), b, n, s->cubic[by_q8 & 255]);
         swap(&a, &b);
     }
     s->k.snow(a, snow, s->torn + (snow - s->snow), n, p->snow_q8);

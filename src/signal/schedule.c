@@ -1,11 +1,11 @@
 /* signal/schedule.c - what happens to each line of a field: how much signal the head finds, when the line starts, which track it is on, what is damaged.
  *
- * All of it follows from the place on the tape, the speed and the seed. Positions across tracks are in 1/65536 of a track pitch. */
+ * All of it follows from the place on the tape, the speed and the seed. */
 #include "signal/internal.h"
 
 const struct capstan_part capstan_part[CAPSTAN_PARTS] = { { 0.7, 0.5 }, { 2.9, 0.32 }, { 7.3, 0.18 } }; /* reels, idler, capstan shaft: estimated */
 
-enum { PITCH = 65536, BAR_BELOW_Q8 = 52, BAR_RAGGED_Q8 = 48, KILL_BELOW_Q8 = 90 };
+enum { PITCH = TRACK_PITCH, BAR_BELOW_Q8 = 52, BAR_RAGGED_Q8 = 48, KILL_BELOW_Q8 = 90 };
 
 int64_t signal_field_us(const struct signal *s)
 {
@@ -40,71 +40,6 @@ uint32_t capstan_phase(uint64_t seed, int part, int64_t tape_us)
 static int sine_q14(const struct signal *s, uint32_t phase)
 {
     return s->sine[phase >> 22];
-}
-
-static bool is_search(const struct signal_field *f)
-{
-    return f->rate < 0 || f->rate > PITCH;
-}
-
-/* Where the head is against the nominal track at the top of the field. */
-static int64_t head_at_top(const struct signal *s, const struct signal_field *f)
-{
-    int64_t at = (int64_t)f->tracking_error_q8 * (PITCH / 256);
-    if (is_search(f)) {
-        int64_t turn = ((f->rate - PITCH) % (2 * PITCH)) * (f->field_index % (2 * PITCH));
-        return at + PITCH / 2 + turn % (2 * PITCH); /* half a pitch: no bar stands half hidden at an edge */
-    }
-    if (f->rate < PITCH) { /* still and slow: half a bar, parked at the lower edge; it trembles a little */
-        int tremble = (int)(chance(s->seed, LAYER_STILL, (uint64_t)f->field_index, 0) & 1023) - 512;
-        return at + PITCH / 6 + tremble;
-    }
-    return at;
-}
-
-/* Pitches that the head crosses from top to bottom. */
-static int64_t head_crosses(const struct signal_field *f)
-{
-    return is_search(f) ? (int64_t)f->rate - PITCH : f->rate < PITCH ? -PITCH : 0;
-}
-
-static int64_t floor_div(int64_t a, int64_t b)
-{
-    return a >= 0 ? a / b : -((-a + b - 1) / b);
-}
-
-/* Number of the head's own track under it: own tracks are two pitches apart. */
-static int64_t own_track(int64_t at)
-{
-    return floor_div(at + PITCH, 2 * PITCH);
-}
-
-static int band_of(int64_t at, int64_t top)
-{
-    int64_t d = own_track(at) - own_track(top);
-    d = d < 0 ? -d : d;
-    return (int)VCR_MIN(d, SIGNAL_BANDS_MAX - 1);
-}
-
-int signal_bands(const struct signal *s, const struct signal_field *f, int64_t ret_tape_us[SIGNAL_BANDS_MAX])
-{
-    int lines = s->lines, n = 1;
-    ret_tape_us[0] = f->tape_us;
-    if (!is_search(f))
-        return 1;
-    int64_t top = head_at_top(s, f), crosses = head_crosses(f);
-    n = band_of(top + crosses * (lines - 1) / lines, top) + 1;
-    for (int i = 1; i < n; i++)
-        ret_tape_us[i] = VCR_MAX(f->tape_us + (crosses < 0 ? -2 : 2) * i * signal_field_us(s), 0);
-    return n;
-}
-
-/* The head is a little wider than the pitch. */
-int schedule_overlap_q8(int64_t at)
-{
-    int64_t off = at - own_track(at) * 2 * PITCH;
-    off = off < 0 ? -off : off;
-    return (int)VCR_CLAMP((PITCH - off) * 5 / (4 * 256), 0, 256);
 }
 
 /* Narrower tracks give less: 1.5 dB in LP, 3.5 dB in EP (SP 43..46, LP 42..43, EP 40..42 dB, estimated). */
@@ -180,15 +115,15 @@ static void plan_step(struct signal *s, int first, int32_t step_q8)
 static void plan_rf(struct signal *s, const struct signal_field *f)
 {
     int lines = s->lines, wear = VCR_CLAMP(f->wear_16, 0, 16);
-    int64_t top = head_at_top(s, f), crosses = head_crosses(f);
+    int64_t top = tracks_at_top(s, f), crosses = tracks_crossed(f);
     int last_band = 0;
     /* the parked bar of still and slow is noise like any other: a look without noise has none */
     const bool is_barless = f->rate >= 0 && f->rate < PITCH && !s->luma_noise_gain && !f->tracking_error_q8;
     for (int l = 0; l < lines; l++) {
         struct line_plan *p = &s->plan[l];
         int64_t at = top + crosses * l / lines;
-        int rf = is_barless ? 256 : schedule_overlap_q8(at);
-        p->band = (int16_t)(is_search(f) ? band_of(at, top) : 0);
+        int rf = is_barless ? 256 : tracks_overlap_q8(at);
+        p->band = (int16_t)(tracks_searched(f) ? tracks_band(at, top) : 0);
         p->noise_gain = gain_with(s->luma_noise_gain, &s->profile, f->tape_speed, rf, wear);
         p->chroma_noise = gain_with(s->chroma_noise_gain, &s->profile, f->tape_speed, rf, wear);
         p->colour_q8 = (int16_t)VCR_CLAMP((rf - KILL_BELOW_Q8 + 32) * 8, 0, 256);
@@ -200,9 +135,8 @@ static void plan_rf(struct signal *s, const struct signal_field *f)
             /* the sync of the line is noise as well */
             p->shift_q8 += ns_to_q8(s, (int64_t)triangular(h >> 8) * p->snow_q8 * p->snow_q8 / 16384);
         }
-        if (p->band != last_band) { /* the next track starts lines at another time: 0.02 H in SP, half a line in LP */
-            static const int32_t step_ns[3] = { 1300, 9000, 1900 };
-            plan_step(s, l, ns_to_q8(s, step_ns[VCR_MIN(f->tape_speed, 2)] * (crosses < 0 ? -1 : 1)));
+        if (p->band != last_band) {
+            plan_step(s, l, ns_to_q8(s, tracks_step_ns(s, f)));
             last_band = p->band;
         }
     }

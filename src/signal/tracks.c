@@ -1,0 +1,91 @@
+/* signal/tracks.c - where a head is against the tracks, and what that does: which track it reads, and when its lines begin.
+ *
+ * Positions across tracks are in 1/65536 of a track pitch (TRACK_PITCH); own tracks, those with the head's azimuth, are two pitches apart. */
+#include "signal/internal.h"
+
+enum { PITCH = TRACK_PITCH };
+
+/* By how much lines begin at another time on the head's next own track, 2 pitches on. Tape at v, drum of 62 mm at r turns a second, tracks at an angle of 5 deg 58', fields at f_V:
+ *   writing speed    v_w = pi * 62 mm * r - v * cos 5 deg 58'         5.80 m/s NTSC, 4.85 m/s PAL
+ *   length of a line H = v_w / f_H                                    369 um NTSC, 310 um PAL
+ *   neighbours are displaced along the track by alpha = v / f_V * cos 5 deg 58' / H = 1.500 H in SP, which the format was chosen for, 0.748 H in LP, 0.498 H in EP
+ * so own tracks by 3.000, 1.495 and 0.997 H (PAL 3.000, 1.497, 0.997 H), and of that the picture is displaced by what is no whole line: nothing in SP, half a line in LP. (1.51, 0.754
+ * and 0.503 H in some tables leave out the cosine.)
+ * And the gap is inclined by 6 degrees: off a track's middle by d it meets the recorded lines d * tan 6 deg / v_w earlier, the other head later. That drifts as the head crosses a
+ * track, which the television follows, and leaps back by 2 pitches' worth where the next own track begins. */
+static const struct crossing {
+    int32_t aligned_ns, inclined_ns;
+} crossing[2][3] = {
+    [SIGNAL_NTSC] = { { 10, 2096 }, { 31480, 1044 }, { -220, 696 } },
+    [SIGNAL_PAL] = { { 10, 2110 }, { 31820, 1053 }, { -170, 701 } },
+};
+
+int32_t tracks_step_ns(const struct signal *s, const struct signal_field *f)
+{
+    const struct crossing *c = &crossing[s->standard == SIGNAL_PAL][VCR_MIN(f->tape_speed, 2)];
+    const int32_t forwards = c->aligned_ns + (f->field_index & 1 ? c->inclined_ns : -c->inclined_ns);
+    return tracks_crossed(f) < 0 ? -forwards : forwards;
+}
+
+bool tracks_searched(const struct signal_field *f)
+{
+    return f->rate < 0 || f->rate > PITCH;
+}
+
+int64_t tracks_at_top(const struct signal *s, const struct signal_field *f)
+{
+    int64_t at = (int64_t)f->tracking_error_q8 * (PITCH / 256);
+    if (tracks_searched(f)) {
+        int64_t turn = ((f->rate - PITCH) % (2 * PITCH)) * (f->field_index % (2 * PITCH));
+        return at + PITCH / 2 + turn % (2 * PITCH); /* half a pitch: no bar stands half hidden at an edge */
+    }
+    if (f->rate < PITCH) { /* still and slow: half a bar, parked at the lower edge; it trembles a little */
+        int tremble = (int)(chance(s->seed, LAYER_STILL, (uint64_t)f->field_index, 0) & 1023) - 512;
+        return at + PITCH / 6 + tremble;
+    }
+    return at;
+}
+
+int64_t tracks_crossed(const struct signal_field *f)
+{
+    return tracks_searched(f) ? (int64_t)f->rate - PITCH : f->rate < PITCH ? -PITCH : 0;
+}
+
+static int64_t floor_div(int64_t a, int64_t b)
+{
+    return a >= 0 ? a / b : -((-a + b - 1) / b);
+}
+
+/* Number of the head's own track under it. */
+static int64_t own_track(int64_t at)
+{
+    return floor_div(at + PITCH, 2 * PITCH);
+}
+
+int tracks_band(int64_t at, int64_t top)
+{
+    int64_t d = own_track(at) - own_track(top);
+    d = d < 0 ? -d : d;
+    return (int)VCR_MIN(d, SIGNAL_BANDS_MAX - 1);
+}
+
+int signal_bands(const struct signal *s, const struct signal_field *f, int64_t ret_tape_us[SIGNAL_BANDS_MAX])
+{
+    int lines = s->lines, n = 1;
+    ret_tape_us[0] = f->tape_us;
+    if (!tracks_searched(f))
+        return 1;
+    int64_t top = tracks_at_top(s, f), crosses = tracks_crossed(f);
+    n = tracks_band(top + crosses * (lines - 1) / lines, top) + 1;
+    for (int i = 1; i < n; i++)
+        ret_tape_us[i] = VCR_MAX(f->tape_us + (crosses < 0 ? -2 : 2) * i * signal_field_us(s), 0);
+    return n;
+}
+
+/* The head is a little wider than the pitch. */
+int tracks_overlap_q8(int64_t at)
+{
+    int64_t off = at - own_track(at) * 2 * PITCH;
+    off = off < 0 ? -off : off;
+    return (int)VCR_CLAMP((PITCH - off) * 5 / (4 * 256), 0, 256);
+}

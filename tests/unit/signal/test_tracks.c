@@ -1,0 +1,162 @@
+/* tests/unit/signal/test_tracks.c - what the geometry of head and tracks does to the picture, from its pixels, in NTSC and in PAL. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/util.h"
+#include "signal/signal.h"
+
+enum { W = 720, H_MOST = 576, BYTES = W * H_MOST * 3 / 2 };
+static uint8_t in_memory[BYTES], out_memory[BYTES];
+static const struct signal_profile off = { .name = "none" };
+
+/* The standard that a test is run for. */
+static const struct raster {
+    enum signal_standard standard;
+    int h, line; /* rows; samples of a whole line */
+} rasters[2] = { { SIGNAL_NTSC, 480, 858 }, { SIGNAL_PAL, 576, 864 } };
+
+static struct picture over(const struct raster *t, uint8_t *m)
+{
+    return (struct picture) { W, t->h, { m, m + W * t->h, m + W * t->h * 5 / 4 }, { W, W / 2, W / 2 } };
+}
+
+static struct signal *open_signal(const struct raster *t, const struct signal_profile *p)
+{
+    struct signal *s = NULL;
+    assert_int_equal(signal_open(&s, t->standard, W, t->h, 42, NULL), VCR_OK);
+    signal_set_profile(s, p);
+    return s;
+}
+
+static const uint8_t *render(struct signal *s, const struct raster *t, const struct signal_field *f)
+{
+    struct picture in = over(t, in_memory), out = over(t, out_memory);
+    const struct picture *from[SIGNAL_BANDS_MAX];
+    for (int i = 0; i < SIGNAL_BANDS_MAX; i++)
+        from[i] = &in;
+    signal_render(s, f, from, SIGNAL_BANDS_MAX, &out);
+    return out_memory;
+}
+
+/* The same in every row, and like itself at no displacement; no colour. */
+static void draw_code(const struct raster *t)
+{
+    for (int x = 0; x < W; x++)
+        in_memory[x] = (uint8_t)lrint(126 + 60 * sin(x / 9.0 + x * x / 9000.0) + 30 * sin(x / 41.0));
+    for (int r = 1; r < t->h; r++)
+        memcpy(in_memory + r * W, in_memory, W);
+    memset(in_memory + W * t->h, 128, (size_t)(W * t->h / 2));
+}
+
+static double mean_difference(const uint8_t *row, int by, int line)
+{
+    int sum = 0;
+    for (int x = 0; x < W; x++) {
+        int from = ((x + by) % line + line) % line;
+        sum += abs(row[x] - (from < W ? in_memory[from] : 16));
+    }
+    return sum / (double)W;
+}
+
+/* By how many samples a row is displaced, of a line's with its blanking; false: it is none that can be recognised. */
+static bool displacement(const struct raster *t, const uint8_t *row, int *ret)
+{
+    double best = 1e9;
+    for (int by = -t->line / 2; by <= t->line / 2; by++) {
+        double d = mean_difference(row, by, t->line);
+        if (d < best) {
+            best = d;
+            *ret = by;
+        }
+    }
+    return best < 8;
+}
+
+static struct signal_field search_at(int n, uint8_t tape_speed, int64_t field)
+{
+    return (struct signal_field) { .tape_us = 60000000, .rate = n * 65536, .lock_q16 = 65536, .tape_speed = tape_speed, .field_index = field };
+}
+
+/* Microseconds, signed, of the row that is displaced most. */
+static double most_displaced_us(const struct raster *t, const uint8_t *o)
+{
+    int most = 0, rows = 0;
+    for (int r = 0; r < t->h; r += 2) {
+        int by = 0;
+        if (!displacement(t, o + r * W, &by))
+            continue;
+        rows++;
+        most = abs(by) > abs(most) ? by : most;
+    }
+    assert_true(rows > t->h / 6);
+    return most / 13.5;
+}
+
+/* Behind a noise bar the head is on another track, whose lines begin elsewhere: by half a line in LP, where the picture tears, by next to nothing in SP and EP, where the
+ * recorded lines lie side by side. */
+static void search_tears_in_lp_only(void **state)
+{
+    const struct raster *t = *state;
+    struct signal *s = open_signal(t, &off);
+    draw_code(t);
+    for (int64_t field = 0; field < 2; field++) {
+        struct signal_field sp = search_at(5, 0, field), lp = search_at(5, 1, field), ep = search_at(5, 2, field), back = search_at(-5, 1, field);
+        double sp_us = most_displaced_us(t, render(s, t, &sp)), ep_us = most_displaced_us(t, render(s, t, &ep));
+        double lp_us = most_displaced_us(t, render(s, t, &lp)), back_us = most_displaced_us(t, render(s, t, &back));
+        assert_true(fabs(sp_us) < 2.2 && fabs(ep_us) < 1.2);
+        assert_true(lp_us > 3 && lp_us < 33);
+        assert_true(back_us < -3 && back_us > -33);
+    }
+    signal_close(&s);
+}
+
+/* The two heads' gaps are inclined the one way and the other: what one finds earlier the other finds later. */
+static void the_two_heads_are_displaced_against_each_other(void **state)
+{
+    const struct raster *t = *state;
+    struct signal *s = open_signal(t, &off);
+    draw_code(t);
+    struct signal_field one = search_at(5, 0, 0), other = search_at(5, 0, 1);
+    double one_us = most_displaced_us(t, render(s, t, &one)), other_us = most_displaced_us(t, render(s, t, &other));
+    assert_true(one_us < -0.1 && other_us > 0.1);
+    signal_close(&s);
+}
+
+/* A line that is displaced by more than its blanking shows its neighbour's beginning beyond, not black up to the picture's edge. In raster sizes that lines are odd in, too. */
+static void beyond_the_blanking_the_next_line_begins(void **state)
+{
+    const struct raster *t = *state;
+    struct signal *s = open_signal(t, &off);
+    int torn = 0;
+    draw_code(t);
+    struct signal_field lp = search_at(15, 1, 0);
+    const uint8_t *o = render(s, t, &lp);
+    for (int r = 0; r < t->h; r += 2) {
+        int by = 0;
+        if (!displacement(t, o + r * W, &by) || by < t->line - W + 10)
+            continue;
+        torn++;
+        assert_true(mean_difference(o + r * W, by, t->line) < 8); /* blanking in its width, and picture on both sides of it */
+        assert_true(o[r * W + W - 4] != 16 && o[r * W + 4] != 16);
+    }
+    assert_true(torn > 2);
+    signal_close(&s);
+}
+
+int main(void)
+{
+#define EACH(f) cmocka_unit_test_prestate(f, (void *)&rasters[0]), cmocka_unit_test_prestate(f, (void *)&rasters[1])
+    const struct CMUnitTest tests[] = {
+        EACH(search_tears_in_lp_only),
+        EACH(the_two_heads_are_displaced_against_each_other),
+        EACH(beyond_the_blanking_the_next_line_begins),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
