@@ -9,7 +9,7 @@
 #include "signal/exact.h"
 
 enum {
-    LOST_BELOW_Q8 = 160,  /* of the heads' overlap: half a track off. The picture goes later */
+    LOST_BELOW_Q8 = 128,  /* of the heads' overlap: half of it. The picture goes later */
     LOST_FIELDS = 8, LOST_US = 300, /* so much missing within so many fields: estimated */
     BACK_FIELDS = 30,     /* and so long it stays with the linear track: estimated */
     POP_TAIL = 16,
@@ -27,6 +27,7 @@ void hifi_amounts(struct signal_audio *a)
     int bands = 0;
     is->click = p->hifi_click_db10 > 0 ? 32767 * exact_db(-p->hifi_click_db10 / 10.0) : 0;
     is->noise = 0;
+    a->head_width = tracks_head_width(a->standard, p, a->tape_speed);
     for (double f = 10; p->hifi_noise_db10 > 0 && f < SOUND_RATE / 2; f += 20, bands++)
         heard += a_weighting_power(f);
     if (bands)
@@ -34,10 +35,10 @@ void hifi_amounts(struct signal_audio *a)
     is->dropout_per_minute = is->track == SIGNAL_TRACK_OFF ? 0 : p->dropout_per_minute;
 }
 
-/* What the heads find, of 256. Other decks' recordings were on their tracks. */
+/* What the heads find, of 256; they are as wide as those of the picture. Other decks' recordings were on their tracks. */
 static int envelope_q8(const struct signal_audio *a, bool last)
 {
-    return last ? tracks_overlap_q8((int64_t)a->tracking_error_q8 * 256) * (256 - 5 * a->wear_16) / 256 : 256;
+    return last ? tracks_overlap_q8(a->head_width, (int64_t)a->tracking_error_q8 * (TRACK_PITCH / 256)) * (256 - 5 * a->wear_16) / 256 : 256;
 }
 
 /* A dropout that the circuit's hold bridges leaves little; the long ones are loud. Of 100 us: a quarter of full scale, estimated. */

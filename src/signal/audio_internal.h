@@ -82,6 +82,7 @@ struct signal_audio {
     struct signal_profile profile;
     struct sound_amounts is;
     uint8_t tape_speed;
+    int32_t head_width;              /* in 1/TRACK_PITCH of a track */
     /* set by the other setters */
     int32_t tracking_error_q8, wear_16;
     uint64_t pass_seed;

@@ -118,8 +118,10 @@ int64_t tracks_crossed(const struct signal_field *f);
 int tracks_band(int64_t at, int64_t top);
 /* By how much later lines begin where the field's head comes to its next own track; up to half a line. */
 int32_t tracks_step_ns(const struct signal *s, const struct signal_field *f);
-/* Overlap of a head, at this place, and the nearest track of its own; 256: all of it. */
-int tracks_overlap_q8(int64_t at);
+/* Of the look's heads, in the same unit, at a tape speed. */
+int32_t tracks_head_width(enum signal_standard standard, const struct signal_profile *p, uint8_t tape_speed);
+/* Overlap of a head, at this place, and the nearest track of its own; 256: as much as there can be. */
+int tracks_overlap_q8(int32_t head_width, int64_t at);
 
 /* splitmix64's finaliser: the only source of chance. */
 static inline uint64_t mix64(uint64_t z)

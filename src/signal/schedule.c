@@ -5,7 +5,7 @@
 
 const struct capstan_part capstan_part[CAPSTAN_PARTS] = { { 0.7, 0.5 }, { 2.9, 0.32 }, { 7.3, 0.18 } }; /* reels, idler, capstan shaft: estimated */
 
-enum { PITCH = TRACK_PITCH, BAR_BELOW_Q8 = 52, BAR_RAGGED_Q8 = 48, KILL_BELOW_Q8 = 90 };
+enum { PITCH = TRACK_PITCH, BAR_BELOW_Q8 = 30, BAR_RAGGED_Q8 = 28, KILL_BELOW_Q8 = 56 }; /* of full overlap: noise below 15 % of it, in the mean; colour killed there as well */
 
 int64_t signal_field_us(const struct signal *s)
 {
@@ -116,13 +116,14 @@ static void plan_rf(struct signal *s, const struct signal_field *f)
 {
     int lines = s->lines, wear = VCR_CLAMP(f->wear_16, 0, 16);
     int64_t top = tracks_at_top(s, f), crosses = tracks_crossed(f);
+    const int32_t width = tracks_head_width(s->standard, &s->profile, f->tape_speed);
     int last_band = 0;
     /* the parked bar of still and slow is noise like any other: a look without noise has none */
     const bool is_barless = f->rate >= 0 && f->rate < PITCH && !s->luma_noise_gain && !f->tracking_error_q8;
     for (int l = 0; l < lines; l++) {
         struct line_plan *p = &s->plan[l];
         int64_t at = top + crosses * l / lines;
-        int rf = is_barless ? 256 : tracks_overlap_q8(at);
+        int rf = is_barless ? 256 : tracks_overlap_q8(width, at);
         p->band = (int16_t)(tracks_searched(f) ? tracks_band(at, top) : 0);
         p->noise_gain = gain_with(s->luma_noise_gain, &s->profile, f->tape_speed, rf, wear);
         p->chroma_noise = gain_with(s->chroma_noise_gain, &s->profile, f->tape_speed, rf, wear);

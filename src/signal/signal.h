@@ -24,6 +24,7 @@ enum signal_audio_track { SIGNAL_TRACK_OFF, SIGNAL_TRACK_HIFI, SIGNAL_TRACK_LINE
 struct signal_profile {
     char name[32];
     int32_t tape_speed;          /* 0 SP 1 LP 2 EP: for which the numbers are; those of a field at another speed follow from them */
+    int32_t head_width_um10;     /* tenths of a micrometre; 0: as wide as the tape's tracks */
     int32_t luma_mtf_khz;        /* -3 dB of the played luma */
     int32_t peaking_db10, emphasis;
     int32_t chroma_bandwidth_khz, chroma_delay_ns, chroma_comb, chroma_crosstalk_db10, chroma_phase_mdeg;

@@ -82,10 +82,25 @@ int signal_bands(const struct signal *s, const struct signal_field *f, int64_t r
     return n;
 }
 
-/* The head is a little wider than the pitch. */
-int tracks_overlap_q8(int64_t at)
+/* Tape advance of a field times the sine of the tracks' angle, tenths of a micrometre. */
+int32_t tracks_head_width(enum signal_standard standard, const struct signal_profile *p, uint8_t tape_speed)
 {
-    int64_t off = at - own_track(at) * 2 * PITCH;
-    off = off < 0 ? -off : off;
-    return (int)VCR_CLAMP((PITCH - off) * 5 / (4 * 256), 0, 256);
+    static const int32_t pitch_um10[2][3] = { [SIGNAL_NTSC] = { 578, 289, 193 }, [SIGNAL_PAL] = { 486, 243, 162 } };
+    if (p->head_width_um10 <= 0)
+        return PITCH;
+    return p->head_width_um10 * PITCH / pitch_um10[standard == SIGNAL_PAL][VCR_MIN(tape_speed, 2)];
+}
+
+/* Track of p, head of w, their middles apart by off: ((w + p) / 2 - off), at least nothing and at most the narrower of the two. */
+static int64_t covered(int64_t head_width, int64_t off)
+{
+    return VCR_CLAMP((head_width + PITCH) / 2 - off, 0, VCR_MIN(head_width, PITCH));
+}
+
+/* The tracks on both sides of an own track were recorded at the other azimuth and give nothing. The next own one does to a head that is wide enough for both: of two carriers FM
+ * takes the stronger, and makes noise of two that are alike. */
+int tracks_overlap_q8(int32_t head_width, int64_t at)
+{
+    const int64_t away = at - own_track(at) * 2 * PITCH, off = away < 0 ? -away : away;
+    return (int)((covered(head_width, off) - covered(head_width, 2 * PITCH - off)) * 256 / covered(head_width, 0));
 }

@@ -401,6 +401,13 @@ static void hifi_falls_back_where_its_heads_find_nothing(void **state)
         int is = mono_percent(&(struct listening){ .p = &p, .tracking = error }, 0, RATE);
         assert_true(abs(error) > 128 ? is > 95 : is < 5);
     }
+    /* half a track off a head that is no wider than it finds half of what it can; one that is wider, in EP, half of it when half its own width is off */
+    p.head_width_um10 = 260;
+    for (uint8_t speed = 0; speed < 3; speed += 2) {
+        int is = mono_percent(&(struct listening){ .p = &p, .tracking = 150, .tape_speed = speed }, 0, RATE);
+        assert_true(speed ? is < 5 : is > 95);
+    }
+    p.head_width_um10 = 0;
     p.audio_track = SIGNAL_TRACK_HIFI; /* who will have Hi-Fi gets it, and the demodulator's noise with it */
     assert_true(mono_percent(&(struct listening){ .p = &p, .tracking = 160 }, 0, RATE) < 5);
     leave_the_rest(RATE);

@@ -406,7 +406,7 @@ static void bars_are_counted_in_the_picture(void **state)
             int64_t place[SIGNAL_BANDS_MAX];
             f.rate = n * 65536;
             f.field_index = k;
-            count[k] = bars(t, render(s, t, &f), t->h / 2 / crossed / 4, centre[k]);
+            count[k] = bars(t, render(s, t, &f), t->h / 2 / crossed / 6, centre[k]);
             assert_int_equal(signal_bands(s, &f, place), count[k] + 1);
             for (int i = 1; i <= count[k]; i++)
                 assert_int_equal(place[i] - place[i - 1], (n > 1 ? 2 : -2) * t->field_us);

@@ -150,6 +150,49 @@ static void beyond_the_blanking_the_next_line_begins(void **state)
     signal_close(&s);
 }
 
+/* Rows of grey that are mostly noise. */
+static int noisy_rows(const struct raster *t, const uint8_t *o)
+{
+    int noisy = 0;
+    for (int r = 0; r < t->h; r++) {
+        int torn = 0;
+        for (int x = 40; x < W - 40; x++)
+            torn += o[r * W + x] != 126;
+        noisy += torn > (W - 80) / 2;
+    }
+    return noisy;
+}
+
+static int noisy_of(const struct raster *t, int width_um10, const struct signal_field *f)
+{
+    struct signal_profile p = off;
+    p.head_width_um10 = width_um10;
+    struct signal *s = open_signal(t, &p);
+    memset(in_memory, 126, (size_t)(W * t->h));
+    memset(in_memory + W * t->h, 128, (size_t)(W * t->h / 2));
+    int n = noisy_rows(t, render(s, t, f));
+    signal_close(&s);
+    return n;
+}
+
+/* A head finds its track from (w + p) / 2 off on: the narrower it is, the thicker the bars of a search; and on tracks of a third of the pitch they are thin. */
+static void bars_are_as_thick_as_the_heads_are_narrow(void **state)
+{
+    const struct raster *t = *state;
+    struct signal_field sp = search_at(5, 0, 0), lp = search_at(5, 1, 0), ep = search_at(5, 2, 0), play = { .tape_us = 60000000, .rate = 65536, .lock_q16 = 65536 };
+    const double pitch = t->standard == SIGNAL_PAL ? 48.6 : 57.8, bars = 2, rows_a_pitch = t->h / 4.0;
+    int narrow = noisy_of(t, 280, &sp), wide = noisy_of(t, 480, &sp), narrowest = noisy_of(t, 150, &sp);
+    /* two bars, each with nothing from (w + p) / 2 to the middle and back, and less than 15 % a little before */
+    assert_true(narrow > 2 * bars * rows_a_pitch * (0.5 - 28 / pitch / 2) && narrow < 2 * bars * rows_a_pitch * (0.5 - 28 / pitch / 2 + 0.16));
+    assert_true(wide > 2 * bars * rows_a_pitch * (0.5 - 48 / pitch / 2) && wide < 2 * bars * rows_a_pitch * (0.5 - 48 / pitch / 2 + 0.25));
+    assert_true(narrowest > narrow + 20 && narrow > wide + 20);
+    assert_true(noisy_of(t, 280, &ep) < noisy_of(t, 280, &lp) && noisy_of(t, 280, &lp) < narrow - 20);
+    assert_true(noisy_of(t, 280, &ep) > 2); /* two of its own tracks at once */
+    assert_int_equal(noisy_of(t, 0, &sp), noisy_of(t, (int)(pitch * 10 + 0.5), &sp)); /* off: as wide as a track */
+    for (int width = 100; width <= 1000; width += 300)
+        assert_int_equal(noisy_of(t, width, &play), 0);
+}
+
 int main(void)
 {
 #define EACH(f) cmocka_unit_test_prestate(f, (void *)&rasters[0]), cmocka_unit_test_prestate(f, (void *)&rasters[1])
@@ -157,6 +200,7 @@ int main(void)
         EACH(search_tears_in_lp_only),
         EACH(the_two_heads_are_displaced_against_each_other),
         EACH(beyond_the_blanking_the_next_line_begins),
+        EACH(bars_are_as_thick_as_the_heads_are_narrow),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
