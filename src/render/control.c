@@ -14,6 +14,7 @@ static const struct shape { uint32_t type; size_t len; } shapes[] = {
     { RENDER_OPEN, sizeof(struct render_open) },   { RENDER_TAPE, sizeof(struct render_tape) },  { RENDER_DECK, sizeof(struct render_deck) },
     { RENDER_KEY, sizeof(struct render_head) },    { RENDER_RATE, sizeof(struct render_value) }, { RENDER_CLOSE, sizeof(struct render_head) },
     { RENDER_ENCODE, sizeof(struct render_value) }, { RENDER_SPANS, sizeof(struct render_spans) }, { RENDER_TAKE, sizeof(struct render_take) },
+    { RENDER_PIECE, sizeof(struct render_piece) },
 };
 
 static bool shape_ok(const struct control_msg *m, size_t len)
@@ -28,7 +29,7 @@ static bool shape_ok(const struct control_msg *m, size_t len)
 static bool place_fds(struct control_msg *m, const int *got, int count)
 {
     int used = 0;
-    uint8_t has = m->head.type == RENDER_TAPE ? m->tape.has : m->head.type == RENDER_TAKE ? m->take.has : 0;
+    uint8_t has = m->head.type == RENDER_TAPE ? m->tape.has : m->head.type == RENDER_TAKE ? m->take.has : m->head.type == RENDER_PIECE ? m->piece.has == RENDER_PIECE_HERE : 0;
     if (m->head.type == RENDER_SPANS && count == 1 && m->spans.count > 0)
         m->fds[0] = got[used++];
     for (int kind = 0; kind < FDS_MAX / 2; kind++) {

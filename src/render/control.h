@@ -14,8 +14,9 @@ struct control_msg {
         struct render_value value;
         struct render_spans spans;
         struct render_take take;
+        struct render_piece piece;
     };
-    int fds[6];        /* in the order of seat_tape, of RENDER_SPANS the first; -1: none; the receiver's to close */
+    int fds[6];        /* in the order of seat_tape, of RENDER_SPANS the first, of RENDER_PIECE the first two; -1: none; the receiver's to close */
 };
 enum control_got { CONTROL_NOTHING, CONTROL_MSG, CONTROL_BAD, CONTROL_END };
 /* Doesn't wait. BAD: something that is no message; its descriptors are closed. */

@@ -152,6 +152,14 @@ static void on_take(struct render *r, struct seat **seat, struct control_msg *m)
         seat_take(*seat, &m->take, m->fds);
 }
 
+static void on_piece(struct render *r, struct seat **seat, struct control_msg *m)
+{
+    if (!seat)
+        close_fds(m);
+    else
+        seat_piece(*seat, &m->piece, m->fds);
+}
+
 static void on_deck(struct render *r, struct seat **seat, struct control_msg *m)
 {
     struct deck_snapshot snap;
@@ -193,7 +201,7 @@ static bool obey(struct render *r)
 {
     static void (*const handlers[])(struct render *, struct seat **, struct control_msg *) = {
         [RENDER_OPEN] = on_open, [RENDER_TAPE] = on_tape, [RENDER_DECK] = on_deck, [RENDER_KEY] = on_key, [RENDER_RATE] = on_rate, [RENDER_CLOSE] = on_close,
-        [RENDER_ENCODE] = on_encode, [RENDER_SPANS] = on_spans, [RENDER_TAKE] = on_take,
+        [RENDER_ENCODE] = on_encode, [RENDER_SPANS] = on_spans, [RENDER_TAKE] = on_take, [RENDER_PIECE] = on_piece,
     };
     struct control_msg m;
     for (;;) {

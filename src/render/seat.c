@@ -37,6 +37,7 @@ enum vcr_err seat_open(struct seat **ret, const struct render_open *open, int64_
     s->origin_us = s->sound_origin_us = now_us;
     s->last_pts_us = INT64_MIN;
     s->walk.n = -1;
+    s->pieces = open->pieces ? pieces_open() : NULL;
     s->discontinuity = s->sound_discontinuity = true;
     seat_bitrate(s, open->bitrate_bps);
     enum vcr_err err = audio_encoder_open(&s->sound_encoder, SOUND_BPS, why);
@@ -54,9 +55,12 @@ static void tape_out(struct seat *s)
         screen_reels_closed(s->screen);
     s->bad_places = 0;
     s->broken = s->missing = false;
-    if (s->passing)
+    s->spans = 0;
+    if (s->pieces)
+        pieces_clear(s->pieces);
+    if (s->passing || s->replaying)
         s->key_wanted = true; /* what comes next is not of that stream */
-    s->passing = false;
+    s->passing = s->replaying = false;
     s->passed = NULL;
 }
 
@@ -65,6 +69,7 @@ void seat_close(struct seat **s)
     if (!*s)
         return;
     tape_out(*s);
+    pieces_close(&(*s)->pieces);
     screen_close(&(*s)->screen);
     video_encoder_close(&(*s)->encoder);
     audio_encoder_close(&(*s)->sound_encoder);
@@ -121,8 +126,10 @@ enum vcr_err seat_tape(struct seat *s, const struct render_tape *tape, const int
 
 enum vcr_err seat_spans(struct seat *s, const struct render_spans *m, int table_fd, struct vcr_why *why)
 {
-    if (s->recordings && m->tape == s->tape)
+    if (s->recordings && m->tape == s->tape) {
+        s->spans = m->revision;
         return recordings_spans(s->recordings, table_fd, m->count, m->revision, why);
+    }
     vcr_close(&table_fd);
     return VCR_OK;
 }
@@ -142,12 +149,29 @@ void seat_take(struct seat *s, const struct render_take *m, const int fds[6])
     }
 }
 
+void seat_piece(struct seat *s, const struct render_piece *m, const int fds[2])
+{
+    if (s->pieces) {
+        pieces_take(s->pieces, m, fds);
+        return;
+    }
+    for (int i = 0; i < 2; i++) {
+        int fd = fds[i];
+        vcr_close(&fd);
+    }
+}
+
 bool seat_says(struct seat *s, union seat_said *ret, size_t *ret_len)
 {
     int64_t take;
     if (s->recordings && recordings_want(s->recordings, &take)) {
         ret->want = (struct render_want){ .h = { RENDER_WANT, s->id }, .tape = s->tape, .take = take };
         *ret_len = sizeof(ret->want);
+        return true;
+    }
+    if (s->pieces && pieces_want(s->pieces, &ret->piece)) {
+        ret->piece.h = (struct render_head){ RENDER_WANT_PIECE, s->id };
+        *ret_len = sizeof(ret->piece);
         return true;
     }
     if (s->missing == s->missing_told)
@@ -162,6 +186,8 @@ void seat_unsaid(struct seat *s, const union seat_said *said)
 {
     if (said->head.type == RENDER_MISSING)
         s->missing_told = !s->missing;
+    else if (said->head.type == RENDER_WANT_PIECE)
+        pieces_want_again(s->pieces, said->piece.number);
     else if (s->recordings)
         recordings_want_again(s->recordings, said->want.take);
 }

@@ -14,7 +14,7 @@
 
 struct seat;
 struct seat_counts {
-    uint32_t frames, late, passed; /* video ticks done, ticks left out because their time had passed, of frames: passed through */
+    uint32_t frames, late, passed; /* video ticks done, ticks left out because their time had passed, of frames: passed through, of a reel or a made segment */
 };
 enum vcr_err seat_open(struct seat **ret, const struct render_open *open, int64_t now_us, struct vcr_why *why);
 void seat_close(struct seat **s);
@@ -25,8 +25,10 @@ enum vcr_err seat_tape(struct seat *s, const struct render_tape *tape, const int
 enum vcr_err seat_spans(struct seat *s, const struct render_spans *m, int table_fd, struct vcr_why *why);
 /* The reels of a take, as fds of seat_tape. */
 void seat_take(struct seat *s, const struct render_take *m, const int fds[6]);
-/* The next message for vcrd: a take that is wanted, or whether one is missing. False: none. */
-union seat_said { struct render_head head; struct render_want want; struct render_value missing; };
+/* A made segment: fds the segment and its init segment; -1: it is not there. */
+void seat_piece(struct seat *s, const struct render_piece *m, const int fds[2]);
+/* The next message for vcrd: a take or a made segment that is wanted, or whether a take is missing. False: none. */
+union seat_said { struct render_head head; struct render_want want; struct render_piece piece; struct render_value missing; };
 bool seat_says(struct seat *s, union seat_said *ret, size_t *ret_len);
 /* That one could not be sent: it is said again. */
 void seat_unsaid(struct seat *s, const union seat_said *said);

@@ -2,6 +2,7 @@
 #pragma once
 #include "media/encode.h"
 #include "render/grid.h"
+#include "render/pieces.h"
 #include "render/recordings.h"
 #include "render/screen.h"
 #include "render/seat.h"
@@ -19,6 +20,8 @@ struct seat {
     /* the tape */
     uint32_t tape;                       /* which insertion it is */
     struct recordings *recordings;       /* NULL: none is in */
+    uint64_t spans;                      /* revision of what is known of it; 0: nothing */
+    struct pieces *pieces;               /* made segments of it; NULL: there are none to be had */
     struct fit_shape shape;              /* of its pictures: the film's, else the raster's */
     bool missing, missing_told;          /* a recording is at the head whose reels are not there */
     unsigned bad_places;                 /* damaged pictures one after another */
@@ -36,6 +39,7 @@ struct seat {
     bool passing;                        /* the last picture came from a reel */
     const struct reel *passed;           /* the reel it came from, for comparing only; NULL again whenever another may be opened in its place */
     uint32_t pass_next;                  /* sample to pass next */
+    bool replaying;                      /* the last picture came from a made segment */
     int64_t last_pts_us;                 /* of a picture that left; pts never go back */
     struct grid_walk walk;               /* along the tape's pictures in PLAY (grid.h) */
     int64_t flash_us, flashed_at_us;     /* the flash limiter's time, and the display's when it was told */

@@ -5,7 +5,7 @@
 #pragma once
 #include <stdint.h>
 
-enum { RENDER_FD_CONTROL = 3, RENDER_FD_RING = 4, RENDER_FD_WAKE = 5, RENDER_SEAT_MAX = 64, RENDER_SNAPSHOT_MAX = 2048, RENDER_SPANS_MAX = 16384, RENDER_TAKES_MAX = 8 };
+enum { RENDER_FD_CONTROL = 3, RENDER_FD_RING = 4, RENDER_FD_WAKE = 5, RENDER_SEAT_MAX = 64, RENDER_SNAPSHOT_MAX = 2048, RENDER_SPANS_MAX = 16384, RENDER_TAKES_MAX = 8, RENDER_LOOK_BYTES = 32 };
 
 enum render_msg_type {
     /* vcrd -> vcr-render */
@@ -18,11 +18,13 @@ enum render_msg_type {
     RENDER_ENCODE,    /* value 1: its pictures are recorded, so all are encoded, in one form and at the full rate; 0: no more */
     RENDER_SPANS,     /* what plays where on the tape that is in: struct render_spans, its table as a descriptor */
     RENDER_TAKE,      /* the answer to RENDER_WANT: struct render_take, with the take's reels as descriptors */
+    RENDER_PIECE,     /* the answer to RENDER_WANT_PIECE: the same struct render_piece, with the segment and its init segment as descriptors when it is there */
     /* vcr-render -> vcrd */
     RENDER_READY,     /* once, after sealing */
     RENDER_FAILED,    /* a seat cannot go on: text */
     RENDER_STATS,     /* once a second: struct render_stats */
     RENDER_WANT,      /* a take's reels are needed soon: struct render_want; at most RENDER_TAKES_MAX of a seat are unanswered */
+    RENDER_WANT_PIECE, /* a made segment is needed soon: struct render_piece; at most two of a seat are unanswered */
     RENDER_MISSING,   /* value 1: a recording is at the heads whose reels are not there or cannot be played; 0: no more */
 };
 struct render_head {
@@ -32,6 +34,8 @@ struct render_open {
     struct render_head h;
     uint8_t pal;               /* the raster while no tape is in */
     uint8_t field_rate;        /* 1: 59.94/50 pictures a second, 0: 29.97/25 */
+    uint8_t pieces;            /* 1: it may ask for made segments */
+    uint8_t zero;
     uint32_t bitrate_bps;      /* of video */
 };
 /* Descriptors in this order, each present when its bit is set: tape video, its index, tape Opus audio, its index, clean video, its index. */
@@ -69,6 +73,18 @@ struct render_take {
     uint8_t has;               /* as render_tape's; 0: it is missing */
     uint8_t zero[3];
     int64_t take;
+};
+enum render_has_piece { RENDER_PIECE_NOT_YET, RENDER_PIECE_HERE /* with two descriptors */, RENDER_PIECE_NEVER /* nor any other one of its name */ };
+/* A made segment of the film's grid (wire/make_msg.h), named by all that its pictures depend on beside the tape's reels. */
+struct render_piece {
+    struct render_head h;
+    uint32_t tape, number;
+    uint64_t spans;            /* revision of the table that the seat knows; 0: none */
+    uint64_t seed;
+    uint8_t pal, field_rate, tape_speed, wear_16;
+    uint8_t has;               /* of an answer: enum render_has_piece */
+    uint8_t zero[3];
+    char look[RENDER_LOOK_BYTES];
 };
 struct render_deck {
     struct render_head h;
