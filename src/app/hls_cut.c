@@ -101,7 +101,7 @@ static enum vcr_err add_piece(struct cut *c, const struct app_pieces *pieces, si
     }
     if (span->count == 0)
         return VCR_OK;
-    span->wall_ms = wall_of(c, p, s->index->fragments[span->first].start_us);
+    span->wall_ms = wall_of(c, p, VCR_MAX(s->index->fragments[span->first].start_us, 0)); /* what primes a codec is not heard */
     span->goes_on = i > 0 && c->count > 0 && pieces->items[i - 1].tape_us == p->tape_us;
     c->from[c->count++] = p;
     return VCR_OK;

@@ -13,7 +13,7 @@
 #include "deliver/hls/made.h"
 #include "store/segments.h"
 
-enum { DIGEST_HEX = 16 };
+enum { DIGEST_HEX = 16, RUNG_LIST_VERSION = 2 /* another one when other pictures go into a segment */ };
 const struct made_rung_kind made_rung_kinds[MADE_RUNGS] = { { "480p", 480, 1600000 }, { "240p", 240, 500000 } };
 
 /* ---- what a deck would be told ---- */
@@ -131,7 +131,7 @@ int made_rung(const char *name)
 void made_rung_version(const char *reel_version, int rung, char ret[APP_HLS_VERSION_BYTES])
 {
     char text[APP_HLS_VERSION_BYTES + 64];
-    int len = snprintf(text, sizeof(text), "%s %d %d %u", reel_version, MAKE_VERSION, made_rung_kinds[rung].height, made_rung_kinds[rung].max_bps);
+    int len = snprintf(text, sizeof(text), "%s %d %d %d %u", reel_version, MAKE_VERSION, RUNG_LIST_VERSION, made_rung_kinds[rung].height, made_rung_kinds[rung].max_bps);
     app_digest(text, (size_t)len, ret);
 }
 

@@ -58,7 +58,7 @@ enum vcr_err made_write_vhs_media(const struct app *a, const struct app_hls *h, 
     made_revision(a, h, revision);
     snprintf(base, sizeof(base), "%s/%c", revision, sound ? 'a' : 'v');
     snprintf(init, sizeof(init), "%sinit.mp4", base);
-    hls_write_grid(out, &g, init, base);
+    hls_write_grid(out, &g, init, base, app_hls_cut(h) ? HLS_NO_WALL : h->recorded_ms); /* what was recorded over has many clocks, and this list one */
     return VCR_OK;
 }
 
@@ -184,7 +184,7 @@ enum vcr_err made_write_rung(const struct app *a, const struct app_hls *h, const
         made_rung_version(h->video.version, ask->track, version);
         snprintf(query, sizeof(query), "?v=%s", version);
         snprintf(init, sizeof(init), "init.mp4%s", query);
-        hls_write_stretches(out, s, count, init, query);
+        hls_write_stretches(out, s, count, init, query, h->recorded_ms);
     } else {
         err = no_larger(why);
     }

@@ -97,6 +97,20 @@ export function readMedia(text, what) {
   return out;
 }
 
+/** Every date of a list is its first one and what plays between them; says how many there are. Cuts lie between pictures and between frames of sound: to one of those. */
+export function checkDates(list, what, toleranceMs = 34) {
+  let at = 0, first = null, count = 0;
+  for (const s of list.segments) {
+    if (s.date !== undefined) {
+      first ??= s.date - at * 1000;
+      assert.ok(Math.abs(s.date - first - at * 1000) < toleranceMs, `${what}: ${new Date(s.date).toISOString()} stands ${at} s behind ${new Date(first).toISOString()}`);
+      count++;
+    }
+    at += s.duration;
+  }
+  return count;
+}
+
 /* ---- fragmented MP4 ---- */
 export function* boxes(bytes, start = 0, end = bytes.length) {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);

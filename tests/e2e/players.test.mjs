@@ -6,7 +6,7 @@ import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 import { addTape, browser, Client, hlsScript, Server, shakaScript, tempDir, until } from './lib.mjs';
-import { find, fragments, readMedia, readMultivariant, timescale } from './media_lint.mjs';
+import { checkDates, find, fragments, readMedia, readMultivariant, timescale } from './media_lint.mjs';
 
 const SECONDS = 24, SEEKS = [20, 2, 13.3, 7.5, 21.4];
 
@@ -36,9 +36,10 @@ test('every player', async (t) => {
   const { token } = await client.ok('POST', `/hls/${tape.id}/token`, {});
   const root = `${server.url}/api/v1/hls/${tape.id}/t/${token}/`, playlist = root + 'playlist.m3u8', manifest = root + 'manifest.mpd';
   const text = async (url) => { const answer = await fetch(url); assert.equal(answer.status, 200, url); return answer.text(); };
-  const bytes = async (url, [first, last]) => {
-    const answer = await fetch(url, { headers: { Range: `bytes=${first}-${last}` } });
-    assert.equal(answer.status, 206, url);
+  /** A range of it, or all. */
+  const bytes = async (url, range) => {
+    const answer = await fetch(url, range ? { headers: { Range: `bytes=${range.join('-')}` } } : {});
+    assert.equal(answer.status, range ? 206 : 200, url);
     return new Uint8Array(await answer.arrayBuffer());
   };
   const front = readMultivariant(await text(playlist));
@@ -49,12 +50,19 @@ test('every player', async (t) => {
     const at = new URL(uri, playlist), { segments } = readMedia(await text(at), uri);
     for (const made of new Set(segments.flatMap((s) => [s.map.uri, s.uri]))) await until(`${made} is made`, async () => (await fetch(new URL(made, at))).status === 200, 120000);
   }
-  const lists = [['video.m3u8', 'picture'], ...front.media.filter((m) => m.TYPE === 'AUDIO').map((m) => [m.URI, `sound ${m.NAME}`])];
+  const smaller = front.videos.filter((v) => v !== own).map((v) => [v.uri, v.RESOLUTION, v]);
+  assert.ok(smaller.length > 0);
+  const lists = [['video.m3u8', 'picture', own], ...smaller, ...front.media.filter((m) => m.TYPE === 'AUDIO').map((m) => [m.URI, `sound ${m.NAME}`])];
 
   await t.test('the lists keep the rules', async () => {
     assert.deepEqual(front.media.map((m) => [m.TYPE, m.LANGUAGE, m.NAME, m.DEFAULT]), [['AUDIO', 'en', 'English', 'YES'], ['AUDIO', 'de', 'Deutsch', 'NO'], ['SUBTITLES', 'en', 'English', 'NO']]);
     assert.deepEqual([own.RESOLUTION, own['FRAME-RATE']], ['640x480', '29.970']);
-    for (const uri of [...front.videos.map((v) => v.uri), ...front.media.map((m) => m.URI)]) readMedia(await text(new URL(uri, playlist)), uri);
+    const look = readMultivariant(await text(`${playlist}?look=vhs`));
+    for (const { videos, media, keys } of [front, look])
+      for (const uri of [...videos.map((v) => v.uri), ...media.map((m) => m.URI), ...keys.map((k) => k.URI)]) { // all have the film's date, or players could not change between them
+        const list = readMedia(await text(new URL(uri, playlist)), uri);
+        assert.deepEqual([list.segments[0].date, checkDates(list, uri)], [Date.parse('1991-11-27T12:00:00Z'), 1], uri);
+      }
     const keys = readMedia(await text(root + front.keys[0].URI), 'key frames');
     assert.ok(keys.keysOnly && keys.segments.length >= SECONDS - 1);
     for (const s of keys.segments.slice(0, 3)) {
@@ -66,15 +74,15 @@ test('every player', async (t) => {
   });
 
   await t.test('decode times go on from segment to segment, and the sum is the tape', async () => {
-    for (const [uri, what] of lists) {
-      const url = new URL(uri, playlist), list = readMedia(await text(url), what);
+    for (const [uri, what, video] of lists) {
+      const url = new URL(uri, playlist), list = readMedia(await text(url), what), inReel = list.segments[0].range !== undefined;
       const init = await bytes(new URL(list.segments[0].map.uri, url), list.segments[0].map.range), scale = timescale(init);
-      let next = null, at = list.segments[0].map.range[1] + 1, peak = 0, total = 0;
-      assert.equal(list.segments[0].date, Date.parse('1991-11-27T12:00:00Z'));
+      let next = null, at = init.length, peak = 0, total = 0;
+      assert.equal(inReel, video === own || !video, what);
       for (const [i, s] of list.segments.entries()) {
-        assert.equal(s.range[0], at, `${what}: segment ${i} begins where the one before ends`);
-        at = s.range[1] + 1;
-        const parts = fragments(await bytes(new URL(s.uri, url), s.range));
+        if (inReel) assert.equal(s.range[0], at, `${what}: segment ${i} begins where the one before ends`);
+        const segment = await bytes(new URL(s.uri, url), s.range), parts = fragments(segment);
+        at += segment.length;
         for (const f of parts) {
           if (next !== null) assert.equal(f.start, next, `${what}: segment ${i}`);
           assert.ok(f.sync, `${what}: segment ${i} begins with a key frame`);
@@ -82,11 +90,12 @@ test('every player', async (t) => {
         }
         const length = parts.reduce((sum, f) => sum + f.duration, 0) / scale;
         assert.ok(Math.abs(length - s.duration) < 0.05, `${what}: segment ${i}: ${length} s are called ${s.duration} s`); // the first one of a sound primes the decoder
-        peak = Math.max(peak, (s.range[1] - s.range[0] + 1) * 8 / s.duration);
+        peak = Math.max(peak, segment.length * 8 / s.duration);
         total += s.duration;
       }
       assert.ok(Math.abs(total - tape.duration) < 0.05, `${what}: ${total} s of ${tape.duration} s`);
-      if (what === 'picture') assert.ok(peak <= Number(own.BANDWIDTH), `${peak} bit/s above BANDWIDTH ${own.BANDWIDTH}`);
+      if (video) assert.ok(peak <= Number(video.BANDWIDTH), `${what}: ${peak} bit/s above BANDWIDTH ${video.BANDWIDTH}`);
+      if (!inReel) continue;
       const whole = await fetch(new URL(list.segments[0].uri, url));
       assert.equal(Number(whole.headers.get('content-length')), at, `${what}: the segments are the whole reel`);
       writeFileSync(path.join(dir, `${uri.replace('/', '-')}.mp4`), new Uint8Array(await whole.arrayBuffer()));
@@ -204,4 +213,29 @@ test('every player', async (t) => {
       assert.deepEqual(await page.evaluate(() => window.fatal), []);
     });
   }
+
+  await t.test('Shaka Player winds by the list of key frames: each range is a picture', async () => {
+    const at = new URL(front.keys[0].URI, playlist), keys = readMedia(await text(at), 'key frames').segments.map((s) => `bytes=${s.range.join('-')}`);
+    await place(shakaScript);
+    await page.evaluate(async ([u, list]) => {
+      const v = document.querySelector('#w'), player = window.player = new window.shaka.Player();
+      window.shaka.polyfill.installAll();
+      await player.attach(v);
+      player.addEventListener('error', (e) => window.fatal.push(`${e.detail.code} ${e.detail.data}`));
+      Object.assign(window, { ranges: [], shown: [] });
+      const look = (_, frame) => { window.shown.push(frame.mediaTime); v.requestVideoFrameCallback(look); };
+      player.getNetworkingEngine().registerRequestFilter((_, request) => { window.ranges.push(request.headers.Range); });
+      await player.load(u);
+      Object.assign(window, { ranges: [], shown: [], list });
+      player.trickPlay(4, true);
+      v.requestVideoFrameCallback(look);
+      await v.play();
+    }, [playlist, keys]);
+    await until('at the end', () => video((v, s) => v.currentTime > s, SECONDS - 2));
+    const { ranges, shown, fatal } = await page.evaluate(() => ({ ranges: window.ranges, shown: window.shown, fatal: window.fatal }));
+    assert.deepEqual(keys.slice(0, SECONDS - 2).filter((r) => !ranges.includes(r)), [], 'each was fetched');
+    for (const s of shown) assert.ok(Math.abs(s / 1.001 - Math.round(s / 1.001)) < 0.02, `what shows at ${s} s is no key frame`);
+    assert.ok(new Set(shown.map(Math.round)).size >= SECONDS / 3, `shown at ${shown}`); // a busy machine shows not all of them
+    assert.deepEqual(fatal, []);
+  });
 });

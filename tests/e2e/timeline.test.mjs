@@ -6,6 +6,7 @@ import { cpSync, mkdirSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 import { addTape, browser, Client, hlsScript, Server, shakaScript, tempDir, until } from './lib.mjs';
+import { checkDates, readMedia } from './media_lint.mjs';
 
 /** A film of one colour with a tone, interlaced as from a tape. */
 function film(dir, name, colour, seconds) {
@@ -65,6 +66,19 @@ test('a tape that was recorded over', async (t) => {
       assert.equal([...text.matchAll(/^#EXT-X-DISCONTINUITY$/gm)].length, 4);
       assert.ok([...text.matchAll(/#EXT-X-MAP/g)].length >= 6); // film, its end, take, the film's rest and how it begins, unrecorded, take
       assert.match(text, /#EXT-X-ENDLIST/);
+    }
+  });
+
+  await t.test('the dates go on over the cuts: what shows of the film was recorded where it lies', async () => {
+    await client.ok('PATCH', `/tapes/${tape.id}`, { recorded_at: '1991-11-27T12:00:00Z' });
+    const master = await read(playlist), uris = [...master.matchAll(/^[^#\n].*$|URI="([^"]+)"/gm)].map((m) => m[1] ?? m[0]).filter((u) => /video|audio|iframe|keys/.test(u));
+    assert.ok(uris.length >= 4, master); // picture, smaller picture, sound, key frames
+    const listed = async (uri) => readMedia(await read(new URL(uri, playlist)), uri);
+    await until('the date is known', async () => (await listed(uris[0])).segments[0].date);
+    for (const uri of uris) {
+      const list = await listed(uri);
+      assert.equal(list.segments[0].date, Date.parse('1991-11-27T12:00:00Z'), uri);
+      assert.equal(checkDates(list, uri), 2, uri); // where the film begins and where it goes on behind the take, which has none
     }
   });
 

@@ -40,44 +40,44 @@ static void entry(struct buf *out, int64_t us, const char *base, uint32_t n, con
 /* Where unit n begins; rounded so that the sum of all lengths is that of the whole. */
 static int64_t at_us(const struct hls_grid *g, uint32_t n) { return ((int64_t)n * 1000000 * g->rate_den + g->rate_num / 2) / g->rate_num; }
 
-void hls_write_grid(struct buf *out, const struct hls_grid *g, const char *init_uri, const char *base)
+void hls_write_grid(struct buf *out, const struct hls_grid *g, const char *init_uri, const char *base, int64_t wall_ms)
 {
     uint32_t first, count;
     begin(out, at_us(g, VCR_MIN(g->each, g->total)), init_uri);
+    if (wall_ms != HLS_NO_WALL)
+        hls_write_date(out, wall_ms);
     for (uint32_t n = 0; hls_grid_segment(g, n, &first, &count); n++)
         entry(out, at_us(g, first + count) - at_us(g, first), base, n, "");
     buf_adds(out, "#EXT-X-ENDLIST\n");
 }
 
-void hls_write_stretches(struct buf *out, const struct hls_stretch *s, uint32_t count, const char *init_uri, const char *query)
+void hls_write_stretches(struct buf *out, const struct hls_stretch *s, uint32_t count, const char *init_uri, const char *query, int64_t wall_ms)
 {
     int64_t longest_us = 0;
     for (uint32_t n = 0; n < count; n++)
         longest_us = VCR_MAX(longest_us, s[n].duration_us);
     begin(out, longest_us, init_uri);
-    for (uint32_t n = 0; n < count; n++)
+    for (uint32_t n = 0; n < count; n++) {
+        if (s[n].discontinuity && n > 0)
+            buf_adds(out, "#EXT-X-DISCONTINUITY\n");
+        hls_date_segment(out, n == 0, s[n].discontinuity, s[n].wall_ms, wall_ms);
         entry(out, s[n].duration_us, "", n, query);
+    }
     buf_adds(out, "#EXT-X-ENDLIST\n");
 }
 
-/* The walk of playlist.c: a segment ends with the fragment that reaches a multiple of the grid. */
 uint32_t hls_stretches(const struct reelidx *x, struct hls_stretch *ret, uint32_t max)
 {
+    const struct hls_span whole = hls_whole(x, "");
+    struct hls_walk w = { .span = &whole };
+    struct hls_segment g;
     uint32_t n = 0;
-    int64_t at = 0;
-    for (uint32_t f = 0; f < x->fragment_count; n++) {
-        int64_t end_us = (at / HLS_GRID_US + 1) * HLS_GRID_US;
-        struct hls_stretch s = { .first = x->fragments[f].first_sample };
-        do {
-            int64_t us = x->fragments[f].duration_us;
-            us += x->fragments[f].start_us >= 0 ? 0 : VCR_MAX(x->fragments[f].start_us, -us);
-            s.count += x->fragments[f].sample_count;
-            s.duration_us += us;
-            at += us;
-            f++;
-        } while (f < x->fragment_count && at < end_us);
-        if (n < max)
-            ret[n] = s;
+    for (; hls_next_segment(&w, &g); n++) {
+        if (n >= max)
+            continue;
+        ret[n] = (struct hls_stretch){ .first = x->fragments[g.first].first_sample, .duration_us = g.duration_us, .wall_ms = g.wall_ms, .discontinuity = g.discontinuity };
+        for (uint32_t i = 0; i < g.count; i++)
+            ret[n].count += x->fragments[g.first + i].sample_count;
     }
     return n;
 }

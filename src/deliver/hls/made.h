@@ -19,15 +19,17 @@ struct hls_grid hls_picture_grid(uint32_t rate_num, uint32_t rate_den, int64_t d
 struct hls_grid hls_sound_grid(int64_t duration_us);
 /* The units of segment n. False: there is none. */
 bool hls_grid_segment(const struct hls_grid *g, uint32_t n, uint32_t *ret_first, uint32_t *ret_count);
-/* Segments are <base>0.m4s and so on, relative to the list. */
-void hls_write_grid(struct buf *out, const struct hls_grid *g, const char *init_uri, const char *base);
+/* Segments are <base>0.m4s and so on, relative to the list. wall_ms: when its beginning was recorded, or HLS_NO_WALL. */
+void hls_write_grid(struct buf *out, const struct hls_grid *g, const char *init_uri, const char *base, int64_t wall_ms);
 
 /* The segments of a reel's own list, as samples. */
 struct hls_stretch {
     uint32_t first, count;
     int64_t duration_us;
+    int64_t wall_ms;              /* of its beginning, as the reel has it; 0: not known */
+    bool discontinuity;           /* as in the reel's own list: variants must have the same */
 };
 /* Up to max of them; returns how many there are. Of x the fragments are enough. */
 uint32_t hls_stretches(const struct reelidx *x, struct hls_stretch *ret, uint32_t max);
-/* Segments are <n>.m4s<query>. */
-void hls_write_stretches(struct buf *out, const struct hls_stretch *s, uint32_t count, const char *init_uri, const char *query);
+/* Segments are <n>.m4s<query>. wall_ms as of a struct hls_span. */
+void hls_write_stretches(struct buf *out, const struct hls_stretch *s, uint32_t count, const char *init_uri, const char *query, int64_t wall_ms);

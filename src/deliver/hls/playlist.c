@@ -51,11 +51,19 @@ static bool next_key(struct hls_walk *w, struct hls_segment *ret)
     return true;
 }
 
-static void write_date(struct buf *out, int64_t wall_ms)
+void hls_write_date(struct buf *out, int64_t wall_ms)
 {
     char date[CLOCK_RFC3339_BYTES];
     clock_rfc3339(date, wall_ms);
     buf_addf(out, "#EXT-X-PROGRAM-DATE-TIME:%s\n", date);
+}
+
+void hls_date_segment(struct buf *out, bool begins, bool discontinuity, int64_t own_ms, int64_t wall_ms)
+{
+    if ((begins || discontinuity) && own_ms != 0)
+        hls_write_date(out, own_ms);
+    else if (begins && wall_ms != HLS_NO_WALL)
+        hls_write_date(out, wall_ms);
 }
 
 /* What a list names of a reel. */
@@ -97,10 +105,7 @@ static void write_span(struct buf *out, struct hls_walk *w, bool cut, const stru
     for (; form->next(w, &g); begins = false) {
         if (g.discontinuity && !begins)
             buf_adds(out, "#EXT-X-DISCONTINUITY\n");
-        if ((begins || g.discontinuity) && g.wall_ms != 0)
-            write_date(out, g.wall_ms);
-        else if (begins && s->wall_ms != HLS_NO_WALL)
-            write_date(out, s->wall_ms);
+        hls_date_segment(out, begins, g.discontinuity, g.wall_ms, s->wall_ms);
         write_segment(out, s, &g, form->made);
     }
 }
@@ -150,6 +155,6 @@ void hls_write_captions(struct buf *out, const char *uri, int64_t duration_us, i
     buf_addf(out, "#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-TARGETDURATION:%" PRId64 "\n#EXT-X-MEDIA-SEQUENCE:0\n#EXT-X-PLAYLIST-TYPE:VOD\n",
              VCR_MAX((duration_us + 500000) / 1000000, (int64_t)1));
     if (wall_ms != HLS_NO_WALL)
-        write_date(out, wall_ms);
+        hls_write_date(out, wall_ms);
     buf_addf(out, "#EXTINF:%" PRId64 ".%06d,\n%s\n#EXT-X-ENDLIST\n", duration_us / 1000000, (int)(duration_us % 1000000), uri);
 }

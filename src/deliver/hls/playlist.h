@@ -51,6 +51,9 @@ struct hls_walk {
 };
 /* False at the end of the span. For the next span set span and next anew and leave at_us. */
 bool hls_next_segment(struct hls_walk *w, struct hls_segment *ret);
+void hls_write_date(struct buf *out, int64_t wall_ms);
+/* The date that stands before a segment, if any: where its span begins or the picture was away. own_ms: as the reel has it, 0 for none; wall_ms: of the span, or HLS_NO_WALL. */
+void hls_date_segment(struct buf *out, bool begins, bool discontinuity, int64_t own_ms, int64_t wall_ms);
 
 /* ---- what players are told of a reel ---- */
 struct hls_track {

@@ -48,7 +48,7 @@ static void lengths_add_up_to_the_tape(void **state)
             struct hls_grid g = hls_picture_grid(rates[i].num, rates[i].den, lengths[k]);
             struct buf b;
             buf_init(&b, 8 << 20);
-            hls_write_grid(&b, &g, "v.mp4", "v");
+            hls_write_grid(&b, &g, "v.mp4", "v", HLS_NO_WALL);
             struct list l = read_list(&b);
             assert_true(llabs(l.sum_us - lengths[k]) <= rates[i].unit_us / 2 + 2 || (l.sum_us <= rates[i].unit_us + 1 && lengths[k] < l.sum_us));
             assert_int_equal(l.target_s, (l.longest_us + 500000) / 1000000 > 0 ? (l.longest_us + 500000) / 1000000 : 1);
@@ -119,13 +119,63 @@ static void smaller_pictures_have_the_reels_own_segments(void **state)
     assert_int_equal(s[2].count, 20);
     struct buf b;
     buf_init(&b, 1 << 20);
-    hls_write_stretches(&b, s, 3, "init.mp4?v=1", "?v=1");
+    hls_write_stretches(&b, s, 3, "init.mp4?v=1", "?v=1", HLS_NO_WALL);
     struct list l = read_list(&b);
     assert_int_equal(l.entries, 3);
     assert_int_equal(l.sum_us, 12000000);
     assert_int_equal(l.target_s, 5);
     assert_non_null(strstr(b.data, "\n2.m4s?v=1\n"));
     assert_non_null(strstr(b.data, "#EXT-X-MAP:URI=\"init.mp4?v=1\"\n"));
+    assert_null(strstr(b.data, "PROGRAM-DATE"));
+    buf_free(&b);
+}
+
+/* A list without what names bytes: lengths, dates and discontinuities. */
+static void outline(const struct buf *b, char *ret, size_t size)
+{
+    size_t at = 0;
+    for (const char *p = b->data; *p; p = strchr(p, '\n') + 1)
+        if (strncmp(p, "#EXTINF", 7) == 0 || strncmp(p, "#EXT-X-DISC", 11) == 0 || strncmp(p, "#EXT-X-PROGRAM", 14) == 0 || strncmp(p, "#EXT-X-TARGET", 13) == 0)
+            at += (size_t)snprintf(ret + at, size - at, "%.*s", (int)(strchr(p, '\n') + 1 - p), p);
+    assert_true(at < size);
+}
+
+/* Players change between variants by the number of discontinuities and by the date: both are the same in all. */
+static void smaller_pictures_have_the_reels_cuts_and_dates(void **state)
+{
+    struct reelidx_fragment f[12];
+    struct hls_stretch s[8];
+    char own[1000], small[1000];
+    struct buf b;
+    buf_init(&b, 1 << 20);
+    for (int live = 0; live < 2; live++) {
+        struct reelidx x = reel(f, 12);
+        f[7].discontinuity = live;
+        for (uint32_t i = 0; live && i < 12; i++)
+            f[i].wall_ms = INT64_C(1700000000000) + i * 1000 + (i >= 7 ? 60000 : 0);
+        struct hls_span span = hls_whole(&x, "video.mp4");
+        span.wall_ms = INT64_C(691243200000);
+        buf_reset(&b);
+        hls_write_media(&b, &span, 1);
+        outline(&b, own, sizeof(own));
+        uint32_t n = hls_stretches(&x, s, 8);
+        buf_reset(&b);
+        hls_write_stretches(&b, s, n, "init.mp4", "", span.wall_ms);
+        outline(&b, small, sizeof(small));
+        assert_string_equal(small, own);
+        assert_int_equal(n, live ? 4 : 3); /* 5, 2, the gap, 3, 2 */
+        assert_non_null(strstr(own, live ? "DISCONTINUITY\n#EXT-X-PROGRAM-DATE-TIME:2023-11-14T22:14:27.000Z\n" : "#EXT-X-PROGRAM-DATE-TIME:1991-11-27T12:00:00.000Z\n"));
+    }
+    buf_free(&b);
+}
+
+static void a_grid_begins_at_its_date(void **state)
+{
+    struct hls_grid g = hls_picture_grid(25, 1, 5000000);
+    struct buf b;
+    buf_init(&b, 1 << 16);
+    hls_write_grid(&b, &g, "v.mp4", "v", INT64_C(691243200000));
+    assert_non_null(strstr(b.data, "#EXT-X-MAP:URI=\"v.mp4\"\n#EXT-X-PROGRAM-DATE-TIME:1991-11-27T12:00:00.000Z\n#EXTINF:2.000000,\nv0.m4s\n"));
     buf_free(&b);
 }
 
@@ -137,6 +187,8 @@ int main(void)
         cmocka_unit_test(each_unit_is_in_one_segment),
         cmocka_unit_test(a_manifest_has_every_segment_of_a_grid),
         cmocka_unit_test(smaller_pictures_have_the_reels_own_segments),
+        cmocka_unit_test(smaller_pictures_have_the_reels_cuts_and_dates),
+        cmocka_unit_test(a_grid_begins_at_its_date),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
