@@ -18,6 +18,7 @@ struct pass {
     struct dub_deck *deck;
     struct signal *signal;
     struct dub_kept from;        /* what was recorded on its tape */
+    bool crosstalk;              /* its look shows the neighbouring track's colour */
 };
 struct dub_deck {
     /* set by open, then read-only */
@@ -82,13 +83,20 @@ static enum vcr_err find_field(struct pass *p, int64_t place, int parity, struct
     return VCR_OK;
 }
 
+/* What the track beside holds, where the head follows one track and the look shows its neighbour: the field before. Through the same lines as the field itself. */
+static enum vcr_err find_beside(struct pass *p, int64_t place, int rate, int parity, struct picture *store, const struct picture **ret, struct vcr_why *why)
+{
+    bool follows = rate >= -65536 && rate <= 65536; /* faster, what comes in passes by: it is not read twice */
+    return p->crosstalk && follows ? find_field(p, place - 1, parity, store, ret, why) : VCR_OK;
+}
+
 /* Draws one field (or, where there are none, the picture) into `out`. at: position in 1/DUB_SPEED_ONE of a place; k: how many came before. */
 static enum vcr_err draw(struct pass *p, int64_t at, int rate, enum signal_kind kind, int64_t k, bool last, int parity, struct picture *out, struct vcr_why *why)
 {
     struct dub_deck *d = p->deck;
     const struct dub_options *o = d->options;
     struct signal_field f = { .kind = kind, .tape_us = tape_us(d, at), .rate = rate, .lock_q16 = 65536, .tape_speed = o->tape_speed, .field_index = k };
-    struct picture store[SIGNAL_BANDS_MAX];
+    struct picture store[SIGNAL_BANDS_MAX], beside;
     const struct picture *sources[SIGNAL_BANDS_MAX] = { NULL };
     int64_t places[SIGNAL_BANDS_MAX];
     if (last) {
@@ -100,6 +108,8 @@ static enum vcr_err draw(struct pass *p, int64_t at, int rate, enum signal_kind 
     for (int i = 0; i < n; i++) {
         int64_t place = i == 0 ? floor_div(at, DUB_SPEED_ONE) : place_at(d, places[i]);
         enum vcr_err err = find_field(p, place, parity, &store[i], &sources[i], why);
+        if (err == VCR_OK && n == 1)
+            err = find_beside(p, place, rate, parity, &beside, &f.beside, why);
         if (err != VCR_OK)
             return err;
     }
@@ -215,6 +225,7 @@ static enum vcr_err open_pass(struct dub_deck *d, int n, const struct signal_pro
         err = signal_set_isa(p->signal, d->isa, why);
     if (err == VCR_OK)
         signal_set_profile(p->signal, profile);
+    p->crosstalk = profile->chroma_crosstalk_db10 > 0;
     return err;
 }
 

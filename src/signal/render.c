@@ -346,17 +346,23 @@ static void luma_rows(struct signal *s, const struct signal_field *f, const stru
     }
 }
 
-/* A line of 4:2:0 colour belongs to two of luma: of a whole raster to neighbours, whose plan is one; of a field to two of the field's. */
-static void colour_lines(struct signal *s, const struct picture *const *sources, int n, struct picture *out, const struct rows *w, uint64_t key)
+/* A line of 4:2:0 colour belongs to two of luma: of a whole raster to neighbours, whose plan is one; of a field to two of the field's. So of a still, which is one field
+ * shown for both, every line of 4:2:0 colour is one of that field; in 4:2:2 there are two for each, as of luma. */
+static void colour_lines(struct signal *s, const struct signal_field *f, const struct picture *const *sources, int n, struct picture *out, const struct rows *w, uint64_t key)
 {
     for (int r = w->first; r < colour_rows(out); r += w->step) {
         int l = out->is_422 ? r / 2 : w->step == 1 ? r : VCR_MIN(r - w->first, s->lines - 1), parity = out->is_422 ? r % 2 : 0;
         const struct line_plan *p = &s->plan[l];
-        const struct picture *from = n > 0 ? sources[VCR_MIN(p->band, n - 1)] : NULL;
-        const uint8_t *in[2] = { source_row(s, from, 1, r), source_row(s, from, 2, r) };
-        const int near = VCR_MIN(r + (out->is_422 ? 2 : w->step), colour_rows(out) - 1);
-        const uint8_t *beside[2] = { source_row(s, from, 1, near), source_row(s, from, 2, near) };
+        const struct picture *from = n > 0 ? sources[VCR_MIN(p->band, n - 1)] : NULL, *next = f->beside ? f->beside : from;
         uint8_t *row[2] = { out->plane[1] + r * out->stride[1], out->plane[2] + r * out->stride[2] };
+        if (f->rate == 0 && parity && w->step == 1) { /* as its luma */
+            for (int i = 0; i < 2; i++)
+                memcpy(row[i], row[i] - out->stride[1 + i], (size_t)(s->width + 1) / 2);
+            continue;
+        }
+        const uint8_t *in[2] = { source_row(s, from, 1, r), source_row(s, from, 2, r) };
+        const int near = f->beside ? r : VCR_MIN(r + (out->is_422 ? 2 : w->step), colour_rows(out) - 1);
+        const uint8_t *beside[2] = { source_row(s, next, 1, near), source_row(s, next, 2, near) };
         if (is_blank_row(s, 2 * l))
             in[0] = in[1] = NULL;
         if (l == s->switch_line)
@@ -373,7 +379,7 @@ static void render_tape(struct signal *s, const struct signal_field *f, const st
     if (f->rate != 65536 || f->lock_q16 < 65536)
         key = mix64(key + (uint64_t)f->field_index);
     luma_rows(s, f, sources, n, out, w, key);
-    colour_lines(s, sources, n, out, w, key);
+    colour_lines(s, f, sources, n, out, w, key);
     damage(s, out, w);
 }
 

@@ -72,6 +72,8 @@ struct signal_field {
     uint8_t tape_speed;       /* 0 SP 1 LP 2 EP: bandwidth and noise follow */
     uint64_t pass;            /* of the pass layer; constant in settled PLAY */
     int64_t field_index;      /* deck's own field count, for what moves while the tape stands still */
+    const struct picture *beside; /* what the neighbouring track holds, the field before: its lines are taken as those of the sources are. Only chroma.crosstalk looks at it;
+                                   * NULL: a neighbour like the field itself */
 };
 enum { SIGNAL_BANDS_MAX = 16 };
 /* The bands of a field at this rate: *ret_tape_us[i] is the tape place that band i shows. 1 in play, still and slow. */

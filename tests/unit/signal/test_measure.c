@@ -219,6 +219,43 @@ static void the_neighbouring_track_is_seen(void **state)
     signal_close(&s);
 }
 
+/* A grey field whose neighbour is 75 % red: of a field by itself and of a whole raster the residue's rms is at its level below the neighbour's colour, and its lines are the neighbour's
+ * own, top red and bottom grey. */
+static void the_neighbour_has_its_own_colour(void **state)
+{
+    const struct raster *t = *state;
+    struct signal_profile p = off;
+    p.chroma_crosstalk_db10 = 200;
+    struct signal *s = open_signal(t, &p);
+    struct picture out = over(t, out_memory), in = over(t, in_memory), beside = over(t, other_memory);
+    const struct picture *from[1] = { &in };
+    struct signal_field f = play_at(0);
+    const int quarter = W * t->h / 4;
+    flat(t, 126);
+    memcpy(other_memory, in_memory, BYTES);
+    memset(other_memory + W * t->h, 100, (size_t)(quarter / 2));
+    memset(other_memory + W * t->h + quarter, 212, (size_t)(quarter / 2));
+    f.beside = &beside;
+    for (int alone = 0; alone < 2; alone++) {
+        memset(out_memory, 128, BYTES);
+        if (alone)
+            signal_render_field(s, &f, from, 1, &out, 1);
+        else
+            signal_render(s, &f, from, 1, &out);
+        const uint8_t *u = out_memory + W * t->h + W / 2 * alone + 100, *v = u + quarter;
+        const int step = 1 + alone, rows = t->h / 4;
+        double power = 0;
+        for (int r = 0; r < rows; r += step)
+            power += (pow(u[r * (W / 2)] - 128, 2) + pow(v[r * (W / 2)] - 128, 2)) * step / rows;
+        double db = 20 * log10(hypot(28, 84) / sqrt(power));
+        if (fabs(db - 20) > 0.5)
+            fail_msg("%.2f dB, alone %d", db, alone);
+        for (int r = rows; r < t->h / 2; r += step)
+            assert_true(u[r * (W / 2)] == 128 && v[r * (W / 2)] == 128);
+    }
+    signal_close(&s);
+}
+
 static int compare(const void *a, const void *b) { return (*(const double *)a > *(const double *)b) - (*(const double *)a < *(const double *)b); }
 
 /* The range of an edge's place in a field; its median over fields. */
@@ -477,7 +514,7 @@ int main(void)
         EACH(a_neutral_look_changes_nothing),
         EACH(luma_noise_is_at_its_weighted_level),
         EACH(slower_tape_is_softer_and_noisier),
-        EACH(a_static_phase_error), EACH(the_neighbouring_track_is_seen), EACH(the_drum_moves_lines_by_its_range), EACH(jitter_is_the_rms_between_neighbouring_lines),
+        EACH(a_static_phase_error), EACH(the_neighbouring_track_is_seen), EACH(the_neighbour_has_its_own_colour), EACH(the_drum_moves_lines_by_its_range), EACH(jitter_is_the_rms_between_neighbouring_lines),
         EACH(chroma_comes_late_by_its_delay),
         EACH(colour_streaks_are_the_looks),
         EACH(the_head_switch_decays_as_televisions_do),

@@ -111,6 +111,16 @@ static bool same(const struct picture *a, const struct picture *b, int first, in
     return true;
 }
 
+/* The lower line of colour of each pair of 4:2:2 is the upper one. */
+static bool same_pairs(const struct picture *p)
+{
+    for (int i = 1; i < 3; i++)
+        for (int r = 1; r < p->height; r += 2)
+            if (memcmp(p->plane[i] + r * p->stride[i], p->plane[i] + (r - 1) * p->stride[i], (size_t)p->stride[i]))
+                return false;
+    return true;
+}
+
 static void drop(struct picture *p)
 {
     for (int i = 0; i < 3; i++)
@@ -153,7 +163,7 @@ static void any_size_and_format(void **state)
             if (f.rate != 0) /* of a still, both lines of a whole raster's pair come from the upper one */
                 assert_memory_equal(out.plane[0], fields.plane[0], (size_t)w * (size_t)h);
             if (is_422)
-                assert_true(f.rate == 0 || same(&out, &fields, 0, 1));
+                assert_true(f.rate == 0 ? same_pairs(&out) : same(&out, &fields, 0, 1));
         }
         for (int kind = SIGNAL_BLUE; kind <= SIGNAL_SNOW; kind++) {
             f.kind = (enum signal_kind)kind;
