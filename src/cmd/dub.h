@@ -56,8 +56,8 @@ enum vcr_err dub_isa(enum signal_isa *ret, const struct dub_options *o, struct v
 /* --list-profiles, --list-settings */
 enum vcr_err dub_list(const struct dub_options *o, struct vcr_why *why);
 
-/* As a session's deck has it: at the end of the scale five eighths of a track. */
-static inline int32_t dub_tracking_q8(const struct dub_options *o) { return o->tracking == DUB_TRACKING_AUTO ? 0 : o->tracking * 16; }
+/* As a session's deck has it. */
+static inline int32_t dub_tracking_q8(const struct dub_options *o) { return o->tracking == DUB_TRACKING_AUTO ? 0 : signal_tracking_q8(o->tracking); }
 
 /* ---- dub_film.c: pictures by number, whatever they come from ---- */
 enum dub_order { DUB_PROGRESSIVE, DUB_TFF, DUB_BFF };

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/util.h"
+#include "signal/signal.h"
 
 enum { SEARCH_SOUND_MOST = 16 * 65536 }; /* what is faster is not heard */
 
@@ -36,8 +37,7 @@ void view_at(struct view *ret, const struct deck_snapshot *s, int64_t at_us)
 {
     *ret = (struct view){ .kind = kind_at(s, at_us), .tape_us = deck_snapshot_position_us(s, at_us), .rate = deck_snapshot_rate(s, at_us),
                           .lock_q16 = lock_at(s, at_us), .settled = deck_snapshot_settled(s, at_us) };
-    /* at the end of the scale a head runs five eighths of a track off: half a picture of noise */
-    ret->tracking_error_q8 = s->tracking == INT16_MIN ? 0 : s->tracking * 16;
+    ret->tracking_error_q8 = s->tracking == INT16_MIN ? 0 : signal_tracking_q8(s->tracking);
     ret->sound = audible(s, ret) ? s->sound : DECK_SOUND_MUTED;
     ret->scale = INT16_MIN;
     ret->has_osd = at_us < s->osd_until_us;

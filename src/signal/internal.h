@@ -111,8 +111,8 @@ uint32_t capstan_phase(uint64_t seed, int part, int64_t tape_us); /* 2^32 is one
 enum { TRACK_PITCH = 65536 };
 /* Cue and review: faster than play, or backwards. */
 bool tracks_searched(const struct signal_field *f);
-/* Where the head is at the top of the field, 0: in the middle of its own track; and how many pitches (of TRACK_PITCH) it crosses down to the bottom. */
-int64_t tracks_at_top(const struct signal *s, const struct signal_field *f);
+/* Where the head is at a line of the field, 0: in the middle of its own track; and how many pitches (of TRACK_PITCH) it crosses down to the bottom. */
+int64_t tracks_at(const struct signal *s, const struct signal_field *f, int line);
 int64_t tracks_crossed(const struct signal_field *f);
 /* How many own tracks on it is than at `top`, at most SIGNAL_BANDS_MAX - 1. */
 int tracks_band(int64_t at, int64_t top);

@@ -115,14 +115,14 @@ static void plan_step(struct signal *s, int first, int32_t step_q8)
 static void plan_rf(struct signal *s, const struct signal_field *f)
 {
     int lines = s->lines, wear = VCR_CLAMP(f->wear_16, 0, 16);
-    int64_t top = tracks_at_top(s, f), crosses = tracks_crossed(f);
+    const int64_t top = tracks_at(s, f, 0);
     const int32_t width = tracks_head_width(s->standard, &s->profile, f->tape_speed);
     int last_band = 0;
     /* the parked bar of still and slow is noise like any other: a look without noise has none */
     const bool is_barless = f->rate >= 0 && f->rate < PITCH && !s->luma_noise_gain && !f->tracking_error_q8;
     for (int l = 0; l < lines; l++) {
         struct line_plan *p = &s->plan[l];
-        int64_t at = top + crosses * l / lines;
+        const int64_t at = tracks_at(s, f, l);
         int rf = is_barless ? 256 : tracks_overlap_q8(width, at);
         p->band = (int16_t)(tracks_searched(f) ? tracks_band(at, top) : 0);
         p->noise_gain = gain_with(s->luma_noise_gain, &s->profile, f->tape_speed, rf, wear);

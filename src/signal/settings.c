@@ -42,6 +42,7 @@ static const struct row {
     { { "dropout.compensator", "", 0, 1, 1, "every deck since the late 1970s", false, SIGNAL_ON_OFF, NULL }, AT(dropout_compensator), 1, false },
     { { "capstan.error_percent", "% peak", 0, 5, 0.62, "0.18 % WRMS; SP 0.15 to 0.2 estimated", true, SIGNAL_NUMBER, NULL }, AT(capstan_error_ppm), 10000, false },
     { { "head.width_um", "um", 10, 100, 46, none_found, true, SIGNAL_NUMBER, NULL }, AT(head_width_um10), 10, false },
+    { { "track.bend_um", "um", 0, 30, 8, none_found, true, SIGNAL_NUMBER, NULL }, AT(track_bend_um10), 10, false },
     { { "limiter", "", 0, 1, 1, "WCAG 2.3.1", false, SIGNAL_ON_OFF, NULL }, AT(limiter), 1, false },
     { { "audio.track", "", 0, 2, 1, "a mono deck", false, SIGNAL_CHOICE, tracks }, AT(audio_track), 1, false },
     { { "audio.linear_high_hz", "Hz", 1000, 20000, 10000, "a little beyond 10 kHz in SP, 4 to 5 kHz slow: Feldman 1983", false, SIGNAL_NUMBER, NULL }, AT(linear_high_hz), 1, false },

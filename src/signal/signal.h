@@ -25,6 +25,7 @@ struct signal_profile {
     char name[32];
     int32_t tape_speed;          /* 0 SP 1 LP 2 EP: for which the numbers are; those of a field at another speed follow from them */
     int32_t head_width_um10;     /* tenths of a micrometre; 0: as wide as the tape's tracks */
+    int32_t track_bend_um10;     /* tenths of a micrometre that the track is off at both ends of a field, the one way and the other */
     int32_t luma_mtf_khz;        /* -3 dB of the played luma */
     int32_t peaking_db10, emphasis;
     int32_t chroma_bandwidth_khz, chroma_delay_ns, chroma_comb, chroma_crosstalk_db10, chroma_phase_mdeg;
@@ -75,6 +76,8 @@ struct signal_field {
     const struct picture *beside; /* what the neighbouring track holds, the field before: its lines are taken as those of the sources are. Only chroma.crosstalk looks at it;
                                    * NULL: a neighbour like the field itself */
 };
+/* What a deck's tracking scale, -10 to 10, is as a tracking error: nearly a whole track at its ends, where nothing is left. */
+int32_t signal_tracking_q8(int tracking);
 enum { SIGNAL_BANDS_MAX = 16 };
 /* The bands of a field at this rate: *ret_tape_us[i] is the tape place that band i shows. 1 in play, still and slow. */
 int signal_bands(const struct signal *s, const struct signal_field *f, int64_t ret_tape_us[SIGNAL_BANDS_MAX]);

@@ -32,7 +32,19 @@ bool tracks_searched(const struct signal_field *f)
     return f->rate < 0 || f->rate > PITCH;
 }
 
-int64_t tracks_at_top(const struct signal *s, const struct signal_field *f)
+/* Tape advance of a field times the sine of the tracks' angle: the pitch. */
+static int32_t in_pitches(enum signal_standard standard, uint8_t tape_speed, int32_t um10)
+{
+    static const int32_t pitch_um10[2][3] = { [SIGNAL_NTSC] = { 578, 289, 193 }, [SIGNAL_PAL] = { 486, 243, 162 } };
+    return um10 * PITCH / pitch_um10[standard == SIGNAL_PAL][VCR_MIN(tape_speed, 2)];
+}
+
+int32_t signal_tracking_q8(int tracking)
+{
+    return VCR_CLAMP(tracking, -10, 10) * 25;
+}
+
+static int64_t at_top(const struct signal *s, const struct signal_field *f)
 {
     int64_t at = (int64_t)f->tracking_error_q8 * (PITCH / 256);
     if (tracks_searched(f)) {
@@ -49,6 +61,21 @@ int64_t tracks_at_top(const struct signal *s, const struct signal_field *f)
 int64_t tracks_crossed(const struct signal_field *f)
 {
     return tracks_searched(f) ? (int64_t)f->rate - PITCH : f->rate < PITCH ? -PITCH : 0;
+}
+
+/* Tape guides that are not at the recorder's height bend the track that the head runs along, most at both ends of it, where they are: the half of that is a tilt, the half a curve. In
+ * PLAY; the bars of search and still would move by some lines. */
+static int64_t bent(const struct signal *s, const struct signal_field *f, int line)
+{
+    const int64_t most = s->profile.track_bend_um10, down_q12 = s->lines > 1 ? 8192 * line / (s->lines - 1) - 4096 : 0;
+    if (f->rate != PITCH || most <= 0)
+        return 0;
+    return in_pitches(s->standard, f->tape_speed, (int32_t)most) * (down_q12 + down_q12 * down_q12 * down_q12 / (1 << 24)) / (1 << 13);
+}
+
+int64_t tracks_at(const struct signal *s, const struct signal_field *f, int line)
+{
+    return at_top(s, f) + tracks_crossed(f) * line / s->lines + bent(s, f, line);
 }
 
 static int64_t floor_div(int64_t a, int64_t b)
@@ -75,20 +102,16 @@ int signal_bands(const struct signal *s, const struct signal_field *f, int64_t r
     ret_tape_us[0] = f->tape_us;
     if (!tracks_searched(f))
         return 1;
-    int64_t top = tracks_at_top(s, f), crosses = tracks_crossed(f);
-    n = tracks_band(top + crosses * (lines - 1) / lines, top) + 1;
+    int64_t crosses = tracks_crossed(f);
+    n = tracks_band(tracks_at(s, f, lines - 1), tracks_at(s, f, 0)) + 1;
     for (int i = 1; i < n; i++)
         ret_tape_us[i] = VCR_MAX(f->tape_us + (crosses < 0 ? -2 : 2) * i * signal_field_us(s), 0);
     return n;
 }
 
-/* Tape advance of a field times the sine of the tracks' angle, tenths of a micrometre. */
 int32_t tracks_head_width(enum signal_standard standard, const struct signal_profile *p, uint8_t tape_speed)
 {
-    static const int32_t pitch_um10[2][3] = { [SIGNAL_NTSC] = { 578, 289, 193 }, [SIGNAL_PAL] = { 486, 243, 162 } };
-    if (p->head_width_um10 <= 0)
-        return PITCH;
-    return p->head_width_um10 * PITCH / pitch_um10[standard == SIGNAL_PAL][VCR_MIN(tape_speed, 2)];
+    return p->head_width_um10 > 0 ? in_pitches(standard, tape_speed, p->head_width_um10) : PITCH;
 }
 
 /* Track of p, head of w, their middles apart by off: ((w + p) / 2 - off), at least nothing and at most the narrower of the two. */

@@ -10,6 +10,7 @@
 #include "base/util.h"
 #include "render/box.h"
 #include "render/view.h"
+#include "signal/signal.h"
 
 /* PLAY from 60 s, pressed at 1000 s on the clock: picture after half a second, locked after one, display for four. */
 static struct deck_snapshot play(void)
@@ -107,6 +108,21 @@ static void the_clock_and_the_scale(void **state)
     assert_int_equal(v.scale, -4);
 }
 
+/* As a dub's: the same step of the scale is the same error; automatic tracking makes none. */
+static void tracking_is_the_signals(void **state)
+{
+    struct deck_snapshot s = play();
+    struct view v;
+    view_at(&v, &s, s.since_us + 2000000);
+    assert_int_equal(v.tracking_error_q8, 0);
+    for (int tracking = -10; tracking <= 10; tracking++) {
+        s.tracking = (int16_t)tracking;
+        view_at(&v, &s, s.since_us + 2000000);
+        assert_int_equal(v.tracking_error_q8, signal_tracking_q8(tracking));
+        assert_true(tracking == 0 || v.tracking_error_q8 / tracking >= 23); /* at the ends nearly a whole track */
+    }
+}
+
 static void wild_bytes_come_into_range(void **state)
 {
     struct deck_snapshot s;
@@ -151,7 +167,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(spinning_up_is_blue_then_rolls_then_holds), cmocka_unit_test(the_counter_is_of_the_same_instant),
-        cmocka_unit_test(only_play_is_heard), cmocka_unit_test(a_search_is_heard_where_the_deck_lets_it), cmocka_unit_test(the_clock_and_the_scale), cmocka_unit_test(wild_bytes_come_into_range),
+        cmocka_unit_test(only_play_is_heard), cmocka_unit_test(a_search_is_heard_where_the_deck_lets_it), cmocka_unit_test(the_clock_and_the_scale), cmocka_unit_test(tracking_is_the_signals), cmocka_unit_test(wild_bytes_come_into_range),
         cmocka_unit_test(wide_pictures_get_bars),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -193,6 +193,72 @@ static void bars_are_as_thick_as_the_heads_are_narrow(void **state)
         assert_int_equal(noisy_of(t, width, &play), 0);
 }
 
+/* Noisy rows of the upper, the middle and the lower third of the picture. */
+static void noisy_thirds(const struct raster *t, struct signal *s, int tracking, uint8_t tape_speed, int ret[3])
+{
+    const struct signal_field f = { .tape_us = 60000000, .rate = 65536, .lock_q16 = 65536, .tape_speed = tape_speed, .tracking_error_q8 = signal_tracking_q8(tracking) };
+    const struct raster third = { t->standard, t->h / 3, t->line };
+    const uint8_t *o = render(s, t, &f);
+    for (int i = 0; i < 3; i++)
+        ret[i] = noisy_rows(&third, o + i * (t->h / 3) * W);
+}
+
+/* Turning the tracking: first nothing is seen, then noise comes in from one edge, the lower one or the upper one by its direction, and fills the picture at the scale's end. */
+static void mistracking_comes_in_from_an_edge(void **state)
+{
+    const struct raster *t = *state;
+    struct signal_profile p = off;
+    p.head_width_um10 = t->standard == SIGNAL_PAL ? 420 : 460;
+    p.track_bend_um10 = 80;
+    struct signal *s = open_signal(t, &p);
+    memset(in_memory, 126, (size_t)(W * t->h));
+    memset(in_memory + W * t->h, 128, (size_t)(W * t->h / 2));
+    for (int way = -1; way <= 1; way += 2) {
+        int before[3] = { 0 }, at_an_edge_only = 0;
+        for (int tracking = 0; tracking <= 10; tracking++) {
+            int now[3], first = way > 0 ? 2 : 0, last = 2 - first;
+            noisy_thirds(t, s, way * tracking, 0, now);
+            for (int i = 0; i < 3; i++)
+                assert_true(now[i] >= before[i] - 4); /* by chance */
+            assert_true(now[first] + 4 >= now[1] && now[1] + 4 >= now[last]);
+            assert_true(tracking > 4 || now[first] == 0);
+            at_an_edge_only += now[first] > t->h / 40 + 3 * now[last];
+            memcpy(before, now, sizeof(before));
+        }
+        assert_true(at_an_edge_only >= 2);
+        assert_true(before[0] + before[1] + before[2] > t->h * 9 / 10);
+    }
+    p.track_bend_um10 = 0; /* a straight one is lost everywhere at once, and by chance */
+    signal_set_profile(s, &p);
+    for (int tracking = 0; tracking <= 10; tracking++) {
+        int now[3];
+        noisy_thirds(t, s, tracking, 0, now);
+        assert_true(abs(now[0] - now[2]) < t->h / 12);
+    }
+    signal_close(&s);
+}
+
+/* Where guides bend the track, EP, whose tracks are a third as wide, is off it by three times as much: a scale's step fewer is enough. */
+static void a_bend_is_more_of_a_narrow_track(void **state)
+{
+    const struct raster *t = *state;
+    struct signal_profile p = off;
+    p.head_width_um10 = 150;
+    p.track_bend_um10 = 80;
+    struct signal *s = open_signal(t, &p);
+    memset(in_memory, 126, (size_t)(W * t->h));
+    int first[3] = { 0 };
+    for (uint8_t speed = 0; speed < 3; speed++)
+        for (int tracking = 0, noisy = 0; noisy == 0 && tracking <= 10; tracking++) {
+            int now[3];
+            noisy_thirds(t, s, tracking, speed, now);
+            noisy = now[2] > 3;
+            first[speed] = tracking;
+        }
+    assert_true(first[0] > first[1] && first[1] > first[2]);
+    signal_close(&s);
+}
+
 int main(void)
 {
 #define EACH(f) cmocka_unit_test_prestate(f, (void *)&rasters[0]), cmocka_unit_test_prestate(f, (void *)&rasters[1])
@@ -201,6 +267,8 @@ int main(void)
         EACH(the_two_heads_are_displaced_against_each_other),
         EACH(beyond_the_blanking_the_next_line_begins),
         EACH(bars_are_as_thick_as_the_heads_are_narrow),
+        EACH(mistracking_comes_in_from_an_edge),
+        EACH(a_bend_is_more_of_a_narrow_track),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
