@@ -2,6 +2,7 @@
  *
  * server.c  open, drain, close, loops          accept.c  listening, caps.c the connection caps       wheel.c  deadlines
  * conn.c    one connection: reading, the pump, closing      conn_io.c  what moves bytes (the seam for TLS)      body.c  request bodies
+ * conn_request.c  from input to a request and its route    conn_time.c  its deadlines
  * request.c accessors, life of a request      route.c   the router      answer.c, file.c, sse.c  answers
  * Everything here belongs to one loop thread unless a comment says otherwise. */
 #pragma once
@@ -177,10 +178,12 @@ void accept_pending(struct http_loop *hl);
 /* conn_time.c */
 void conn_set_deadline(struct conn *c); /* for what it does now */
 void conn_deadline(struct conn *c);     /* the wheel: its deadline passed */
+/* conn_request.c */
+void conn_refuse(struct conn *c, int status, const char *detail); /* what has come is no request */
+bool conn_start_request(struct conn *c); /* takes a head from the input and begins its route; false when the head is not complete */
 /* conn.c */
 void conn_open(struct http_loop *hl, int fd, const char *ip, struct ip_key key);
 void conn_pump(struct conn *c);
-void conn_refuse(struct conn *c, int status, const char *detail); /* what has come is no request */
 void conn_close(struct conn *c);
 void conn_gone(struct conn *c);
 void conn_drain(struct conn *c);

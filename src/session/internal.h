@@ -1,6 +1,7 @@
 /* session/internal.h - the parts of src/session and how they hold each other. Everything here is touched on the media loop only, unless it says otherwise.
  *
- * calls.c     the public calls as messages                               sessions.c    the list of them, opening and closing
+ * calls.c     the public calls as messages                               notes.c       those that have no answer
+ * sessions.c  the list of them, opening and closing
  * actor.c     one running VCR: beginning, end, keys, what others see     actor_time.c  its deck in real time, its tape, the rules about nobody watching
  * input.c     what can be recorded, and viewers see meanwhile             takes.c       recordings onto the tape that is in (input.h)
  * log.c       its deck's keys, and the log of them

@@ -1,7 +1,6 @@
-/* session/maker.c - see maker.h: what is made next, by which process, and what becomes of it. Who asks is maker_ask.c. */
+/* session/maker.c - see maker.h: what is made next, and by which process. Who asks is maker_ask.c, what becomes of it maker_job.c. */
 #include "session/maker.h"
 
-#include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -9,175 +8,10 @@
 #include "base/util.h"
 #include "session/maker_internal.h"
 
-enum { TICK_MS = 200, TRIES_MAX = 2 };
+enum { TICK_MS = 200 };
 static const int64_t wait_default_us = 9000000, silence_default_us = 10000000, patience_default_us = 4000000, idle_default_us = 60000000;
 static const int64_t ahead_us = 15000000;      /* a player that has not come for it by then is elsewhere */
-static const int64_t hopeless_us = 30000000, short_life_us = 3000000, rest_us = 500000;
-static const uint64_t room_bytes = UINT64_C(64) << 20;
-
-void maker_want_close(struct maker_want *w)
-{
-    vcr_close(&w->reel_fd);
-    vcr_close(&w->index_fd);
-    for (int i = 0; i < 2 * w->job.reel_count; i++)
-        vcr_close(&w->part_fds[i]);
-}
-
-struct maker_want maker_want_take(struct maker_want *w)
-{
-    struct maker_want taken = *w;
-    w->reel_fd = w->index_fd = -1;
-    w->job.reel_count = 0;
-    return taken;
-}
-
-static void count(struct maker *m, uint64_t *which, uint64_t n)
-{
-    pthread_mutex_lock(&m->counts_lock);
-    *which += n;
-    pthread_mutex_unlock(&m->counts_lock);
-}
-
-/* ---- jobs ---- */
-struct maker_job *maker_job_find(struct maker *m, const char *key)
-{
-    struct maker_job *j = m->jobs;
-    while (j && strcmp(j->want.key, key) != 0)
-        j = j->next;
-    return j;
-}
-
-struct maker_job *maker_job_new(struct maker *m, struct maker_want *want)
-{
-    struct maker_job *j = vcr_alloc(sizeof(*j));
-    j->want = maker_want_take(want);
-    j->number = ++m->next_number;
-    j->asked_us = clock_mono_us();
-    *m->last = j;
-    m->last = &j->next;
-    return j;
-}
-
-/* Off the list; nobody waits for it and no process has it. */
-void maker_job_free(struct maker *m, struct maker_job *j)
-{
-    struct maker_job **at = &m->jobs;
-    while (*at != j)
-        at = &(*at)->next;
-    *at = j->next;
-    if (m->last == &j->next)
-        m->last = at;
-    maker_want_close(&j->want);
-    segments_abort(&j->writer);
-    free(j);
-}
-
-static void job_fail(struct maker *m, struct maker_job *j, enum vcr_err err, const char *text)
-{
-    count(m, &m->counts.failed, 1);
-    for (struct maker_ticket *t = j->tickets, *next; t; t = next) {
-        next = t->next;
-        maker_refuse(t, err, text);
-    }
-    maker_job_free(m, j);
-}
-
-/* ---- what cannot be made is not tried again at once ---- */
-bool maker_hopeless(struct maker *m, const char *key, int64_t now_us)
-{
-    for (size_t i = 0; i < ARRAY_LEN(m->hopeless); i++)
-        if (m->hopeless[i].until_us > now_us && strcmp(m->hopeless[i].key, key) == 0)
-            return true;
-    return false;
-}
-
-static void give_up(struct maker *m, struct maker_job *j, const char *text)
-{
-    unsigned n = m->hopeless_next++ % ARRAY_LEN(m->hopeless);
-    vcr_strcpy(m->hopeless[n].key, sizeof(m->hopeless[n].key), j->want.key);
-    m->hopeless[n].until_us = clock_mono_us() + hopeless_us;
-    log_warn("maker", "%s cannot be made: %s", j->want.key, text);
-    job_fail(m, j, VCR_E_INTERNAL, text);
-}
-
-/* ---- a segment that is made ---- */
-static void keep_work(uv_work_t *w)
-{
-    struct maker_job *j = container_of(w, struct maker_job, keeping);
-    if (!atomic_load(&j->given))
-        return;
-    j->kept_err = segments_commit(&j->writer, &j->kept_fd, &j->kept_size, &j->kept_why);
-    atomic_store(&j->kept, true);
-}
-
-static void keep_done(uv_work_t *w, int status)
-{
-    struct maker_job *j = container_of(w, struct maker_job, keeping);
-    struct maker *m = w->data;
-    m->keeping--;
-    if (!atomic_load(&j->kept)) { /* its work was never begun */
-        job_fail(m, j, VCR_E_BUSY, "the segment could not be kept; try again");
-    } else if (j->kept_err != VCR_OK) {
-        log_warn("maker", "%s: %s", j->want.key, j->kept_why.text);
-        job_fail(m, j, VCR_E_BUSY, "the segment could not be kept; try again");
-    } else {
-        count(m, &m->counts.made, 1);
-        for (struct maker_ticket *t = j->tickets, *next; t; t = next) {
-            next = t->next;
-            t->fd = dup(j->kept_fd);
-            t->size = j->kept_size;
-            t->err = t->fd >= 0 ? VCR_OK : vcr_fail(&t->why, VCR_E_BUSY, "there are too many open files; try again");
-            maker_answer(t);
-        }
-        vcr_close(&j->kept_fd);
-        maker_job_free(m, j);
-    }
-    maker_work(m);
-    maker_handle_closed(m);
-}
-
-static void keep(struct maker *m, struct maker_job *j)
-{
-    j->state = MAKER_KEEPING;
-    j->keeping.data = m;
-    m->keeping++;
-    m->open_handles++;
-    atomic_store(&j->given, true);
-    if (uv_queue_work(loop_uv(m->loop), &j->keeping, keep_work, keep_done) != 0) {
-        keep_work(&j->keeping);
-        keep_done(&j->keeping, 0);
-    }
-}
-
-/* Back into the queue, or not wanted any more. */
-void maker_job_leave(struct maker *m, struct maker_job *j)
-{
-    j->life = NULL;
-    j->state = MAKER_QUEUED;
-    j->cancelled = false;
-    segments_abort(&j->writer);
-    if (!j->tickets && !j->is_ahead) {
-        count(m, &m->counts.left, 1);
-        maker_job_free(m, j);
-    }
-}
-
-void maker_job_done(struct maker *m, struct maker_job *j, const struct make_done *done)
-{
-    count(m, &m->counts.cpu_us, done->cpu_us);
-    if (done->err == VCR_OK) {
-        j->life = NULL;
-        keep(m, j);
-    } else if (done->err == VCR_E_STALE) {
-        maker_job_leave(m, j);
-    } else if (done->err == VCR_E_FULL && ++j->tries < TRIES_MAX) {
-        segments_shrink(m->config.segments, room_bytes);
-        maker_job_leave(m, j);
-    } else {
-        give_up(m, j, done->text);
-    }
-    maker_work(m);
-}
+static const int64_t short_life_us = 3000000, rest_us = 500000;
 
 /* ---- processes ---- */
 static struct maker_life *idle_life(struct maker *m)
@@ -213,11 +47,11 @@ void maker_life_over(struct maker *m, struct maker_life *l, struct maker_job *j,
     if (lived_us < short_life_us)
         m->start_again_us = clock_mono_us() + rest_us;
     if (j)
-        count(m, &m->counts.restarts, 1);
+        maker_count(m, &m->counts.restarts, 1);
     if (j && m->closing)
         maker_job_free(m, j);
-    else if (j && ++j->tries >= TRIES_MAX)
-        give_up(m, j, "the process that makes it ended again and again");
+    else if (j && ++j->tries >= MAKER_TRIES_MAX)
+        maker_job_give_up(m, j, "the process that makes it ended again and again");
     else if (j)
         maker_job_leave(m, j);
     maker_work(m);
@@ -255,12 +89,12 @@ static bool begin(struct maker *m, struct maker_job *j, struct maker_life *l)
     struct vcr_why why;
     enum vcr_err err = segments_begin(m->config.segments, j->want.key, &j->writer, &why);
     if (err == VCR_E_FULL) {
-        segments_shrink(m->config.segments, room_bytes);
+        segments_shrink(m->config.segments, MAKER_ROOM_BYTES);
         err = segments_begin(m->config.segments, j->want.key, &j->writer, &why);
     }
     if (err != VCR_OK) {
         log_warn("maker", "%s", why.text);
-        job_fail(m, j, err == VCR_E_FULL ? VCR_E_FULL : VCR_E_BUSY, err == VCR_E_FULL ? "the storage is full" : "the segment cannot be written; try again");
+        maker_job_fail(m, j, err == VCR_E_FULL ? VCR_E_FULL : VCR_E_BUSY, err == VCR_E_FULL ? "the storage is full" : "the segment cannot be written; try again");
         return true;
     }
     if (!maker_life_give(l, j)) {

@@ -1,4 +1,4 @@
-/* session/maker_internal.h - the maker's parts: maker_ask.c (who wants what), maker.c (what is made next), maker_life.c (one life of a process). All of it on the maker's loop, unless it says otherwise. */
+/* session/maker_internal.h - the maker's parts: maker_ask.c (who wants what), maker.c (what is made next), maker_job.c (what becomes of it), maker_life.c (one life of a process). All of it on the maker's loop, unless it says otherwise. */
 #pragma once
 #include <pthread.h>
 #include <stdatomic.h>
@@ -6,7 +6,7 @@
 
 #include "session/maker.h"
 
-enum { MAKER_LIVES_MAX = 16 };
+enum { MAKER_LIVES_MAX = 16, MAKER_TRIES_MAX = 2, MAKER_ROOM_BYTES = 64 << 20 /* made when the storage is full */ };
 enum maker_state { MAKER_QUEUED, MAKER_RUNNING, MAKER_KEEPING /* it is made, and being written down */ };
 
 struct maker_ticket {
@@ -74,16 +74,21 @@ void maker_refuse(struct maker_ticket *t, enum vcr_err err, const char *text);
 
 /* maker.c */
 void maker_work(struct maker *m); /* begins what can be begun */
+
+/* maker_job.c */
+void maker_count(struct maker *m, uint64_t *which, uint64_t n); /* one of m->counts */
 struct maker_want maker_want_take(struct maker_want *w); /* with its descriptors */
 struct maker_job *maker_job_find(struct maker *m, const char *key);
 struct maker_job *maker_job_new(struct maker *m, struct maker_want *want); /* takes the descriptors */
 void maker_job_free(struct maker *m, struct maker_job *j);  /* nobody waits for it and no process has it */
 void maker_job_leave(struct maker *m, struct maker_job *j); /* back into the queue, or gone when nobody wants it */
+void maker_job_fail(struct maker *m, struct maker_job *j, enum vcr_err err, const char *text); /* who waits is told; it is freed */
+void maker_job_give_up(struct maker *m, struct maker_job *j, const char *text); /* the same, and it is not tried again for a while */
+void maker_job_done(struct maker *m, struct maker_job *j, const struct make_done *done); /* what its life tells */
 bool maker_hopeless(struct maker *m, const char *key, int64_t now_us); /* it failed a moment ago */
 
 /* maker.c: what a life tells. job: the one it had, or NULL. */
 void maker_life_ready(struct maker *m);
-void maker_job_done(struct maker *m, struct maker_job *job, const struct make_done *done);
 void maker_life_over(struct maker *m, struct maker_life *l, struct maker_job *job, int64_t lived_us);
 void maker_handle_closed(struct maker *m);
 
