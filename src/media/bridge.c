@@ -8,10 +8,11 @@
 #include "media/decode.h"
 #include "media/encode.h"
 #include "wire/fmp4.h"
+#include "wire/h264sps.h"
 #include "wire/reelidx.h"
 
 enum { SAMPLES_MAX = 4096, BIT_PER_PIXEL = 20, BITRATE_MIN = 2000000, BITRATE_MAX = 20000000, EARLY_US = 1000 };
-enum { NAL_SPS = 7, NAL_PPS = 8, NAL_AUD = 9, SET_MAX = 128 };
+enum { NAL_AUD = 9, SET_MAX = 128 };
 
 /* The fragment that is being filled. */
 struct span {
@@ -67,15 +68,9 @@ static enum vcr_err copy_sounds(struct span *s, struct vcr_why *why)
 /* ---- pictures: decoded from the key before, encoded from the cut on ---- */
 static enum vcr_err take_sets(struct span *s, const uint8_t *data, size_t len, struct vcr_why *why)
 {
-    const uint8_t *nal, *sps = NULL, *pps = NULL;
-    size_t pos = 0, n, sps_len = 0, pps_len = 0;
-    while (fmp4_next_nal(data, len, &pos, &nal, &n)) {
-        if ((nal[0] & 31) == NAL_SPS)
-            sps = nal, sps_len = n;
-        if ((nal[0] & 31) == NAL_PPS)
-            pps = nal, pps_len = n;
-    }
-    if (!sps || !pps || sps_len > SET_MAX || pps_len > SET_MAX || !fmp4_make_avcc(s->config, sizeof(s->config), &s->config_len, sps, sps_len, pps, pps_len))
+    struct h264_sets sets;
+    if (!h264_sets_find(&sets, data, len) || sets.sps_len > SET_MAX || sets.pps_len > SET_MAX ||
+        !fmp4_make_avcc(s->config, sizeof(s->config), &s->config_len, sets.sps, sets.sps_len, sets.pps, sets.pps_len))
         return vcr_fail(why, VCR_E_INTERNAL, "the parameter sets of a bridge cannot be kept");
     return VCR_OK;
 }

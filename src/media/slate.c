@@ -7,9 +7,9 @@
 #include "media/encode.h"
 #include "signal/signal.h"
 #include "wire/fmp4.h"
+#include "wire/h264sps.h"
 
 enum { RATE = 48000, AAC_FRAME = 1024, AAC_BITRATE = 160000, SETTLED = 4, STEP_US = 1000000, BITRATE = 1000000, SILENT_MAX = 1024 };
-enum { NAL_SPS = 7 /* NAL_PPS is next */ };
 enum { BLUE_Y = 41, BLUE_U = 180, BLUE_V = 118, SLATE_ROW = 6, SLATE_COLUMN = 6 };
 
 static void draw(struct picture *p, uint8_t *bytes, int width, int height)
@@ -24,14 +24,8 @@ static void draw(struct picture *p, uint8_t *bytes, int width, int height)
 
 static enum vcr_err take_sets(struct reel_format *f, const struct packet *p, struct vcr_why *why)
 {
-    const uint8_t *nal, *set[2] = { NULL, NULL };
-    size_t pos = 0, n, len[2] = { 0, 0 };
-    while (fmp4_next_nal(p->data, p->len, &pos, &nal, &n)) {
-        int which = (nal[0] & 31) - NAL_SPS;
-        if (which == 0 || which == 1)
-            set[which] = nal, len[which] = n;
-    }
-    if (!set[0] || !set[1] || !fmp4_make_avcc(f->config, sizeof(f->config), &f->config_len, set[0], len[0], set[1], len[1]))
+    struct h264_sets sets;
+    if (!h264_sets_find(&sets, p->data, p->len) || !fmp4_make_avcc(f->config, sizeof(f->config), &f->config_len, sets.sps, sets.sps_len, sets.pps, sets.pps_len))
         return vcr_fail(why, VCR_E_INTERNAL, "the parameter sets of a slate cannot be kept");
     return VCR_OK;
 }

@@ -5,12 +5,11 @@
 
 #include "base/clock.h"
 #include "session/live_internal.h"
-#include "wire/fmp4.h"
 
 static const int64_t key_every_us = 950000;  /* while it is recorded: a fragment begins with each */
 static const int64_t gone_us = 2500000;      /* without a picture for so long, it is not one any more */
 static const int64_t apart_max_us = 2000000; /* two pictures' clocks; what is further back is another clock */
-enum { NAL_SPS = 7, NAL_PPS = 8, LOOP_MAX = 64 };
+enum { LOOP_MAX = 64 };
 
 /* ---- packets that are kept ---- */
 static void packet_unref(struct input_packet *p)
@@ -70,22 +69,14 @@ static void keep_from(struct input_list *l, int64_t pts_us)
 
 bool input_form_read(struct input_form *ret, const struct packet *p)
 {
-    const uint8_t *nal;
-    size_t pos = 0, n;
-    bool sps = false, pps = false;
+    struct h264_sets sets;
     ret->len = 0;
-    while (!(sps && pps) && fmp4_next_nal(p->data, p->len, &pos, &nal, &n)) {
-        int type = n > 0 ? nal[0] & 31 : 0;
-        if (type != NAL_SPS && type != NAL_PPS)
-            continue;
-        if (n > sizeof(ret->parameters) - ret->len)
-            return false;
-        memcpy(ret->parameters + ret->len, nal, n);
-        ret->len += n;
-        sps = sps || type == NAL_SPS;
-        pps = pps || type == NAL_PPS;
-    }
-    return sps && pps && h264_sps_find(&ret->sps, p->data, p->len, NULL) == VCR_OK;
+    if (!h264_sets_find(&sets, p->data, p->len) || sets.sps_len + sets.pps_len > sizeof(ret->parameters))
+        return false;
+    ret->len = sets.sps_len + sets.pps_len;
+    memcpy(ret->parameters, sets.sps, sets.sps_len);
+    memcpy(ret->parameters + sets.sps_len, sets.pps, sets.pps_len);
+    return h264_sps_read(&ret->sps, sets.sps, sets.sps_len, NULL) == VCR_OK;
 }
 
 /* ---- choosing ---- */

@@ -7,7 +7,7 @@
 #include "base/util.h"
 #include "wire/fmp4.h"
 
-enum { NAL_SPS = 7, SPS_MAX = 1024, SIZE_MAX_PIXELS = 8192, EXTENDED_SAR = 255 };
+enum { NAL_SLICE = 1, NAL_IDR = 5, NAL_SPS = 7, NAL_PPS = 8, SPS_MAX = 1024, SIZE_MAX_PIXELS = 8192, EXTENDED_SAR = 255 };
 
 struct bits {
     const uint8_t *data;
@@ -153,4 +153,21 @@ enum vcr_err h264_sps_find(struct h264_sps *ret, const uint8_t *unit, size_t len
         if (n > 0 && (nal[0] & 31) == NAL_SPS)
             return h264_sps_read(ret, nal, n, why);
     return vcr_fail(why, VCR_E_NOT_FOUND, "no sequence parameter set");
+}
+
+bool h264_sets_find(struct h264_sets *ret, const uint8_t *unit, size_t len)
+{
+    const uint8_t *nal;
+    size_t pos = 0, n;
+    *ret = (struct h264_sets){ 0 };
+    while (!(ret->sps && ret->pps) && fmp4_next_nal(unit, len, &pos, &nal, &n)) {
+        int type = n > 0 ? nal[0] & 31 : 0;
+        if (type == NAL_SLICE || type == NAL_IDR)
+            break;
+        if (type == NAL_SPS && !ret->sps)
+            ret->sps = nal, ret->sps_len = n;
+        else if (type == NAL_PPS && !ret->pps)
+            ret->pps = nal, ret->pps_len = n;
+    }
+    return ret->sps && ret->pps;
 }

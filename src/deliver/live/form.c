@@ -2,8 +2,9 @@
 #include <string.h>
 
 #include "deliver/live/internal.h"
+#include "wire/h264sps.h"
 
-enum { INIT_MAX = 4096, NAL_SPS = 7, NAL_PPS = 8, NAL_IDR = 5 };
+enum { INIT_MAX = 4096 };
 
 enum vcr_err live_check_config(const struct programme_config *c, struct vcr_why *why)
 {
@@ -80,22 +81,13 @@ bool live_next_inits(struct programme *p)
 enum vcr_err live_read_parameters(struct programme *p, const struct packet *packet, bool *ret_new, struct vcr_why *why)
 {
     uint8_t avcc[256];
-    const uint8_t *nal, *sps = NULL, *pps = NULL;
-    size_t pos = 0, n, sps_len = 0, pps_len = 0, len;
+    struct h264_sets sets;
+    size_t len;
     const struct reelidx *x = &p->track[PROGRAMME_VIDEO].format;
-    while (fmp4_next_nal(packet->data, packet->len, &pos, &nal, &n) && !(sps && pps)) {
-        int type = nal[0] & 31;
-        if (type == NAL_SPS && !sps)
-            sps = nal, sps_len = n;
-        else if (type == NAL_PPS && !pps)
-            pps = nal, pps_len = n;
-        else if (type == NAL_IDR)
-            break;
-    }
     *ret_new = false;
-    if (!sps || !pps)
+    if (!h264_sets_find(&sets, packet->data, packet->len))
         return x->config_len > 0 ? VCR_OK : vcr_fail(why, VCR_E_INVALID, "the first key frame came without its parameter sets");
-    if (!fmp4_make_avcc(avcc, sizeof(avcc), &len, sps, sps_len, pps, pps_len))
+    if (!fmp4_make_avcc(avcc, sizeof(avcc), &len, sets.sps, sets.sps_len, sets.pps, sets.pps_len))
         return vcr_fail(why, VCR_E_INVALID, "parameter sets that cannot be used");
     *ret_new = x->config_len == 0 || len != x->config_len || memcmp(avcc, x->config, len) != 0;
     if (!*ret_new)

@@ -77,8 +77,24 @@ static void in_an_access_unit(void **state)
     assert_int_equal(h264_sps_find(&s, unit, 6, NULL), VCR_E_NOT_FOUND);
 }
 
+static void both_sets_of_a_key_frame(void **state)
+{
+    static const uint8_t unit[] = { 0, 0, 0, 1, 0x67, 66, 0, 31, 0, 0, 1, 0x68, 0xce, 0, 0, 1, 0x68, 0xcf, 1, 0, 0, 1, 0x65, 0x88 };
+    static const uint8_t behind[] = { 0, 0, 1, 0x67, 66, 0, 31, 0, 0, 1, 0x65, 0x88, 0, 0, 1, 0x68, 0xce }; /* of the next picture */
+    struct h264_sets s;
+    assert_true(h264_sets_find(&s, unit, sizeof(unit)));
+    assert_ptr_equal(s.sps, unit + 4);
+    assert_int_equal(s.sps_len, 4);
+    assert_ptr_equal(s.pps, unit + 11);
+    assert_int_equal(s.pps_len, 2);
+    assert_false(h264_sets_find(&s, unit, 8));
+    assert_false(h264_sets_find(&s, unit + 8, sizeof(unit) - 8));
+    assert_false(h264_sets_find(&s, behind, sizeof(behind)));
+    assert_false(h264_sets_find(&s, unit, 0));
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(sizes_and_shapes), cmocka_unit_test(cut_short), cmocka_unit_test(other_things), cmocka_unit_test(in_an_access_unit) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(sizes_and_shapes), cmocka_unit_test(cut_short), cmocka_unit_test(other_things), cmocka_unit_test(in_an_access_unit), cmocka_unit_test(both_sets_of_a_key_frame) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
