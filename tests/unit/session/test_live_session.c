@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "answers.h"
 #include "base/log.h"
 #include "fake_rtc.h"
 #include "session/live.h"
@@ -43,47 +44,32 @@ static int finish(void **state)
     return 0;
 }
 
-struct call { atomic_int answers; struct session_reply reply; };
-
-static void on_answer(void *arg, struct session_reply *reply)
-{
-    struct call *c = arg;
-    c->reply = *reply;
-    atomic_fetch_add(&c->answers, 1);
-    fake_changed();
-}
-
-static bool is_answered(void *arg) { return atomic_load(&((struct call *)arg)->answers) > 0; }
-
 static struct session_reply start(const char *id, int64_t device)
 {
     struct call c = { 0 };
-    session_start_live(sessions, id, &(struct session_settings){ .clean = true }, device, caller, on_answer, &c);
-    assert_true(fake_wait(is_answered, &c));
-    return c.reply;
+    session_start_live(sessions, id, &(struct session_settings){ .clean = true }, device, caller, call_answered, &c);
+    return call_wait(&c);
 }
 
 static struct session_reply get(const char *id)
 {
     struct call c = { 0 };
-    session_get(sessions, id, caller, on_answer, &c);
-    assert_true(fake_wait(is_answered, &c));
-    return c.reply;
+    session_get(sessions, id, caller, call_answered, &c);
+    return call_wait(&c);
 }
 
 static struct session_reply press(const char *id, enum deck_cmd cmd)
 {
     struct call c = { 0 };
-    session_command(sessions, id, 0, cmd, NULL, NULL, caller, on_answer, &c);
-    assert_true(fake_wait(is_answered, &c));
-    return c.reply;
+    session_command(sessions, id, 0, cmd, NULL, NULL, caller, call_answered, &c);
+    return call_wait(&c);
 }
 
 static void end(const char *id)
 {
     struct call c = { 0 };
-    session_end(sessions, id, caller, on_answer, &c);
-    assert_true(fake_wait(is_answered, &c));
+    session_end(sessions, id, caller, call_answered, &c);
+    call_wait(&c);
 }
 
 static void on_drop(void *arg, const char *reason)
@@ -185,7 +171,7 @@ static void *send_in_rounds(void *arg)
         struct live_publisher *p = publish(device);
         for (int k = 0; k < 20; k++)
             live_ts(p, orders, 1 + (size_t)(k * 7 % 50));
-        usleep(1000);
+        get(ids[0]); /* there is none: the media loop has had a turn */
         live_unpublish(&p);
     }
     return NULL;

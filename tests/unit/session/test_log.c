@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "answers.h"
 #include "base/log.h"
 #include "deck/replay.h"
 #include "fake_rtc.h"
@@ -23,36 +24,18 @@ static struct deck_run runs[2 * ROOM];
 static int64_t marks[2 * MARKS + 2];
 static struct deck_replay replay;
 
-struct call { atomic_int answers; struct session_reply reply; };
-
-static void on_answer(void *arg, struct session_reply *reply)
-{
-    struct call *c = arg;
-    c->reply = *reply;
-    atomic_fetch_add(&c->answers, 1);
-    fake_changed();
-}
-
-static bool is_answered(void *arg) { return atomic_load(&((struct call *)arg)->answers) > 0; }
-
-static struct session_reply answer(struct call *c)
-{
-    assert_true(fake_wait(is_answered, c));
-    return c->reply;
-}
-
 static struct session_reply get(void)
 {
     struct call c = { 0 };
-    session_get(sessions, "a", caller, on_answer, &c);
-    return answer(&c);
+    session_get(sessions, "a", caller, call_answered, &c);
+    return call_wait(&c);
 }
 
 static enum vcr_err press(enum deck_cmd cmd, const struct deck_args *args, struct session_tape *tape)
 {
     struct call c = { 0 };
-    session_command(sessions, "a", 0, cmd, args, tape, caller, on_answer, &c);
-    return answer(&c).err;
+    session_command(sessions, "a", 0, cmd, args, tape, caller, call_answered, &c);
+    return call_wait(&c).err;
 }
 
 /* Recordings of 0.1 s with as much between them; the one numbered `other` is longer. */
@@ -89,8 +72,8 @@ static bool is_out(void *arg) { return get().info.deck.mode == DECK_EJECTED; }
 static size_t runs_again(void)
 {
     struct call c = { 0 };
-    session_log(sessions, "a", caller, on_answer, &c);
-    char *text = answer(&c).log;
+    session_log(sessions, "a", caller, call_answered, &c);
+    char *text = call_wait(&c).log;
     struct session_reply now = get();
     size_t bytes = strlen(text);
     deck_replay_init(&replay, runs, ROOM, marks, MARKS + 1);
@@ -160,8 +143,8 @@ static void keys_without_end_push_it_out(void **state)
     for (int i = 0; i < 8000; i++)
         press(DECK_CMD_LOOK, &(struct deck_args){ .look = "rental_of_a_long_name_1234567" }, NULL);
     struct call c = { 0 };
-    session_log(sessions, "a", caller, on_answer, &c);
-    char *text = answer(&c).log;
+    session_log(sessions, "a", caller, call_answered, &c);
+    char *text = call_wait(&c).log;
     assert_in_range(strlen(text), 190000, 256 << 10);
     assert_null(strstr(text, " start "));
     free(text);
@@ -174,8 +157,8 @@ static int begin(void **state)
     struct call c = { 0 };
     if (sessions_open(&sessions, &config, NULL) != VCR_OK)
         return -1;
-    session_start(sessions, "a", &s, NULL, caller, on_answer, &c);
-    return answer(&c).err == VCR_OK ? 0 : -1;
+    session_start(sessions, "a", &s, NULL, caller, call_answered, &c);
+    return call_wait(&c).err == VCR_OK ? 0 : -1;
 }
 
 static int finish(void **state)

@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "answers.h"
 #include "fake_rtc.h"
 #include "session/session.h"
 
@@ -19,26 +20,6 @@ static struct loop *caller;
 static struct sessions *sessions;
 static const char *const ids[2] = { "a", "b" };
 static int at; /* whose turn it is */
-
-struct call { atomic_int answers; struct session_reply reply; };
-
-static void on_answer(void *arg, struct session_reply *reply)
-{
-    struct call *c = arg;
-    c->reply = *reply;
-    free(c->reply.sdp);
-    c->reply.sdp = NULL;
-    atomic_fetch_add(&c->answers, 1);
-    fake_changed();
-}
-
-static bool is_answered(void *arg) { return atomic_load(&((struct call *)arg)->answers) > 0; }
-
-static struct session_reply answer(struct call *c)
-{
-    assert_true(fake_wait(is_answered, c));
-    return c->reply;
-}
 
 static void nothing(void *arg, int64_t tape_id, int64_t position_us) { }
 static void over(void *arg, const char *id, const char *status, const char *reason) { }
@@ -51,8 +32,8 @@ static int begin(void **state)
     struct session_settings s = { .owner_id = OWNER, .grace_us = 1500000 };
     for (int i = 0; i < 2; i++) {
         struct call c = { 0 };
-        session_start(sessions, ids[i], &s, NULL, caller, on_answer, &c);
-        assert_int_equal(answer(&c).err, VCR_OK);
+        session_start(sessions, ids[i], &s, NULL, caller, call_answered, &c);
+        assert_int_equal(call_wait(&c).err, VCR_OK);
     }
     at = 0;
     return 0;
@@ -71,8 +52,9 @@ static void join(int64_t who, char out[VCR_UUID_BYTES])
     struct session_person p = { .user_id = who };
     struct call c = { 0 };
     snprintf(p.name, sizeof(p.name), "person %d", (int)who);
-    session_offer(sessions, ids[at], &p, caller, on_answer, &c);
-    assert_int_equal(answer(&c).err, VCR_OK);
+    session_offer(sessions, ids[at], &p, caller, call_answered, &c);
+    assert_int_equal(call_wait(&c).err, VCR_OK);
+    free(c.reply.sdp);
     memcpy(out, c.reply.peer_id, VCR_UUID_BYTES);
     assert_true(fake_viewer_up(at, out));
 }
@@ -82,15 +64,15 @@ static void leave(const char *peer_id) { assert_true(fake_viewer_gone(at, peer_i
 static struct session_reply get(void)
 {
     struct call c = { 0 };
-    session_get(sessions, ids[at], caller, on_answer, &c);
-    return answer(&c);
+    session_get(sessions, ids[at], caller, call_answered, &c);
+    return call_wait(&c);
 }
 
 static enum vcr_err command(int64_t asker)
 {
     struct call c = { 0 };
-    session_command(sessions, ids[at], asker, DECK_CMD_MEMORY, &(struct deck_args){ .on = -1 }, NULL, caller, on_answer, &c);
-    struct session_reply r = answer(&c);
+    session_command(sessions, ids[at], asker, DECK_CMD_MEMORY, &(struct deck_args){ .on = -1 }, NULL, caller, call_answered, &c);
+    struct session_reply r = call_wait(&c);
     if (r.err != VCR_OK) {
         assert_string_equal(r.why.slug, "/remote-held");
         assert_string_equal(r.info.id, ids[at]); /* the deck is shown all the same */
@@ -101,8 +83,8 @@ static enum vcr_err command(int64_t asker)
 static struct session_reply remote(int64_t asker, enum session_remote_action action, const char *peer_id)
 {
     struct call c = { 0 };
-    session_remote(sessions, ids[at], asker, asker == OWNER, action, peer_id, caller, on_answer, &c);
-    return answer(&c);
+    session_remote(sessions, ids[at], asker, asker == OWNER, action, peer_id, caller, call_answered, &c);
+    return call_wait(&c);
 }
 
 static const struct session_viewer *viewer(const struct session_info *info, const char *peer_id)

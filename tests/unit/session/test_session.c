@@ -16,6 +16,7 @@
 
 #include <cmocka.h>
 
+#include "answers.h"
 #include "base/log.h"
 #include "fake_rtc.h"
 #include "session/map.h"
@@ -93,23 +94,11 @@ static int finish(void **state)
 
 /* Calls and answers */
 
-struct call {
-    atomic_int answers;
-    struct session_reply reply;
-};
-
 static void on_answer(void *arg, struct session_reply *reply)
 {
-    struct call *c = arg;
-    free(c->reply.sdp);
-    c->reply = *reply;
     assert_true(loop_is_mine(caller));
-    atomic_fetch_add(&c->answers, 1);
-    fake_changed();
+    call_answered(arg, reply);
 }
-
-static bool is_answered(void *arg) { return atomic_load(&((struct call *)arg)->answers) > 0; }
-static void wait_answer(struct call *c) { assert_true(fake_wait(is_answered, c)); }
 
 static int file_with(const char *text)
 {
@@ -132,32 +121,28 @@ static struct session_reply start(const char *id, struct session_tape *tape, str
 {
     struct call c = { 0 };
     session_start(sessions, id, &settings, tape, caller, on_answer, &c);
-    wait_answer(&c);
-    return c.reply;
+    return call_wait(&c);
 }
 
 static struct session_reply command(const char *id, enum deck_cmd cmd, const struct deck_args *args, struct session_tape *tape)
 {
     struct call c = { 0 };
     session_command(sessions, id, 0, cmd, args, tape, caller, on_answer, &c);
-    wait_answer(&c);
-    return c.reply;
+    return call_wait(&c);
 }
 
 static struct session_reply get(const char *id)
 {
     struct call c = { 0 };
     session_get(sessions, id, caller, on_answer, &c);
-    wait_answer(&c);
-    return c.reply;
+    return call_wait(&c);
 }
 
 static struct session_reply end(const char *id)
 {
     struct call c = { 0 };
     session_end(sessions, id, caller, on_answer, &c);
-    wait_answer(&c);
-    return c.reply;
+    return call_wait(&c);
 }
 
 static void ask_for_fault(const char *id, const char *fault)
@@ -569,7 +554,7 @@ static void viewers_and_key_frames(void **state)
     assert_int_equal(start("a", NULL, plain).err, VCR_OK);
     struct call c = { 0 };
     session_offer(sessions, "a", &(struct session_person){ .user_id = 1 }, caller, on_answer, &c);
-    wait_answer(&c);
+    call_wait(&c);
     assert_int_equal(c.reply.err, VCR_OK);
     assert_true(vcr_is_uuid(c.reply.peer_id));
     assert_string_equal(c.reply.sdp, "v=0 offer");
@@ -577,8 +562,8 @@ static void viewers_and_key_frames(void **state)
     struct call good = { 0 }, bad = { 0 };
     session_answer(sessions, "a", c.reply.peer_id, "v=0 answer", caller, on_answer, &good);
     session_answer(sessions, "a", c.reply.peer_id, "nonsense", caller, on_answer, &bad);
-    wait_answer(&good);
-    wait_answer(&bad);
+    call_wait(&good);
+    call_wait(&bad);
     assert_int_equal(good.reply.err, VCR_OK);
     assert_int_equal(bad.reply.err, VCR_E_INVALID);
     wait_said(0, "open=1", 0);
@@ -747,7 +732,7 @@ static void unwatching_races_with_changes(void **state)
                 loop_call(caller, do_unwatch, &w[k]);
     }
     for (int i = 0; i < ROUNDS; i++)
-        wait_answer(&calls[i]);
+        call_wait(&calls[i]);
     sessions_close(&sessions); /* the even ones are told the end; they are unwatched after it */
     for (int k = 0; k < WATCHERS; k++) {
         if (k % 2 == 0) {
@@ -774,7 +759,7 @@ static void ends_while_commands_are_under_way(void **state)
             session_command(sessions, "a", 0, i % 2 ? DECK_CMD_REPEAT : DECK_CMD_COUNTER_RESET, NULL, NULL, caller, on_answer, &calls[i]);
     }
     for (int i = 0; i < CALLS; i++) {
-        wait_answer(&calls[i]);
+        call_wait(&calls[i]);
         assert_int_equal(atomic_load(&calls[i].answers), 1);
         assert_int_equal(calls[i].reply.err, i <= CALLS / 2 ? VCR_OK : VCR_E_CONFLICT);
     }

@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "answers.h"
 #include "base/log.h"
 #include "fake_rtc.h"
 #include "session/live.h"
@@ -44,27 +45,11 @@ static void on_done(void *arg, const struct recorder_result *r)
 }
 static bool is_sealed(void *arg) { return atomic_load(&sealed) > 0; }
 
-struct call { atomic_int answers; struct session_reply reply; };
-static void on_answer(void *arg, struct session_reply *reply)
-{
-    struct call *c = arg;
-    c->reply = *reply;
-    atomic_fetch_add(&c->answers, 1);
-    fake_changed();
-}
-static bool is_answered(void *arg) { return atomic_load(&((struct call *)arg)->answers) > 0; }
-
-static struct session_reply answer(struct call *c)
-{
-    assert_true(fake_wait(is_answered, c));
-    return c->reply;
-}
-
 static struct deck_state deck(void)
 {
     struct call c = { 0 };
-    session_get(sessions, VCR_ID, caller, on_answer, &c);
-    struct session_reply r = answer(&c);
+    session_get(sessions, VCR_ID, caller, call_answered, &c);
+    struct session_reply r = call_wait(&c);
     assert_int_equal(r.err, VCR_OK);
     return r.info.deck;
 }
@@ -128,11 +113,11 @@ static struct live_publisher *record_the_device(void)
     t.tape_audio_fd = t.tape_audio_index_fd = t.clean_video_fd = t.clean_video_index_fd = -1;
     struct call started = { 0 }, recording = { 0 };
     assert_int_equal(live_publish(sessions, &p, DEVICE, LIVE_TS, &none, NULL), VCR_OK);
-    session_start(sessions, VCR_ID, &(struct session_settings){ .clean = true }, &t, caller, on_answer, &started);
-    assert_int_equal(answer(&started).err, VCR_OK);
+    session_start(sessions, VCR_ID, &(struct session_settings){ .clean = true }, &t, caller, call_answered, &started);
+    assert_int_equal(call_wait(&started).err, VCR_OK);
     assert_true(fake_wait(is_in_mode, &(struct wait){ NULL, DECK_STOP }));
-    session_record_from(sessions, VCR_ID, 0, &(struct session_source){ .device_id = DEVICE }, caller, on_answer, &recording);
-    assert_int_equal(answer(&recording).err, VCR_OK);
+    session_record_from(sessions, VCR_ID, 0, &(struct session_source){ .device_id = DEVICE }, caller, call_answered, &recording);
+    assert_int_equal(call_wait(&recording).err, VCR_OK);
     assert_true(fake_wait(is_in_mode, &(struct wait){ p, DECK_RECORD }));
     while (!is_asked(NULL)) {
         send_picture(p);
