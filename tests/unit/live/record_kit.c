@@ -10,8 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "record_kit.h"
 #include "wire/reelwalk.h"
 
@@ -68,6 +70,27 @@ void recording_wait(struct recording *r)
     while (!r->done)
         pthread_cond_wait(&r->over, &r->lock);
     pthread_mutex_unlock(&r->lock);
+}
+
+bool recording_reaches(struct recording *r, struct programme *p, int64_t us)
+{
+    int64_t until_us = clock_mono_us() + INT64_C(60000000);
+    bool done = false;
+    while (!done && programme_recorded_us(p) < us) {
+        struct timespec soon;
+        if (clock_mono_us() > until_us)
+            return false;
+        clock_gettime(CLOCK_REALTIME, &soon);
+        soon.tv_nsec += 100000; /* a fragment that is written is not announced */
+        soon.tv_sec += soon.tv_nsec / 1000000000;
+        soon.tv_nsec %= 1000000000;
+        pthread_mutex_lock(&r->lock);
+        if (!r->done)
+            pthread_cond_timedwait(&r->over, &r->lock, &soon);
+        done = r->done;
+        pthread_mutex_unlock(&r->lock);
+    }
+    return true;
 }
 
 static uint8_t *read_file(const char *dir, const char *track, const char *end, size_t *ret_len)

@@ -13,6 +13,8 @@ void recording_init(struct recording *r, const char *dir);
 /* The files of a new recording (made), or of one that was left behind. */
 struct recorder_files recording_files(struct recording *r, bool made);
 void recording_wait(struct recording *r);
+/* Waits until us of it are on the disk (so that a test goes no faster) or it is over; false: neither within a minute. */
+bool recording_reaches(struct recording *r, struct programme *p, int64_t us);
 
 /* What is in a track's file by its index: every fragment has its checksum, begins with a key frame, follows the one before in bytes and time; and nothing else is there. */
 struct contents {

@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -13,14 +14,20 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "record_kit.h"
 
 enum { LIFE_US = 400000 };
 
+struct shared {
+    atomic_int whole;            /* fragments */
+    sem_t begun;                 /* the first one is whole */
+};
+
 /* Plays and records until it is killed, no faster than the disk: each fragment is counted when it is whole, before it is on its way to the disk. */
-static void child(const char *dir, atomic_int *whole)
+static void child(const char *dir, struct shared *shared)
 {
     struct kit k;
     struct recording r;
@@ -34,9 +41,11 @@ static void child(const char *dir, atomic_int *whole)
         kit_picture(&k, at_us);
         if (k.frame % KIT_GOP != 1 || k.frame == 1)
             continue;
-        int n = atomic_fetch_add(whole, 1) + 1;
-        while (programme_recorded_us(k.p) < n * INT64_C(1000000)) /* in real time it has a second for that */
-            usleep(50);
+        int n = atomic_fetch_add(&shared->whole, 1) + 1;
+        if (n == 1)
+            sem_post(&shared->begun);
+        if (!recording_reaches(&r, k.p, n * INT64_C(1000000))) /* in real time it has a second for that */
+            _exit(2);
     }
 }
 
@@ -52,27 +61,30 @@ static void killed_at_any_moment(void **state)
     int rounds = getenv("VCR_LONG") && atoi(getenv("VCR_LONG")) ? 100 : 10;
     uint64_t seed = getenv("VCR_SEED") ? strtoull(getenv("VCR_SEED"), NULL, 10) : vcr_random_u64() % 1000000;
     static const char *const tracks[RECORDER_TRACKS] = { "clean", "audio", "opus" };
-    atomic_int *whole = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    struct shared *shared = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     char dir[64] = "/tmp/vcr-kill-XXXXXX", command[100];
     struct kit k = { 0 };
+    assert_int_equal(sem_init(&shared->begun, 1, 0), 0);
     print_message("seed %llu\n", (unsigned long long)seed);
     assert_non_null(mkdtemp(dir));
     kit_film(&k); /* the children inherit it */
     srandom((unsigned)seed);
     int most = 0;
     for (int n = 0; n < rounds; n++) {
-        atomic_store(whole, 0);
+        atomic_store(&shared->whole, 0);
         pid_t pid = fork();
         if (pid == 0)
-            child(dir, whole);
-        while (atomic_load(whole) < 1)
-            usleep(500);
+            child(dir, shared);
+        struct timespec until;
+        clock_gettime(CLOCK_REALTIME, &until);
+        until.tv_sec += 60;
+        assert_int_equal(sem_timedwait(&shared->begun, &until), 0);
         usleep((useconds_t)(random() % LIFE_US));
         kill(pid, SIGKILL);
         int status, made;
         assert_int_equal(waitpid(pid, &status, 0), pid);
         assert_true(WIFSIGNALED(status));
-        made = atomic_load(whole);
+        made = atomic_load(&shared->whole);
         struct recording r;
         struct recorder_result result;
         struct contents c;

@@ -148,8 +148,7 @@ static void what_is_recorded_can_be_rewound_while_it_is_recorded(void **state)
     kit_play(&f->k, START_US, 3000000);
     for (int i = 0; i < 80; i++) { /* no faster than the disk */
         at_us = kit_play(&f->k, at_us, 1000000);
-        while (programme_recorded_us(f->k.p) < (i + 2) * 1000000LL)
-            usleep(200);
+        assert_true(recording_reaches(&f->r, f->k.p, (i + 2) * 1000000LL));
     }
     char *list = kit_list(&f->k, PROGRAMME_GET_VIDEO_LIST, false);
     assert_non_null(strstr(list, "#EXT-X-MEDIA-SEQUENCE:0\n"));
@@ -177,8 +176,7 @@ static void a_file_begins_at_its_own_time(void **state)
     begin(f);
     for (int i = 0; i < 60; i++) {
         at_us = kit_play(&f->k, at_us, 1000000);
-        while (programme_recorded_us(f->k.p) < (i - 2) * 1000000LL)
-            usleep(200);
+        assert_true(recording_reaches(&f->r, f->k.p, (i - 2) * 1000000LL));
     }
     struct kit_get *g = kit_get(&f->k, NULL, PROGRAMME_GET_VIDEO_SEGMENT, 12, -1, false);
     assert_true(g->err == VCR_OK && g->from_file);
@@ -370,12 +368,12 @@ static void play_until_over(struct fixture *f)
     int64_t at_us = START_US;
     for (int i = 0; i < 400; i++) {
         at_us = kit_play(&f->k, at_us, 1000000);
+        assert_true(recording_reaches(&f->r, f->k.p, (i - 2) * 1000000LL));
         pthread_mutex_lock(&f->r.lock);
         bool done = f->r.done;
         pthread_mutex_unlock(&f->r.lock);
         if (done)
             return;
-        usleep(2000);
     }
     fail_msg("the recording did not end");
 }
