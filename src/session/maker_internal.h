@@ -1,4 +1,5 @@
-/* session/maker_internal.h - the maker's parts: maker_ask.c (who wants what), maker.c (what is made next), maker_job.c (what becomes of it), maker_life.c (one life of a process). All of it on the maker's loop, unless it says otherwise. */
+/* session/maker_internal.h - the maker's parts: maker_ask.c (who wants what), maker.c (what is made next), maker_job.c (what becomes of it), maker_life.c (one life of a process).
+ * All of it on the maker's loop, unless it says otherwise. */
 #pragma once
 #include <pthread.h>
 #include <stdatomic.h>
