@@ -5,17 +5,13 @@ in memory. wrk loads both in alternating rounds; what counts is requests per CPU
 import json
 import pathlib
 import re
-import shutil
 import sqlite3
 import struct
-import subprocess
-import tempfile
 import urllib.parse
 import zlib
 
-from bench_http import add_tape, call, compare, rate, start_nginx, start_vcrd
+from bench_http import Bench, call, rate
 
-SEGMENT_BYTES = 1 << 20
 FRAGMENT_BYTES, FRAGMENT_US, INIT_BYTES = 64 << 10, 1000000, 700
 RSS_LIMIT_MIB = 40
 
@@ -77,36 +73,21 @@ def compare_lengths(vcrd, short, long):
 
 
 def main():
-    version = re.search(r"nginx/(\S+)", subprocess.run([shutil.which("nginx") or "/usr/sbin/nginx", "-v"], capture_output=True, text=True, check=True).stderr)[1]
-    with tempfile.TemporaryDirectory(prefix="vcr-bench-") as name:
-        folder = pathlib.Path(name)
-        vcrd, url = start_vcrd(folder)
-        nginx = None
-        try:
-            reel_url = add_tape(url, folder)
-            token = json.loads(call(url + "/api/v1/auth/login", {"email": "a@example.org", "password": "correct horse battery"}))["access_token"]
-            short, long = long_tape(url, token, folder, 600), long_tape(url, token, folder, 7200)
-            reel = call(reel_url)
-            (folder / "reel.mp4").write_bytes(reel)
-            lists = {"short.m3u8": call(short[0]), "long.m3u8": call(long[0])}
-            for file, text in lists.items():
-                (folder / file).write_bytes(text)
-            nginx, nginx_url = start_nginx(folder, "{}")
-            bytes_ = min(SEGMENT_BYTES, len(reel) // 2)
-            ranged = [f"Range: bytes={len(reel) // 4}-{len(reel) // 4 + bytes_ - 1}"]
-            compare("segment below a token, requests", 0.95, (vcrd, reel_url), (nginx, nginx_url + "/reel.mp4"), ranged, version + " sendfile", f"{bytes_ >> 10} KiB")
-            compare("playlist below a token, requests", 0.7, (vcrd, short[0]), (nginx, nginx_url + "/short.m3u8"), [], version + " static file",
-                    f"10 min, {len(lists['short.m3u8']) >> 10} KiB")
-            compare("the same of a 2 h tape, requests", None, (vcrd, long[0]), (nginx, nginx_url + "/long.m3u8"), [], version + " static file", f"{len(lists['long.m3u8']) >> 10} KiB")
-            compare("the same compressed, requests", None, (vcrd, long[0]), (nginx, nginx_url + "/long.m3u8"), ["Accept-Encoding: gzip"], version + " static file, not compressed",
-                    "2 h, gzip")
-            compare_lengths(vcrd, short, long)
-            print(json.dumps({"row": "vcrd after all of that, resident", "unit": "MiB", "value": rss_mib(vcrd.pid), "op": "<", "limit": RSS_LIMIT_MIB}), flush=True)
-        finally:
-            for process in (nginx, vcrd):
-                if process:
-                    process.terminate()
-                    process.wait(20)
+    with Bench() as b:
+        token = json.loads(call(b.url + "/api/v1/auth/login", {"email": "a@example.org", "password": "correct horse battery"}))["access_token"]
+        short, long = long_tape(b.url, token, b.folder, 600), long_tape(b.url, token, b.folder, 7200)
+        kib = {}
+        for file, (media, _) in {"short.m3u8": short, "long.m3u8": long}.items():
+            text = call(media)
+            (b.folder / file).write_bytes(text)
+            kib[file] = f"{len(text) >> 10} KiB"
+        b.start_nginx("{}")
+        b.compare("segment below a token, requests", 0.95, b.reel_url, "/reel.mp4", "sendfile", f"{b.segment_bytes >> 10} KiB", b.segment_range)
+        b.compare("playlist below a token, requests", 0.7, short[0], "/short.m3u8", "static file", f"10 min, {kib['short.m3u8']}")
+        b.compare("the same of a 2 h tape, requests", None, long[0], "/long.m3u8", "static file", kib["long.m3u8"])
+        b.compare("the same compressed, requests", None, long[0], "/long.m3u8", "static file, not compressed", "2 h, gzip", ["Accept-Encoding: gzip"])
+        compare_lengths(b.vcrd, short, long)
+        print(json.dumps({"row": "vcrd after all of that, resident", "unit": "MiB", "value": rss_mib(b.vcrd.pid), "op": "<", "limit": RSS_LIMIT_MIB}), flush=True)
 
 
 if __name__ == "__main__":

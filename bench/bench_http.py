@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """bench_http.py - the HTTP core beside nginx: a small JSON answer against `return 200` with the same body, and an HLS segment (one byte range of a reel, plain
 HTTP) against nginx sendfile of the same file and range. wrk loads both in alternating rounds; what counts is requests per CPU-second of the server."""
+import contextlib
 import glob
 import json
 import os
@@ -79,6 +80,11 @@ def start_vcrd(folder):
     sys.exit("vcrd is not ready:\n" + log.read_text())
 
 
+def end(process):
+    process.terminate()
+    process.wait(20)
+
+
 def start_nginx(folder, body):
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
@@ -133,29 +139,46 @@ def compare(name, limit, ours, theirs, headers, version, note):
                       "baseline_value": statistics.median(others), **({"op": "ratio >=", "limit": limit} if limit else {})}), flush=True)
 
 
+class Bench:
+    """A vcrd with a film on a tape, and a folder with that film's reel (reel.mp4), which an nginx serves from when it was started. All of it goes with the with statement."""
+
+    def __enter__(self):
+        program = shutil.which("nginx") or "/usr/sbin/nginx"
+        self.version = re.search(r"nginx/(\S+)", subprocess.run([program, "-v"], capture_output=True, text=True, check=True).stderr)[1]
+        self.ends = contextlib.ExitStack()
+        self.folder = pathlib.Path(self.ends.enter_context(tempfile.TemporaryDirectory(prefix="vcr-bench-")))
+        with contextlib.ExitStack() as undo:
+            undo.push(self.ends)
+            self.vcrd, self.url = start_vcrd(self.folder)
+            self.ends.callback(end, self.vcrd)
+            self.reel_url = add_tape(self.url, self.folder)
+            reel = call(self.reel_url)
+            (self.folder / "reel.mp4").write_bytes(reel)
+            self.segment_bytes = min(SEGMENT_BYTES, len(reel) // 2)
+            self.segment_range = [f"Range: bytes={len(reel) // 4}-{len(reel) // 4 + self.segment_bytes - 1}"]
+            undo.pop_all()
+        return self
+
+    def __exit__(self, *error):
+        return self.ends.__exit__(*error)
+
+    def start_nginx(self, body):
+        self.nginx, self.nginx_url = start_nginx(self.folder, body)
+        self.ends.callback(end, self.nginx)
+
+    def compare(self, name, limit, url, file, baseline, note, headers=()):
+        """A row: an address of vcrd against a file of nginx, which it calls baseline."""
+        compare(name, limit, (self.vcrd, url), (self.nginx, self.nginx_url + file), headers, f"{self.version} {baseline}", note)
+
+
 def main():
-    version = re.search(r"nginx/(\S+)", subprocess.run([shutil.which("nginx") or "/usr/sbin/nginx", "-v"], capture_output=True, text=True, check=True).stderr)[1]
-    with tempfile.TemporaryDirectory(prefix="vcr-bench-") as name:
-        folder = pathlib.Path(name)
-        vcrd, url = start_vcrd(folder)
-        nginx = None
-        try:
-            body = call(url + "/healthz").decode()
-            reel_url = add_tape(url, folder)
-            reel = call(reel_url)
-            (folder / "reel.mp4").write_bytes(reel)
-            nginx, nginx_url = start_nginx(folder, body)
-            bytes_ = min(SEGMENT_BYTES, len(reel) // 2)
-            ranged = [f"Range: bytes={len(reel) // 4}-{len(reel) // 4 + bytes_ - 1}"]
-            compare("small JSON (/healthz), requests", 0.6, (vcrd, url + "/healthz"), (nginx, nginx_url + "/json"), [], version + " return 200", f"{len(body)} bytes")
-            read = "/api/v1/server"
-            compare("JSON with a read of the database, requests", None, (vcrd, url + read), (nginx, nginx_url + "/json"), [], version + " return 200", read)
-            compare("HLS segment, requests", 0.95, (vcrd, reel_url), (nginx, nginx_url + "/reel.mp4"), ranged, version + " sendfile", f"{bytes_ >> 10} KiB")
-        finally:
-            for process in (nginx, vcrd):
-                if process:
-                    process.terminate()
-                    process.wait(20)
+    with Bench() as b:
+        body = call(b.url + "/healthz").decode()
+        b.start_nginx(body)
+        read = "/api/v1/server"
+        b.compare("small JSON (/healthz), requests", 0.6, b.url + "/healthz", "/json", "return 200", f"{len(body)} bytes")
+        b.compare("JSON with a read of the database, requests", None, b.url + read, "/json", "return 200", read)
+        b.compare("HLS segment, requests", 0.95, b.reel_url, "/reel.mp4", "sendfile", f"{b.segment_bytes >> 10} KiB", b.segment_range)
 
 
 if __name__ == "__main__":
