@@ -167,8 +167,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(spinning_up_is_blue_then_rolls_then_holds), cmocka_unit_test(the_counter_is_of_the_same_instant),
-        cmocka_unit_test(only_play_is_heard), cmocka_unit_test(a_search_is_heard_where_the_deck_lets_it), cmocka_unit_test(the_clock_and_the_scale), cmocka_unit_test(tracking_is_the_signals), cmocka_unit_test(wild_bytes_come_into_range),
-        cmocka_unit_test(wide_pictures_get_bars),
+        cmocka_unit_test(only_play_is_heard), cmocka_unit_test(a_search_is_heard_where_the_deck_lets_it), cmocka_unit_test(the_clock_and_the_scale), cmocka_unit_test(tracking_is_the_signals),
+        cmocka_unit_test(wild_bytes_come_into_range), cmocka_unit_test(wide_pictures_get_bars),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
