@@ -122,6 +122,9 @@ int32_t tracks_step_ns(const struct signal *s, const struct signal_field *f);
 int32_t tracks_head_width(enum signal_standard standard, const struct signal_profile *p, uint8_t tape_speed);
 /* Overlap of a head, at this place, and the nearest track of its own; 256: as much as there can be. */
 int tracks_overlap_q8(int32_t head_width, int64_t at);
+/* What is left of it on a tape so worn, and of its colour. */
+int tracks_worn_q8(int level_q8, int wear_16);
+int tracks_worn_colour_q8(int wear_16);
 
 /* splitmix64's finaliser: the only source of chance. */
 static inline uint64_t mix64(uint64_t z)

@@ -43,11 +43,10 @@ static int sine_q14(const struct signal *s, uint32_t phase)
 }
 
 /* Narrower tracks give less: 1.5 dB in LP, 3.5 dB in EP (SP 43..46, LP 42..43, EP 40..42 dB, estimated). */
-static int16_t gain_with(int32_t gain, const struct signal_profile *p, uint8_t tape_speed, int rf_q8, int wear_16)
+static int16_t gain_with(int32_t gain, const struct signal_profile *p, uint8_t tape_speed, int rf_q8)
 {
     static const int32_t speed_q8[3] = { 256, 304, 383 };
     int32_t g = (int32_t)((int64_t)gain * 256 * speed_q8[VCR_MIN(tape_speed, 2)] / speed_q8[p->tape_speed] / VCR_MAX(rf_q8, 24));
-    g += g * wear_16 / 24;
     return (int16_t)VCR_MIN(g, 20000);
 }
 
@@ -114,7 +113,8 @@ static void plan_step(struct signal *s, int first, int32_t step_q8)
 
 static void plan_rf(struct signal *s, const struct signal_field *f)
 {
-    int lines = s->lines, wear = VCR_CLAMP(f->wear_16, 0, 16);
+    /* a look without noise is one without wear, too: the identity stays it */
+    const int lines = s->lines, wear = s->luma_noise_gain || s->chroma_noise_gain ? f->wear_16 : 0, colour_left_q8 = tracks_worn_colour_q8(wear);
     const int64_t top = tracks_at(s, f, 0);
     const int32_t width = tracks_head_width(s->standard, &s->profile, f->tape_speed);
     int last_band = 0;
@@ -123,11 +123,11 @@ static void plan_rf(struct signal *s, const struct signal_field *f)
     for (int l = 0; l < lines; l++) {
         struct line_plan *p = &s->plan[l];
         const int64_t at = tracks_at(s, f, l);
-        int rf = is_barless ? 256 : tracks_overlap_q8(width, at);
+        const int rf = tracks_worn_q8(is_barless ? 256 : tracks_overlap_q8(width, at), wear);
         p->band = (int16_t)(tracks_searched(f) ? tracks_band(at, top) : 0);
-        p->noise_gain = gain_with(s->luma_noise_gain, &s->profile, f->tape_speed, rf, wear);
-        p->chroma_noise = gain_with(s->chroma_noise_gain, &s->profile, f->tape_speed, rf, wear);
-        p->colour_q8 = (int16_t)VCR_CLAMP((rf - KILL_BELOW_Q8 + 32) * 8, 0, 256);
+        p->noise_gain = gain_with(s->luma_noise_gain, &s->profile, f->tape_speed, rf);
+        p->chroma_noise = gain_with(s->chroma_noise_gain, &s->profile, f->tape_speed, rf);
+        p->colour_q8 = (int16_t)(VCR_CLAMP((rf - KILL_BELOW_Q8 + 32) * 8, 0, 256) * colour_left_q8 / 256);
         p->snow_q8 = 0;
         if (rf < 2 * BAR_BELOW_Q8 + BAR_RAGGED_Q8) { /* ragged: lines near the threshold fall below it by chance */
             uint64_t h = chance(s->seed, LAYER_BAR, (uint64_t)f->field_index, (uint64_t)l);

@@ -69,7 +69,7 @@ struct signal_field {
     int32_t rate;             /* 16.16 times play speed: 65536 play, 0 still */
     int32_t lock_q16;         /* 65536: servo locked; 0: just spinning up (rolls and tears) */
     int32_t tracking_error_q8;/* signed, in 1/256 of a track pitch; 0: on track */
-    int32_t wear_16;          /* 0..16 */
+    int32_t wear_16;          /* 0..16: less carrier and colour, more dropouts; nothing of the former in a look without noise */
     uint8_t tape_speed;       /* 0 SP 1 LP 2 EP: bandwidth and noise follow */
     uint64_t pass;            /* of the pass layer; constant in settled PLAY */
     int64_t field_index;      /* deck's own field count, for what moves while the tape stands still */

@@ -127,3 +127,15 @@ int tracks_overlap_q8(int32_t head_width, int64_t at)
     const int64_t away = at - own_track(at) * 2 * PITCH, off = away < 0 ? -away : away;
     return (int)((covered(head_width, off) - covered(head_width, 2 * PITCH - off)) * 256 / covered(head_width, 0));
 }
+
+/* The oxide that is rubbed off and the distance that dirt makes take 4 dB of the carrier at most, whose waves are short; of the colour, whose waves are long and whose amplifier makes
+ * good for most of it, a fifth is lost in the end. Estimated. */
+int tracks_worn_q8(int level_q8, int wear_16)
+{
+    return level_q8 * (256 - 6 * VCR_CLAMP(wear_16, 0, 16)) / 256;
+}
+
+int tracks_worn_colour_q8(int wear_16)
+{
+    return 256 - 3 * VCR_CLAMP(wear_16, 0, 16);
+}

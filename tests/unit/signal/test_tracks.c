@@ -259,6 +259,64 @@ static void a_bend_is_more_of_a_narrow_track(void **state)
     signal_close(&s);
 }
 
+/* Rows of grey where a quarter is near black or white: more than the noise of a carrier makes. */
+static int snowy_rows(const struct raster *t, const uint8_t *o)
+{
+    int snowy = 0;
+    for (int r = 0; r < t->h; r++) {
+        int far = 0;
+        for (int x = 40; x < W - 40; x++)
+            far += abs(o[r * W + x] - 126) > 50;
+        snowy += far > (W - 80) / 4;
+    }
+    return snowy;
+}
+
+/* rms of the luma of grey in codes, and the colour difference that is left of 60. */
+static double noise_and_colour(const struct raster *t, struct signal *s, int wear, double *ret_colour)
+{
+    struct signal_field f = { .tape_us = 60000000, .rate = 65536, .lock_q16 = 65536, .wear_16 = wear };
+    double power = 0, sum = 0;
+    memset(in_memory, 126, (size_t)(W * t->h));
+    memset(in_memory + W * t->h, 188, (size_t)(W * t->h / 2));
+    const uint8_t *o = render(s, t, &f);
+    for (int i = 0; i < W * t->h; i++)
+        power += (o[i] - 126) * (o[i] - 126);
+    for (int i = 0; i < W * t->h / 2; i++)
+        sum += o[W * t->h + i] - 128;
+    *ret_colour = sum / (W * t->h / 2);
+    return sqrt(power / (W * t->h));
+}
+
+/* A worn tape gives less carrier, and so is noisier, paler, has thicker bars in a search, and is lost by a smaller error of the tracking. */
+static void wear_takes_level_and_colour(void **state)
+{
+    const struct raster *t = *state;
+    struct signal_profile p = off;
+    p.noise_luma_db10 = 380;
+    struct signal *s = open_signal(t, &p), *clean = open_signal(t, &off);
+    double before = 0, colour_before = 61, colour, first = 0;
+    for (int wear = 0; wear <= 16; wear += 4) {
+        double noise = noise_and_colour(t, s, wear, &colour);
+        assert_true(noise > before && colour < colour_before);
+        before = noise;
+        colour_before = colour;
+        first = wear ? first : noise;
+    }
+    assert_true(fabs(20 * log10(before / first) - 4.1) < 0.3);
+    assert_true(fabs(colour_before - 60 * 0.8125) < 1);
+    for (int wear = 0; wear <= 16; wear += 16)
+        assert_true(noise_and_colour(t, clean, wear, &colour) == 0 && colour == 60); /* a look without noise is the identity, whatever the tape */
+    struct signal_field search = search_at(5, 0, 0), play = { .tape_us = 60000000, .rate = 65536, .lock_q16 = 65536, .tracking_error_q8 = signal_tracking_q8(8) };
+    memset(in_memory + W * t->h, 128, (size_t)(W * t->h / 2));
+    int bars = snowy_rows(t, render(s, t, &search)), lost = snowy_rows(t, render(s, t, &play));
+    search.wear_16 = play.wear_16 = 16;
+    assert_true(snowy_rows(t, render(s, t, &search)) > bars + 8);
+    assert_true(snowy_rows(t, render(s, t, &play)) > lost + t->h / 10);
+    signal_close(&s);
+    signal_close(&clean);
+}
+
 int main(void)
 {
 #define EACH(f) cmocka_unit_test_prestate(f, (void *)&rasters[0]), cmocka_unit_test_prestate(f, (void *)&rasters[1])
@@ -269,6 +327,7 @@ int main(void)
         EACH(bars_are_as_thick_as_the_heads_are_narrow),
         EACH(mistracking_comes_in_from_an_edge),
         EACH(a_bend_is_more_of_a_narrow_track),
+        EACH(wear_takes_level_and_colour),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
