@@ -26,9 +26,9 @@ CALL(narrow, narrow, a, to, N, 16)
 CALL(fir17, fir, a, b, N, taps, LUMA_HALF)
 CALL(fir25, fir, a, b, N, taps, CHROMA_HALF)
 CALL(noise, noise, a, c, N, 3000)
-CALL(peak, peak, a, b, N, 9000)
+CALL(peak, peak, a, b, N, 9000, 1)
 CALL(shift, shift, a, b, N, taps)
-CALL(comb, comb, a, b, N)
+CALL(comb, comb, a, b, N, COMB_QUARTER)
 CALL(turn, turn, a, b, N, (&(struct signal_turn) { 500, 300, c, c, 700, 600 }))
 CALL(scale, scale, a, N, 200)
 CALL(snow, snow, a, from, c, N, 100)
@@ -39,7 +39,7 @@ static const struct signal_emphasis emphasis = { 1000, -1000, { { 14000, 9000, 6
     { { 9000, 8500, 8000, 7268 }, { 10000, 9000, 8000, 5768 }, { 20000, 8000, 3000, 1768 }, { 30000, 2768, 0, 0 } } };
 CALL(clip, clip, a, scratch, N, &emphasis)
 CALL(fir_noise, fir_noise, a, b, N, taps, c, 3000)
-CALL(fir_comb_noise, fir_comb_noise, a, b, line[2] + LINE_PAD, N, taps, noise, 3000)
+CALL(fir_comb_noise, fir_comb_noise, a, b, line[2] + LINE_PAD, N, COMB_QUARTER, taps, noise, 3000)
 CALL(shift_narrow, shift_narrow, a, to, N, taps, 16)
 
 static const struct { const char *name; void (*run)(const struct signal_kernels *); } rows[] = {

@@ -56,7 +56,8 @@ struct signal {
     int16_t luma_fir[3][LUMA_HALF + 1]; /* by tape speed; [0] is half the centre tap; Q16 */
     int16_t chroma_fir[CHROMA_HALF + 1];
     struct signal_emphasis emphasis;
-    int32_t luma_noise_gain, chroma_noise_gain, peaking_q15; /* Q16, Q16 */
+    int32_t luma_noise_gain, chroma_noise_gain; /* Q16 */
+    int16_t peaking_q15, peaking_times;         /* the product is the gain */
     int16_t streak_am_q13, streak_pm_q13; /* of the table of colour noise, for changes of length and angle in Q15 */
     int16_t crosstalk_q16;
     int32_t phase_quarters, phase_sin_q15, phase_less_q15; /* of the static phase error: right angles, and of the rest its sine and its cosine less one */
@@ -68,6 +69,7 @@ struct signal {
     struct dropout dropout[DROPOUTS_MAX];
     int dropouts;
     int roll_rows; /* raster lines that the picture has rolled up */
+    int comb_share;
     _Alignas(64) int16_t line[2][LINE_SAMPLES]; /* vectors of them should not straddle cache lines */
     int16_t scratch[CLIP_SCRATCH][LINE_SAMPLES];
     int16_t beside[2][LINE_SAMPLES]; /* colour of the neighbouring track */

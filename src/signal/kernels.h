@@ -18,6 +18,10 @@ enum {
     EDGE = 16,        /* of the padding: copies of the line's ends, so that filters do not see the blanking */
     LUMA_HALF = 8,    /* taps on each side */
     CHROMA_HALF = 12,
+    /* How much of a line of colour the comb takes from the one above, as a shift. Scanning lines that follow each other in the field: half, a 1 H comb. Lines of 4:2:0 are two
+     * of them apart, so that it is half as far from one to the next. */
+    COMB_HALF = 1,
+    COMB_QUARTER = 2,
 };
 
 /* Record emphasis, the modulator's clip and de-emphasis, as what the clip takes away: levels in quarters of a line's units; each row of weights is one step of
@@ -41,9 +45,9 @@ struct signal_kernels {
     /* half: LUMA_HALF or CHROMA_HALF. k[0] is half the centre tap; Q16. Reads half samples beyond both ends. */
     void (*fir)(const int16_t *restrict from, int16_t *restrict to, int n, const int16_t *restrict k, int half);
     void (*noise)(int16_t *restrict line, const int16_t *restrict noise, int n, int16_t gain_q16);
-    void (*peak)(const int16_t *restrict from, int16_t *restrict to, int n, int16_t gain_q15); /* reads two samples beyond the ends */
+    void (*peak)(const int16_t *restrict from, int16_t *restrict to, int n, int16_t gain_q15, int times); /* gain_q15 * times is the gain; reads two samples beyond the ends */
     void (*shift)(const int16_t *restrict from, int16_t *restrict to, int n, const int16_t k[4]);
-    void (*comb)(int16_t *restrict line, int16_t *restrict above, int n); /* above becomes the line as it was */
+    void (*comb)(int16_t *restrict line, int16_t *restrict above, int n, int share); /* above becomes the line as it was; share: COMB_HALF or COMB_QUARTER */
     void (*turn)(int16_t *restrict u, int16_t *restrict v, int n, const struct signal_turn *t);
     void (*scale)(int16_t *restrict line, int n, int16_t gain_q8);
     void (*snow)(int16_t *restrict line, const uint8_t *restrict snow, const int16_t *restrict torn, int n, int16_t amount_q8);
@@ -52,7 +56,7 @@ struct signal_kernels {
     void (*clip)(int16_t *restrict line, int16_t *const scratch[CLIP_SCRATCH], int n, const struct signal_emphasis *e);
     /* What mostly comes one after the other, in one pass. */
     void (*fir_noise)(const int16_t *restrict from, int16_t *restrict to, int n, const int16_t *restrict k, const int16_t *restrict noise, int16_t gain_q16); /* LUMA_HALF */
-    void (*fir_comb_noise)(const int16_t *restrict from, int16_t *restrict to, int16_t *restrict above, int n, const int16_t *restrict k,
+    void (*fir_comb_noise)(const int16_t *restrict from, int16_t *restrict to, int16_t *restrict above, int n, int share, const int16_t *restrict k,
         const int16_t *restrict noise, int16_t gain_q16); /* CHROMA_HALF */
     void (*shift_narrow)(const int16_t *restrict from, uint8_t *restrict to, int n, const int16_t k[4], int zero);
 };

@@ -72,11 +72,11 @@ static void line_noise(int16_t *restrict line, const int16_t *restrict noise, in
     }
 }
 
-static void line_peak(const int16_t *restrict from, int16_t *restrict to, int n, int16_t gain_q15)
+static void line_peak(const int16_t *restrict from, int16_t *restrict to, int n, int16_t gain_q15, int times)
 {
     for (int i = 0; i < n; i++) {
         int16_t twice = saturated(saturated(from[i] - from[i - 2]) + saturated(from[i] - from[i + 2]));
-        int16_t v = (int16_t)(from[i] + mulh(twice, gain_q15));
+        int16_t part = mulh(twice, gain_q15), v = saturated(from[i] + saturated(part * times));
         v = v < -16000 ? -16000 : v;
         to[i] = v > 16000 ? 16000 : v;
     }
@@ -91,12 +91,12 @@ static void line_shift(const int16_t *restrict from, int16_t *restrict to, int n
     }
 }
 
-/* A quarter of the line above: of one field, 4:2:0 lines are two scanning lines apart, so the deck's 1 H comb averages half as far. */
-static void line_comb(int16_t *restrict line, int16_t *restrict above, int n)
+static void line_comb(int16_t *restrict line, int16_t *restrict above, int n, int share)
 {
+    const int16_t round = (int16_t)(1 << share >> 1);
     for (int i = 0; i < n; i++) {
         int16_t own = line[i];
-        line[i] = (int16_t)(own + ((int16_t)(above[i] - own + 2) >> 2));
+        line[i] = (int16_t)(own + ((int16_t)(above[i] - own + round) >> share));
         above[i] = own;
     }
 }
@@ -184,11 +184,11 @@ static void line_fir_noise(const int16_t *restrict from, int16_t *restrict to, i
     line_noise(to, noise, n, gain);
 }
 
-static void line_fir_comb_noise(const int16_t *restrict from, int16_t *restrict to, int16_t *restrict above, int n, const int16_t *restrict k,
+static void line_fir_comb_noise(const int16_t *restrict from, int16_t *restrict to, int16_t *restrict above, int n, int share, const int16_t *restrict k,
     const int16_t *restrict noise, int16_t gain)
 {
     line_fir(from, to, n, k, CHROMA_HALF);
-    line_comb(to, above, n);
+    line_comb(to, above, n, share);
     line_noise(to, noise, n, gain);
 }
 

@@ -43,14 +43,15 @@ static inline __attribute__((always_inline)) vec limited(vec v)
     return v_min(v_max(v, v_all(-16000)), v_all(16000));
 }
 
-static inline __attribute__((always_inline)) vec combed(vec own, vec above)
+static inline __attribute__((always_inline)) vec combed(vec own, vec above, int share)
 {
-    return v_add(own, v_shr(v_add(v_sub(above, own), v_all(2)), 2));
+    vec step = v_sub(above, own);
+    return v_add(own, share == COMB_QUARTER ? v_shr(v_add(step, v_all(2)), 2) : v_shr(v_add(step, v_all(1)), 1));
 }
 
 /* Neighbours at even distances (to NEAR) come from the vectors before and after, in registers; the others are loaded: units do both at the same time, and loads that
  * straddle cache lines are dear. Two sums, so that one addition need not wait for the other. Without above there is no comb, without noise no noise. */
-static inline __attribute__((always_inline)) void fir(const int16_t *from, int16_t *to, int n, const int16_t *taps, int half, int16_t *above, const int16_t *noise, int16_t gain)
+static inline __attribute__((always_inline)) void fir(const int16_t *from, int16_t *to, int n, const int16_t *taps, int half, int16_t *above, int share, const int16_t *noise, int16_t gain)
 {
     const vec bias = v_all((int16_t)(half / 2)), g = v_all(gain);
     vec k[CHROMA_HALF + 1], near[CHROMA_HALF / 2 + 1][2], before = v_load(from - LANES), now = v_load(from);
@@ -71,7 +72,7 @@ static inline __attribute__((always_inline)) void fir(const int16_t *from, int16
         vec sum = v_add(even, odd);
         if (above) {
             vec own = sum;
-            sum = combed(own, v_load(above + i));
+            sum = combed(own, v_load(above + i), share);
             v_store(above + i, own);
         }
         if (noise)
@@ -84,20 +85,23 @@ static inline __attribute__((always_inline)) void fir(const int16_t *from, int16
 static void line_fir(const int16_t *restrict from, int16_t *restrict to, int n, const int16_t *restrict k, int half)
 {
     if (half == LUMA_HALF)
-        fir(from, to, n, k, LUMA_HALF, NULL, NULL, 0);
+        fir(from, to, n, k, LUMA_HALF, NULL, 0, NULL, 0);
     else
-        fir(from, to, n, k, CHROMA_HALF, NULL, NULL, 0);
+        fir(from, to, n, k, CHROMA_HALF, NULL, 0, NULL, 0);
 }
 
 static void line_fir_noise(const int16_t *restrict from, int16_t *restrict to, int n, const int16_t *restrict k, const int16_t *restrict noise, int16_t gain)
 {
-    fir(from, to, n, k, LUMA_HALF, NULL, noise, gain);
+    fir(from, to, n, k, LUMA_HALF, NULL, 0, noise, gain);
 }
 
-static void line_fir_comb_noise(const int16_t *restrict from, int16_t *restrict to, int16_t *restrict above, int n, const int16_t *restrict k,
+static void line_fir_comb_noise(const int16_t *restrict from, int16_t *restrict to, int16_t *restrict above, int n, int share, const int16_t *restrict k,
     const int16_t *restrict noise, int16_t gain)
 {
-    fir(from, to, n, k, CHROMA_HALF, above, noise, gain);
+    if (share == COMB_QUARTER)
+        fir(from, to, n, k, CHROMA_HALF, above, COMB_QUARTER, noise, gain);
+    else
+        fir(from, to, n, k, CHROMA_HALF, above, COMB_HALF, noise, gain);
 }
 
 static void line_noise(int16_t *restrict line, const int16_t *restrict noise, int n, int16_t gain)
@@ -107,12 +111,14 @@ static void line_noise(int16_t *restrict line, const int16_t *restrict noise, in
         v_store(line + i, limited(v_add(v_load(line + i), v_mulh(v_load(noise + i), g))));
 }
 
-static void line_peak(const int16_t *restrict from, int16_t *restrict to, int n, int16_t gain_q15)
+static void line_peak(const int16_t *restrict from, int16_t *restrict to, int n, int16_t gain_q15, int times)
 {
     const vec g = v_all(gain_q15);
     for (int i = 0; i < n; i += LANES) {
-        vec x = v_load(from + i), twice = v_adds(v_subs(x, v_load(from + i - 2)), v_subs(x, v_load(from + i + 2)));
-        v_store(to + i, limited(v_add(x, v_mulh(twice, g))));
+        vec x = v_load(from + i), twice = v_adds(v_subs(x, v_load(from + i - 2)), v_subs(x, v_load(from + i + 2))), part = v_mulh(twice, g), sum = part;
+        for (int k = 1; k < times; k++)
+            sum = v_adds(sum, part);
+        v_store(to + i, limited(v_adds(x, sum)));
     }
 }
 
@@ -141,11 +147,11 @@ static void line_shift_narrow(const int16_t *restrict from, uint8_t *restrict to
     v_narrow(to + n - LANES, to_code(shifted_at(from + n - LANES, w), z));
 }
 
-static void line_comb(int16_t *restrict line, int16_t *restrict above, int n)
+static void line_comb(int16_t *restrict line, int16_t *restrict above, int n, int share)
 {
     for (int i = 0; i < n; i += LANES) {
         vec own = v_load(line + i);
-        v_store(line + i, combed(own, v_load(above + i)));
+        v_store(line + i, combed(own, v_load(above + i), share));
         v_store(above + i, own);
     }
 }

@@ -155,7 +155,7 @@ static void luma_line(struct signal *s, const struct signal_field *f, const stru
         s->k.noise(a, noise, n, p->noise_gain);
     if (s->peaking_q15) {
         s->k.edges(a, n);
-        s->k.peak(a, b, n, (int16_t)s->peaking_q15);
+        s->k.peak(a, b, n, s->peaking_q15, s->peaking_times);
         swap(&a, &b);
     }
     if (!p->snow_q8) {
@@ -183,7 +183,7 @@ static int16_t *chroma_played(struct signal *s, const struct line_plan *p, const
     if (s->profile.chroma_bandwidth_khz > 0) {
         s->k.edges(a, n);
         if (l && noise && s->profile.chroma_comb) {
-            s->k.fir_comb_noise(a, b, above, n, s->chroma_fir, noise, p->chroma_noise);
+            s->k.fir_comb_noise(a, b, above, n, s->comb_share, s->chroma_fir, noise, p->chroma_noise);
             return b;
         }
         s->k.fir(a, b, n, s->chroma_fir, CHROMA_HALF);
@@ -192,7 +192,7 @@ static int16_t *chroma_played(struct signal *s, const struct line_plan *p, const
     if (s->profile.chroma_comb) {
         if (l == 0)
             memcpy(above, a, (size_t)n * sizeof(*above));
-        s->k.comb(a, above, n);
+        s->k.comb(a, above, n, s->comb_share);
     }
     if (noise)
         s->k.noise(a, noise, n, p->chroma_noise);
@@ -375,6 +375,7 @@ static void colour_lines(struct signal *s, const struct signal_field *f, const s
 static void render_tape(struct signal *s, const struct signal_field *f, const struct picture *const *sources, int n, struct picture *out, const struct rows *w)
 {
     schedule_field(s, f);
+    s->comb_share = out->is_422 ? COMB_HALF : COMB_QUARTER;
     uint64_t key = mix64(s->seed ^ mix64((uint64_t)signal_track(s, f->tape_us)) ^ f->pass * 0x9E3779B97F4A7C15ull);
     if (f->rate != 65536 || f->lock_q16 < 65536)
         key = mix64(key + (uint64_t)f->field_index);

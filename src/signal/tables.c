@@ -214,8 +214,11 @@ void tables_profile(struct signal *s)
     s->crosstalk_q16 = (int16_t)(p->chroma_crosstalk_db10 > 0 ? lrint(VCR_CLAMP(65536 * pow(10, -p->chroma_crosstalk_db10 / 200.0), 0, 32767)) : 0);
     phase_error(s, p->chroma_phase_mdeg);
     /* x + g (x - mean of the samples two away): 1 + g (1 - cos) at 2 MHz */
-    double at_2mhz = 1 - cos(2 * 2 * M_PI * VCR_MIN(2e6 * scale / luma_hz, 0.24));
-    s->peaking_q15 = (int32_t)lrint(VCR_CLAMP((pow(10, p->peaking_db10 / 200.0) - 1) / at_2mhz * 32768, 0, 32000));
+    double at_2mhz = 1 - cos(2 * 2 * M_PI * VCR_MIN(2e6 * scale / luma_hz, 0.35)); /* on rasters that have no 2 MHz, of what they have */
+    enum { PEAKING_TIMES_MAX = 16 }; /* 12 dB of 1920 samples: 13 */
+    double peaking = (pow(10, p->peaking_db10 / 200.0) - 1) / at_2mhz * 32768;
+    s->peaking_times = (int16_t)VCR_CLAMP(ceil(peaking / 32000), 1, PEAKING_TIMES_MAX);
+    s->peaking_q15 = (int16_t)lrint(VCR_CLAMP(peaking / s->peaking_times, 0, 32000));
 }
 
 /* Catmull-Rom at f/256, Q15, the sum exactly 32768 less the one that does not fit. */

@@ -5,7 +5,6 @@ tests: such a reading is reported as a skip with its reason instead of a failure
 
 KNOWN = {
     "luma.mtf": {s + ", luma.mtf=1.6: most power": "17 taps are too few to fall that fast at 1.6 MHz" for s in ("ntsc", "pal")},
-    "luma.peaking": {s + ", luma.peaking_db=9": "the gain of the stage ends at 7.1 dB, its range at 12" for s in ("ntsc", "pal")},
 }
 
 

@@ -41,9 +41,9 @@ def luma_peaking(bench):
     """Playback peaking: gain at 2 MHz"""
     hz = numpy.array([0.25e6, 2e6])
     for standard in (NTSC, PAL):
-        off = patterns.multiburst(standard, 1, hz, 40)
-        gain = lambda settings: 20 * numpy.log10(abs(measure_luma.burst_response(fields(bench.show(off, settings).y), hz, LUMA_HZ, 40)[1]))
-        for db in (6,) if bench.quick else (3, 6, 9):
+        off = patterns.multiburst(standard, 1, hz, 25)
+        gain = lambda settings: 20 * numpy.log10(abs(measure_luma.burst_response(fields(bench.show(off, settings).y), hz, LUMA_HZ, 25)[1]))
+        for db in (6, 12) if bench.quick else (3, 6, 9, 12):
             yield Reading(f"{standard.name}, luma.peaking_db={db}: gain at 2 MHz", "dB", **around(db, 0.5), measured=gain({"luma.peaking_db": db}),
                           control=gain({}), control_how="off")
 

@@ -179,6 +179,61 @@ static void any_size_and_format(void **state)
     }
 }
 
+/* A burst of 2 MHz of 20 codes each way in the middle of the range comes out larger by what was asked for, on rasters of any width. */
+static void peaking_is_its_decibels_at_every_width(void **state)
+{
+    static const int width[] = { 352, 720, 1280, 1920 };
+    for (size_t i = 0; i < ARRAY_LEN(width) * 3; i++) {
+        const int w = width[i / 3], db = 4 * (int)(1 + i % 3);
+        const double turn = 2 * M_PI * 2e6 / 13.5e6 * 720 / w;
+        struct picture in = any_size(w, 32, false), out = any_size(w, 32, false);
+        const struct picture *from = &in;
+        struct signal *s = NULL;
+        struct signal_profile p = off;
+        double got[2] = { 0 };
+        p.peaking_db10 = db * 10;
+        for (int r = 0; r < 32; r++)
+            for (int x = 0; x < w; x++)
+                in.plane[0][r * w + x] = (uint8_t)lrint(126 + 20 * cos(turn * x));
+        assert_int_equal(signal_open(&s, SIGNAL_NTSC, w, 32, 42, NULL), VCR_OK);
+        signal_set_profile(s, &p);
+        struct signal_field f = play_at(5000000);
+        signal_render(s, &f, &from, 1, &out);
+        for (int x = w / 4; x < w * 3 / 4; x++)
+            got[0] += (out.plane[0][16 * w + x] - 126) * cos(turn * x), got[1] += (in.plane[0][16 * w + x] - 126) * cos(turn * x);
+        if (fabs(20 * log10(got[0] / got[1]) - db) > 0.2)
+            fail_msg("%d wide, %d dB: %.2f", w, db, 20 * log10(got[0] / got[1]));
+        signal_close(&s);
+        drop(&in), drop(&out);
+    }
+}
+
+/* Colour that changes between two lines of the field: the comb makes one line of half each of it in 4:2:2; in 4:2:0, whose lines are two apart, of a quarter. */
+static void the_comb_averages_two_lines_of_the_field(void **state)
+{
+    for (int is_422 = 0; is_422 < 2; is_422++) {
+        struct picture in = any_size(64, 64, is_422), out = any_size(64, 64, is_422);
+        const struct picture *from = &in;
+        struct signal *s = NULL;
+        struct signal_profile p = off;
+        p.chroma_comb = 1;
+        const int rows = is_422 ? 64 : 32, edge = rows / 2;
+        for (int i = 1; i < 3; i++)
+            for (int r = 0; r < rows; r++)
+                memset(in.plane[i] + r * in.stride[i], r < edge ? 100 : 180, 32);
+        assert_int_equal(signal_open(&s, SIGNAL_NTSC, 64, 64, 42, NULL), VCR_OK);
+        signal_set_profile(s, &p);
+        struct signal_field f = play_at(5000000);
+        signal_render(s, &f, &from, 1, &out);
+        for (int r = 0; r < rows; r++) {
+            const int mixed = is_422 ? 140 : 160, lines = is_422 ? 2 : 1; /* of two fields, or of the pair */
+            assert_int_equal(out.plane[1][r * out.stride[1] + 16], r < edge ? 100 : r < edge + lines ? mixed : 180);
+        }
+        signal_close(&s);
+        drop(&in), drop(&out);
+    }
+}
+
 static void the_same_place_gives_the_same_bytes(void **state)
 {
     struct signal *s = open_signal(look_named("rental"));
@@ -598,6 +653,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(all_off_is_the_identity),
         cmocka_unit_test(sizes_are_checked), cmocka_unit_test(any_size_and_format),
+        cmocka_unit_test(peaking_is_its_decibels_at_every_width), cmocka_unit_test(the_comb_averages_two_lines_of_the_field),
         cmocka_unit_test(the_same_place_gives_the_same_bytes),
         cmocka_unit_test(bandwidths_are_the_profiles),
         cmocka_unit_test(flat_areas_keep_their_level),
