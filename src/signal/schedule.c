@@ -170,6 +170,15 @@ static void plan_headswitch(struct signal *s, uint64_t jitter_key)
         s->plan[first].snow_q8 = (int16_t)VCR_MAX(s->plan[first].snow_q8, 110);
 }
 
+/* Flagging: while the heads do not come by when the vertical sync does, the television's line oscillator has no lines to follow there, runs on by itself and comes out of the
+ * blanking, wherever that has rolled to, beside them. Some microseconds, swaying to both sides over half a second or so; estimated. */
+static void plan_flag(struct signal *s, uint64_t field, int32_t loose)
+{
+    const int first = s->roll_rows ? (s->height - s->roll_rows + BLANK_ROWS) % s->height / 2 : 0;
+    const int32_t sway = sine_q14(s, (uint32_t)(field * 0x07000000u)) + (int32_t)(chance(s->seed, LAYER_LOCK, field, 2) & 8191) - 4096;
+    plan_step(s, first, (int32_t)((int64_t)ns_to_q8(s, 9000) * loose / 65536 * sway / 16384));
+}
+
 /* The servo is not there yet: the picture rolls and tears, the heads cross tracks. */
 static void plan_unlocked(struct signal *s, const struct signal_field *f)
 {
@@ -197,6 +206,7 @@ static void plan_unlocked(struct signal *s, const struct signal_field *f)
         p->noise_gain = (int16_t)VCR_MIN(p->noise_gain + p->noise_gain * (loose / 64) / 512, 20000);
         p->colour_q8 = (int16_t)(p->colour_q8 * VCR_CLAMP((f->lock_q16 - 36000) / 64, 0, 256) / 256);
     }
+    plan_flag(s, field, loose);
 }
 
 int schedule_dropouts(const struct dropout_list *of, int64_t track, int band, int wear_16, struct dropout *to, int max)

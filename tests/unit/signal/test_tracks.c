@@ -272,6 +272,55 @@ static int snowy_rows(const struct raster *t, const uint8_t *o)
     return snowy;
 }
 
+/* How much the rows from `row` on, of one field, bend away from a straight line over 24 lines; false: not to be seen. */
+static bool bend_at(const struct raster *t, const uint8_t *o, int row, int *ret)
+{
+    int by[3] = { 0 };
+    for (int i = 0; i < 3; i++)
+        if (row + 24 * i >= t->h - 16 || !displacement(t, o + (row + 24 * i) * W, &by[i]))
+            return false;
+    *ret = abs(by[0] - 2 * by[1] + by[2]);
+    return true;
+}
+
+/* The row below the rows of black of a picture that rolls; 0: they are not to be seen. */
+static int below_the_blanking(const struct raster *t, const uint8_t *o)
+{
+    for (int r = 0, black = 0; r < t->h; r++) {
+        int n = 0;
+        for (int x = 0; x < W; x++)
+            n += o[r * W + x] <= 17;
+        if (n > W * 9 / 10)
+            black++;
+        else if (black >= 16)
+            return r & ~1;
+        else
+            black = 0;
+    }
+    return 0;
+}
+
+/* While the servo looks for its lock the picture's first lines, wherever it has rolled to, hang over, the one way or the other, and come back within some dozens of lines; no others do. */
+static void a_picture_that_rolls_flags_at_its_top(void **state)
+{
+    const struct raster *t = *state;
+    struct signal *s = open_signal(t, &off);
+    int top = 0, tops = 0, middle = 0, middles = 0;
+    draw_code(t);
+    for (int64_t field = 0; field < 60; field++) {
+        struct signal_field f = { .tape_us = 60000000, .rate = 65536, .lock_q16 = 42000, .field_index = field };
+        const uint8_t *o = render(s, t, &f);
+        int first = below_the_blanking(t, o), bend;
+        if (first && bend_at(t, o, first, &bend))
+            top += bend, tops++;
+        if (first && bend_at(t, o, 60, &bend))
+            middle += bend, middles++;
+    }
+    assert_true(tops > 10 && middles > 4);
+    assert_true(top > 3 * tops * ((double)middle / middles));
+    signal_close(&s);
+}
+
 /* rms of the luma of grey in codes, and the colour difference that is left of 60. */
 static double noise_and_colour(const struct raster *t, struct signal *s, int wear, double *ret_colour)
 {
@@ -328,6 +377,7 @@ int main(void)
         EACH(mistracking_comes_in_from_an_edge),
         EACH(a_bend_is_more_of_a_narrow_track),
         EACH(wear_takes_level_and_colour),
+        EACH(a_picture_that_rolls_flags_at_its_top),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
