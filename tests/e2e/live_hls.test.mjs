@@ -127,5 +127,16 @@ test('a live picture as low-latency HLS', async (t) => {
       { encoding: 'utf8', timeout: 60000 });
     assert.equal(film.status, 0, film.stderr);
     await until('its job is done', async () => (await client.ok('GET', `/jobs?tape_id=${tape}`)).items.every((job) => job.status === 'done'), 60000);
+
+    // Of the tape, too: a gap is a discontinuity with the wall clock behind it, at the same place in each size, or players could not change over.
+    const { url: tapeUrl } = await client.ok('POST', `/hls/${tape}/token`, {}), front = new URL(`${tapeUrl}&look=clean`, server.url);
+    const variants = (await (await fetch(front)).text()).match(/^[^#\n].*$/gm);
+    assert.ok(variants.length > 1, String(variants));
+    const shapes = await Promise.all(variants.map(async (u) => (await (await fetch(new URL(u, front))).text()).match(/#EXTINF:[\d.]+|#EXT-X-DISCONTINUITY$|#EXT-X-PROGRAM-DATE-TIME:.*/gm)));
+    for (const shape of shapes) assert.deepEqual(shape, shapes[0]);
+    assert.equal(shapes[0].filter((l) => l.includes('DISCONTINUITY')).length, 1);
+    const [begun, back] = shapes[0].filter((l) => l.includes('DATE-TIME')).map((l) => Date.parse(l.replace(/^[^:]*:/, '')));
+    const played = shapes[0].slice(0, shapes[0].findIndex((l) => l.includes('DISCONTINUITY'))).reduce((sum, l) => sum + (Number(/INF:([\d.]+)/.exec(l)?.[1]) || 0), 0);
+    assert.ok(back - begun > played * 1000, `${back - begun} ms later, behind ${played} s of picture`); // nothing plays of the time when it was away
   });
 });
