@@ -57,6 +57,7 @@ static void viewers_json(struct jsonw *j, const struct session_info *info)
         jsonw_num(j, "rtt_ms", v->rtt_ms < 0 ? NAN : v->rtt_ms);
         jsonw_num(j, "loss", v->loss);
         jsonw_int(j, "bitrate_bps", v->bitrate_bps);
+        jsonw_num(j, "estimate_bps", v->estimate_bps ? (double)v->estimate_bps : NAN);
         jsonw_num(j, "first_key_frame_ms", v->first_key_frame_ms < 0 ? NAN : v->first_key_frame_ms);
         jsonw_close(j);
     }

@@ -181,7 +181,7 @@ static void on_key(struct render *r, struct seat **seat, struct control_msg *m)
 static void on_rate(struct render *r, struct seat **seat, struct control_msg *m)
 {
     if (seat)
-        seat_bitrate(*seat, m->value.value);
+        seat_line(*seat, m->value.value);
 }
 
 static void on_encode(struct render *r, struct seat **seat, struct control_msg *m)

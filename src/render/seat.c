@@ -39,7 +39,7 @@ enum vcr_err seat_open(struct seat **ret, const struct render_open *open, int64_
     s->walk.n = -1;
     s->pieces = open->pieces ? pieces_open() : NULL;
     s->discontinuity = s->sound_discontinuity = true;
-    seat_bitrate(s, open->bitrate_bps);
+    s->open_bps = s->bitrate_bps = VCR_CLAMP(open->bitrate_bps, BITRATE_MIN, BITRATE_MAX);
     enum vcr_err err = audio_encoder_open(&s->sound_encoder, SOUND_BPS, why);
     if (err != VCR_OK)
         seat_close(&s);
@@ -213,16 +213,27 @@ void seat_deck(struct seat *s, const struct deck_snapshot *snap)
 
 void seat_key(struct seat *s) { s->key_wanted = true; }
 
-void seat_bitrate(struct seat *s, int64_t bps)
+/* What is recorded is not made worse by who watches it. */
+static void set_bitrate(struct seat *s)
 {
-    s->bitrate_bps = (uint32_t)VCR_CLAMP(bps, BITRATE_MIN, BITRATE_MAX);
+    uint32_t bps = s->line_bps && !s->encode_all ? VCR_MIN(s->line_bps, s->open_bps) : s->open_bps;
+    if (bps == s->bitrate_bps)
+        return;
+    s->bitrate_bps = bps;
     if (s->encoder && video_encoder_set_bitrate(s->encoder, s->bitrate_bps, NULL) != VCR_OK)
         video_encoder_close(&s->encoder);
+}
+
+void seat_line(struct seat *s, int64_t bps)
+{
+    s->line_bps = bps > 0 ? (uint32_t)VCR_CLAMP(bps, BITRATE_MIN, BITRATE_MAX) : 0;
+    set_bitrate(s);
 }
 
 void seat_encode(struct seat *s, bool on)
 {
     s->encode_all = on;
+    set_bitrate(s);
     if (on)
         seat_shed(s, 0);
 }

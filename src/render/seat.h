@@ -34,7 +34,8 @@ bool seat_says(struct seat *s, union seat_said *ret, size_t *ret_len);
 void seat_unsaid(struct seat *s, const union seat_said *said);
 void seat_deck(struct seat *s, const struct deck_snapshot *snap);
 void seat_key(struct seat *s);
-void seat_bitrate(struct seat *s, int64_t bps);
+/* What the viewers' lines carry of the picture; 0: anything. Below what seat_open said it is encoded with less, and nothing is passed through. */
+void seat_line(struct seat *s, int64_t bps);
 /* All its pictures are encoded in one form: nothing is passed through, and overload takes nothing away. */
 void seat_encode(struct seat *s, bool on);
 /* What overload takes away: 0 nothing, 1 encoder effort, 2 also every second picture. */

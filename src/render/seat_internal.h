@@ -13,7 +13,8 @@ struct seat {
     uint32_t id;                         /* set by open, then read-only */
     /* what vcrd said last */
     struct deck_snapshot snap;
-    uint32_t bitrate_bps;
+    uint32_t bitrate_bps;                /* of what is encoded, by the two below */
+    uint32_t open_bps, line_bps;         /* the house's; what the viewers' lines carry, 0: anything */
     bool home_pal, home_field_rate;      /* raster while no tape is in */
     bool pal, field_rate;                /* raster now */
     int shed;

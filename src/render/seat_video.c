@@ -49,10 +49,10 @@ static bool pass_samples(struct seat *s, struct reel *reel, int64_t reel_us, int
     return true;
 }
 
-/* The reel whose pictures go out unchanged now, or NULL. */
+/* The reel whose pictures go out unchanged now, or NULL. It may have several times the bits of what is encoded: not for a line that is known to be narrow. */
 static struct reel *passable_now(const struct seat *s, const struct view *view, const struct recording *at)
 {
-    return !s->encode_all && s->snap.clean && view->settled && view->kind == VIEW_TAPE && !view->has_osd ? passable(at) : NULL;
+    return !s->encode_all && !s->line_bps && s->snap.clean && view->settled && view->kind == VIEW_TAPE && !view->has_osd ? passable(at) : NULL;
 }
 
 /* True when this tick was served from a reel. */

@@ -70,9 +70,21 @@ void engine_tell_encode(struct session *x)
         run_send(run_of(x), &m, sizeof(m), NULL, 0);
 }
 
+/* The viewers' lines carry sound, headers and resends, too. */
+void engine_tell_rate(struct session *x)
+{
+    enum { SOUND_BPS = 130000, LEAST_BPS = 200000 };
+    int64_t picture_bps = (x->line_bps - SOUND_BPS) * 9 / 10;
+    struct render_value m = { .h = { RENDER_RATE, x->seat }, .value = x->line_bps ? VCR_MAX(picture_bps, LEAST_BPS) : 0 };
+    if (run_of(x))
+        run_send(run_of(x), &m, sizeof(m), NULL, 0);
+}
+
 static void tell_everything(struct session *x)
 {
     engine_tell_open(x);
+    if (x->line_bps)
+        engine_tell_rate(x);
     if (x->taps)
         engine_tell_encode(x);
     if (x->has_tape)

@@ -80,6 +80,7 @@ struct session {
     /* who watches */
     struct rtc_stream *stream;
     struct viewer *viewers;
+    int64_t line_bps;             /* what their lines carry; 0: nothing known that limits it */
     int viewer_count, viewer_listed, viewer_room; /* count: those that are up */
     struct session_remote remote;
     int64_t remote_back_us;       /* its holder left: it goes back to the owner then. INT64_MAX: not */
@@ -202,6 +203,7 @@ void engine_tell_open(struct session *x);
 void engine_tell_tape(struct session *x);
 void engine_tell_deck(struct session *x);
 void engine_retry(struct session *x); /* the seat is set up once more */
+void engine_tell_rate(struct session *x);  /* what the picture may have */
 void engine_tell_encode(struct session *x); /* whether it is somebody's input */
 void engine_tell(struct session *x, enum render_msg_type type); /* a message of the seat alone */
 void engine_heard_ready(struct engine *e);

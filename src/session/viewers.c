@@ -7,8 +7,9 @@
 struct viewer_event {
     struct loop_msg msg;
     struct session *session;
-    enum { VIEWER_WANTS_KEY, VIEWER_UP, VIEWER_GONE } what;
+    enum { VIEWER_WANTS_KEY, VIEWER_UP, VIEWER_GONE, VIEWER_RATE } what;
     char peer_id[VCR_UUID_BYTES];
+    int64_t rate_bps;
 };
 
 static struct viewer *viewer_find(const struct session *x, const char *peer_id)
@@ -113,6 +114,10 @@ static void on_viewer_event(struct loop_msg *m)
             input_want_key(x);
         if (!x->input.on_air)
             engine_tell(x, RENDER_KEY);
+    } else if (!x->over && e->what == VIEWER_RATE) {
+        x->line_bps = e->rate_bps;
+        if (!x->live.is) /* what a device sends is seen by others, too: HLS, recordings */
+            engine_tell_rate(x);
     } else if (!x->over) {
         actor_advance(x);
         if (e->what == VIEWER_UP)
@@ -127,23 +132,25 @@ static void on_viewer_event(struct loop_msg *m)
     free(e);
 }
 
-static void post_viewer_event(struct session *x, int what, const char *peer_id)
+static void post_viewer_event(struct session *x, int what, const char *peer_id, int64_t rate_bps)
 {
     struct viewer_event *e = vcr_alloc(sizeof(*e));
     e->msg.fn = on_viewer_event;
     e->session = x;
     e->what = what;
+    e->rate_bps = rate_bps;
     vcr_strcpy(e->peer_id, sizeof(e->peer_id), peer_id);
     atomic_fetch_add(&x->refs, 1);
     loop_post(x->owner->loop, &e->msg);
 }
 
-static void on_want_key(void *arg) { post_viewer_event(arg, VIEWER_WANTS_KEY, ""); }
-static void on_viewer_up(void *arg, const char *peer_id) { post_viewer_event(arg, VIEWER_UP, peer_id); }
-static void on_viewer_gone(void *arg, const char *peer_id, const char *reason) { post_viewer_event(arg, VIEWER_GONE, peer_id); }
+static void on_want_key(void *arg) { post_viewer_event(arg, VIEWER_WANTS_KEY, "", 0); }
+static void on_viewer_up(void *arg, const char *peer_id) { post_viewer_event(arg, VIEWER_UP, peer_id, 0); }
+static void on_viewer_gone(void *arg, const char *peer_id, const char *reason) { post_viewer_event(arg, VIEWER_GONE, peer_id, 0); }
+static void on_rate(void *arg, int64_t bps) { post_viewer_event(arg, VIEWER_RATE, "", bps); }
 
 enum vcr_err viewers_open(struct session *x, struct vcr_why *why)
 {
-    const struct rtc_events events = { on_want_key, on_viewer_up, on_viewer_gone, x };
+    const struct rtc_events events = { on_want_key, on_viewer_up, on_viewer_gone, on_rate, x };
     return rtc_stream_open(x->owner->config.rtc, &x->stream, &events, why);
 }

@@ -13,7 +13,7 @@ enum render_msg_type {
     RENDER_TAPE,      /* a tape goes in (or out: fds 0): struct render_tape, with its reels as descriptors */
     RENDER_DECK,      /* the deck changed: struct render_deck */
     RENDER_KEY,       /* a viewer needs a key frame soon: seat only */
-    RENDER_RATE,      /* encoder's bit rate: value */
+    RENDER_RATE,      /* value: bit/s that the viewers' lines have for the picture; 0: nothing limits it, as after RENDER_OPEN. What is recorded is not reduced */
     RENDER_CLOSE,     /* seat only */
     RENDER_ENCODE,    /* value 1: its pictures are recorded, so all are encoded, in one form and at the full rate; 0: no more */
     RENDER_SPANS,     /* what plays where on the tape that is in: struct render_spans, its table as a descriptor */

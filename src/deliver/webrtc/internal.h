@@ -2,7 +2,7 @@
  *
  *   rtc.c     the public functions, the sender thread and its clock tick     viewer.c  viewers: joining and leaving
  *   udp.c     the socket: batches in, batches out (sendmmsg, UDP_SEGMENT)    stream.c  packets in, the shared ring, pacing, RTP out, resends
- *   peer.c    one connection: the tables that find it, STUN, what goes where report.c  a viewer's RTCP in and out
+ *   peer.c    one connection: the tables that find it, STUN, what goes where report.c  a viewer's RTCP in and out; rate.c  what its line carries
  *   dtls.c    certificate, handshake, keys                                   publisher.c  publishers: coming and going; intake.c  their RTP and RTCP */
 #pragma once
 #include <netinet/in.h>
@@ -12,6 +12,7 @@
 
 #include "deliver/webrtc/rtc.h"
 #include "deliver/webrtc/publish.h"
+#include "deliver/webrtc/rate.h"
 #include "wire/rtcp_receive.h"
 #include "wire/rtp_clock.h"
 #include "wire/rtp_h264.h"
@@ -120,6 +121,7 @@ struct rtc_stream {
     bool has_key;
     int64_t asked_us;        /* when want_key was last called */
     bool wants_key;
+    int64_t rate_bps, rate_told_us; /* last told */
     struct slot slots[RING_SLOTS];
 };
 
@@ -149,6 +151,7 @@ struct viewer {
     int64_t keys_only_until_us;
     int64_t nack_bytes, nack_at_us;
     int64_t report_due_us;
+    struct rate_line line;
     /* for statistics */
     double rtt_ms, loss, first_key_frame_ms;
     int64_t bitrate_bps, window_us;

@@ -92,8 +92,8 @@ static void take_packet(struct viewer *v, const struct rtcp_packet *p)
         take_nacks(v, p);
     else if ((p->type == RTCP_PSFB && p->count == RTCP_FB_PLI && is_ours) || rtcp_fir(p, v->video.ssrc))
         stream_ask_key(v->stream);
-    else
-        rtcp_remb(p, &v->remb_bps);
+    else if (rtcp_remb(p, &v->remb_bps))
+        rate_line_heard(&v->line, (int64_t)VCR_MIN(v->remb_bps, (uint64_t)INT64_MAX), v->bitrate_bps, v->stream->rtc->now_us);
 }
 
 void report_input(struct viewer *v, uint8_t *bytes, size_t len)

@@ -38,6 +38,8 @@ struct rtc_events {
     void (*viewer_up)(void *arg, const char *peer_id);
     /* For every offered viewer, connected or not, once; not from rtc_stream_close. */
     void (*viewer_gone)(void *arg, const char *peer_id, const char *reason);
+    /* How many bits a second the programme may have, by what its viewers' lines carry (rate.h says how); 0: nothing limits it, as at first. May be NULL. */
+    void (*rate)(void *arg, int64_t bps);
     void *arg;
 };
 enum vcr_err rtc_stream_open(struct rtc *r, struct rtc_stream **ret, const struct rtc_events *events, struct vcr_why *why);

@@ -239,9 +239,31 @@ void stream_ask_key(struct rtc_stream *s)
     stream_tick(s);
 }
 
+/* What the viewers' lines carry, told when it changed; those far below get key frames only. */
+static void weigh_lines(struct rtc_stream *s)
+{
+    enum { KEYS_ONLY_US = 1000000 };
+    struct rate_shared shared = { 0 };
+    int64_t now_us = s->rtc->now_us;
+    for (struct viewer *v = s->viewers; v; v = v->next) {
+        rate_line_tick(&v->line, now_us);
+        if (v->peer.ready)
+            rate_first_round(&shared, &v->line);
+    }
+    for (struct viewer *v = s->viewers; v; v = v->next)
+        if (v->peer.ready && !rate_second_round(&shared, &v->line))
+            v->keys_only_until_us = VCR_MAX(v->keys_only_until_us, now_us + KEYS_ONLY_US);
+    if (!s->events.rate || !rate_is_news(s->rate_bps, shared.bps, now_us - s->rate_told_us))
+        return;
+    s->rate_bps = shared.bps;
+    s->rate_told_us = now_us;
+    s->events.rate(s->events.arg, shared.bps);
+}
+
 void stream_tick(struct rtc_stream *s)
 {
     int64_t now_us = s->rtc->now_us;
+    weigh_lines(s);
     if (!s->wants_key || (s->asked_us && now_us - s->asked_us < KEY_EVERY_US))
         return;
     s->wants_key = false;

@@ -21,6 +21,7 @@ struct stage {
     struct seat *seat;
     struct seat_counts counts;
     int video, sound, keys; /* packets read from the ring, and how many of them are key frames */
+    size_t video_bytes;
     int64_t last_pts_us[2];
 };
 static struct rig_tape tape;
@@ -72,6 +73,7 @@ static void drain(struct stage *s)
         s->last_pts_us[head.track] = head.pts_us;
         s->video += head.track == PACKET_VIDEO;
         s->sound += head.track == PACKET_AUDIO;
+        s->video_bytes += head.track == PACKET_VIDEO ? head.len : 0;
         s->keys += head.track == PACKET_VIDEO && head.flags & PACKET_KEY;
     }
 }
@@ -102,6 +104,44 @@ static void field_rate_is_twice_that_and_passing_sends_each_picture(void **state
     assert_int_equal(s->video, 60);
     assert_int_equal(s->counts.passed, 60);
     assert_int_equal(s->keys, 4);
+}
+
+static size_t bytes_of_two_seconds(struct stage *s, int64_t *at_us)
+{
+    run(s, *at_us += 1000000); /* the encoder's buffer of half a second has gone by */
+    s->video_bytes = 0;
+    run(s, *at_us += 2000000);
+    return s->video_bytes;
+}
+
+static void a_narrow_line_has_fewer_bytes(void **state)
+{
+    struct stage *s = *state;
+    int64_t at_us = 0;
+    take_seat(s, false, "vhs");
+    size_t full = bytes_of_two_seconds(s, &at_us);
+    seat_line(s->seat, 300000);
+    size_t narrow = bytes_of_two_seconds(s, &at_us);
+    assert_true(narrow < 2 * 300000 / 8 * 5 / 4 && narrow * 2 < full);
+    seat_encode(s->seat, true); /* it is recorded */
+    assert_true(bytes_of_two_seconds(s, &at_us) > narrow * 2);
+    seat_encode(s->seat, false);
+    seat_line(s->seat, 0);
+    assert_true(bytes_of_two_seconds(s, &at_us) > narrow * 2);
+}
+
+static void a_narrow_line_is_passed_no_reel(void **state)
+{
+    struct stage *s = *state;
+    take_seat(s, true, "clean");
+    run(s, 1001000);
+    assert_int_equal(s->counts.passed, 60);
+    seat_line(s->seat, 5000000);
+    run(s, 2002000);
+    assert_int_equal(s->counts.passed, 60);
+    seat_line(s->seat, 0);
+    run(s, 3003000);
+    assert_true(s->counts.passed > 60);
 }
 
 static void overload_halves_the_pictures_and_gives_them_back(void **state)
@@ -179,6 +219,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(both_clocks_run_at_their_rates, setup, teardown),
         cmocka_unit_test_setup_teardown(field_rate_is_twice_that_and_passing_sends_each_picture, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_narrow_line_has_fewer_bytes, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_narrow_line_is_passed_no_reel, setup, teardown),
         cmocka_unit_test_setup_teardown(overload_halves_the_pictures_and_gives_them_back, setup, teardown),
         cmocka_unit_test_setup_teardown(lost_time_is_left_out_not_caught_up, setup, teardown),
         cmocka_unit_test_setup_teardown(a_full_ring_is_followed_by_a_key_frame, setup, teardown),

@@ -19,6 +19,7 @@
 static struct seat {
     bool open;
     char tape[32];
+    long long rate;
     struct deck_snapshot snap;
 } seats[RENDER_SEAT_MAX];
 static struct ring *ring;
@@ -51,8 +52,8 @@ static void say(uint32_t seat, uint8_t flags)
 {
     char text[128];
     struct seat *s = &seats[seat];
-    int n = snprintf(text, sizeof(text), "pid=%d open=%d tape=%s mode=%s seq=%u", getpid(), s->open, s->tape,
-                     deck_mode_name(s->snap.mode), s->snap.seq);
+    int n = snprintf(text, sizeof(text), "pid=%d open=%d tape=%s mode=%s seq=%u rate=%lld;", getpid(), s->open, s->tape,
+                     deck_mode_name(s->snap.mode), s->snap.seq, s->rate);
     struct render_packet head = { .seat = seat, .flags = flags, .command_seq = s->snap.seq, .len = (uint32_t)n, .tape_us = -1 };
     ring_write(ring, &head, sizeof(head), text, (size_t)n, NULL);
     wake();
@@ -117,6 +118,9 @@ static void heard(const void *msg, const int *fds, int count)
         memset(&seats[h->seat], 0, sizeof(seats[0]));
     } else if (h->type == RENDER_TAPE) {
         heard_tape(h->seat, msg, fds, count);
+    } else if (h->type == RENDER_RATE) {
+        seats[h->seat].rate = (long long)((const struct render_value *)msg)->value;
+        say(h->seat, 0);
     } else if (h->type == RENDER_KEY) {
         say(h->seat, 1);
     } else if (h->type == RENDER_DECK) {

@@ -144,6 +144,17 @@ bool fake_viewer_up(int n, const char *peer_id) { return call(n, CALL_UP, peer_i
 bool fake_viewer_gone(int n, const char *peer_id) { return call(n, CALL_GONE, peer_id); }
 bool fake_want_key(int n) { return call(n, CALL_KEY, ""); }
 
+bool fake_rate(int n, int64_t bps)
+{
+    pthread_mutex_lock(&lock);
+    struct rtc_stream *s = streams[n];
+    bool open = s->open;
+    if (open)
+        s->events.rate(s->events.arg, bps);
+    pthread_mutex_unlock(&lock);
+    return open;
+}
+
 void fake_rtc_reset(void)
 {
     pthread_mutex_lock(&lock);

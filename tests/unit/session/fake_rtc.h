@@ -17,4 +17,5 @@ int fake_last_packet(int n, char out[128], uint8_t *ret_flags);
 bool fake_viewer_up(int n, const char *peer_id);
 bool fake_viewer_gone(int n, const char *peer_id);
 bool fake_want_key(int n);
+bool fake_rate(int n, int64_t bps);
 void fake_rtc_reset(void);

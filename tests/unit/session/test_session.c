@@ -584,6 +584,26 @@ static void viewers_and_key_frames(void **state)
     assert_false(fake_viewer_up(0, "p3"));
 }
 
+static void the_picture_gets_what_the_lines_carry(void **state)
+{
+    begin((struct sessions_config){ 0 });
+    assert_int_equal(start("a", NULL, plain).err, VCR_OK);
+    wait_said(0, " rate=0;", 0);
+    assert_true(fake_rate(0, 600000));
+    wait_said(0, " rate=423000;", 0); /* without sound and headers */
+    char text[128];
+    fake_last_packet(0, text, NULL);
+    int pid = atoi(strstr(text, "pid=") + 4);
+    assert_int_equal(kill(pid, SIGKILL), 0);
+    wait_said(0, " rate=423000;", pid); /* the next process is told, too */
+    assert_true(fake_rate(0, 1));
+    wait_said(0, " rate=200000;", 0);
+    assert_true(fake_rate(0, 0));
+    wait_said(0, " rate=0;", 0);
+    assert_int_equal(end("a").err, VCR_OK);
+    assert_false(fake_rate(0, 600000));
+}
+
 static void play_pauses_when_the_last_viewer_has_left(void **state)
 {
     begin((struct sessions_config){ 0 });
@@ -827,6 +847,7 @@ int main(void)
         cmocka_unit_test_teardown(a_render_process_that_dies_again_is_a_fault_until_it_stays, finish),
         cmocka_unit_test_teardown(every_seat_can_be_taken, finish),
         cmocka_unit_test_teardown(viewers_and_key_frames, finish),
+        cmocka_unit_test_teardown(the_picture_gets_what_the_lines_carry, finish),
         cmocka_unit_test_teardown(play_pauses_when_the_last_viewer_has_left, finish),
         cmocka_unit_test_teardown(nobody_watches_at_all, finish),
         cmocka_unit_test_teardown(nobody_comes_to_watch, finish),

@@ -16,6 +16,7 @@
 #include "deliver/webrtc/rtc.h"
 #include "rtc_client.h"
 #include "wire/rtcp.h"
+#include "wire/rtcp_receive.h"
 #include "wire/stun.h"
 
 enum { FRAMES_MAX = 400, KEY_BYTES = 40000, DELTA_BYTES = 6000, TIMEOUT_MS = 60000 };
@@ -25,6 +26,7 @@ struct stage {
     struct rtc_stream *stream;
     atomic_int keys_wanted, up, gone;
     _Atomic(const char *) reason; /* of the last one gone */
+    _Atomic(int64_t) rate_bps;    /* last told */
     /* what was sent */
     int frames;
     int64_t pts_us[FRAMES_MAX];
@@ -39,6 +41,8 @@ static void viewer_gone(void *arg, const char *id, const char *reason)
     s->gone++;
 }
 
+static void rate(void *arg, int64_t bps) { ((struct stage *)arg)->rate_bps = bps; }
+
 static void stage_open(struct stage *s, struct rtc_config config)
 {
     struct vcr_why why;
@@ -48,7 +52,7 @@ static void stage_open(struct stage *s, struct rtc_config config)
         config.joins_per_s = -1;
     if (rtc_open(&s->rtc, &config, &why) ||
         rtc_stream_open(s->rtc, &s->stream,
-                        &(struct rtc_events) { .want_key = want_key, .viewer_up = viewer_up, .viewer_gone = viewer_gone, .arg = s }, &why))
+                        &(struct rtc_events) { .want_key = want_key, .viewer_up = viewer_up, .viewer_gone = viewer_gone, .rate = rate, .arg = s }, &why))
         fail_msg("%s", why.text);
 }
 
@@ -424,14 +428,43 @@ static void the_viewers_own_estimate_is_told(void **state)
     send_frame(&s, true);
     struct rtc_client *c = join(&s, (struct rtc_client_options) { 0 }, NULL);
     run(c, is_connected, c);
-    uint8_t b[100] = { 0x8f, RTCP_PSFB, 0, 5, 0, 0, 0, 1, 0, 0, 0, 0, 'R', 'E', 'M', 'B', 1, 0x12, 0x6a, 0xce };
-    wr32be(b + 20, c->video_ssrc);
-    send(c->fd, b, srtp_seal_rtcp(c->out, b, 24), 0);
+    uint8_t b[100];
+    rtc_client_rtcp(c, b, rtcp_write_remb(b, 1, c->video_ssrc, 0x26ace << 4));
     struct wanted w = { &s, s.keys_wanted };
     rtc_client_pli(c);
     run(c, is_asked, &w);
     assert_int_equal(rtc_viewers(s.stream, &v, 1), 1);
     assert_int_equal(v.estimate_bps, 0x26ace << 4);
+    rtc_client_close(&c);
+    stage_close(&s);
+}
+
+/* Ten frames a second of 40 kB, and what the viewer says of its line each time. */
+static void play_and_say(struct stage *s, struct rtc_client *c, uint64_t remb_bps)
+{
+    uint8_t b[100];
+    send_frame(s, true);
+    if (remb_bps)
+        rtc_client_rtcp(c, b, rtcp_write_remb(b, 1, c->video_ssrc, remb_bps));
+    rtc_clients_run(&c, 1, never, NULL, 100);
+}
+
+static void a_narrow_line_gets_less_and_a_wide_one_all(void **state)
+{
+    struct stage s;
+    stage_open(&s, (struct rtc_config) { 0 });
+    send_frame(&s, true);
+    struct rtc_client *c = join(&s, (struct rtc_client_options) { 0 }, NULL);
+    run(c, is_connected, c);
+    for (int i = 0; i < 15; i++)
+        play_and_say(&s, c, 0);
+    assert_int_equal(s.rate_bps, 0);
+    for (int i = 0; i < 100 && !s.rate_bps; i++)
+        play_and_say(&s, c, 600000);
+    assert_in_range(s.rate_bps, 590000, 600000);
+    for (int i = 0; i < 100 && s.rate_bps; i++)
+        play_and_say(&s, c, 20000000);
+    assert_int_equal(s.rate_bps, 0);
     rtc_client_close(&c);
     stage_close(&s);
 }
@@ -737,6 +770,7 @@ int main(void)
         cmocka_unit_test(sound_and_picture_share_one_clock),
         cmocka_unit_test(picture_loss_asks_for_few_key_frames),
         cmocka_unit_test(the_viewers_own_estimate_is_told),
+        cmocka_unit_test(a_narrow_line_gets_less_and_a_wide_one_all),
         cmocka_unit_test(resends_keep_to_a_budget),
         cmocka_unit_test(offers_expire_and_are_answered_once),
         cmocka_unit_test(a_bad_answer_is_refused_and_a_good_one_still_works),
