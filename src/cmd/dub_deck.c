@@ -1,7 +1,8 @@
 /* cmd/dub_deck.c - the deck of `vcr dub`: which pictures of the film each of its heads finds, and the passes through the tape in series.
  *
  * Generation g is g + 1 passes. All but the last are settled PLAY of one tape into the next, so each is a film by itself, its pictures made when they are asked for; the
- * last one runs in the mode that was asked for. Everything follows from places, so it does not matter in which order they are. */
+ * last one runs in the mode that was asked for. Everything follows from places, so it does not matter in which order they are. Those that are recorded onto another tape
+ * have no peaking: sharpness is for who looks at the picture, and decks turn it off for dubbing (their EDIT switch). */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -223,8 +224,11 @@ static enum vcr_err open_pass(struct dub_deck *d, int n, const struct signal_pro
     enum vcr_err err = signal_open(&p->signal, standard, d->format.width, d->format.height, seed, why);
     if (err == VCR_OK)
         err = signal_set_isa(p->signal, d->isa, why);
+    struct signal_profile look = *profile;
+    if (n < d->passes - 1)
+        look.peaking_db10 = 0;
     if (err == VCR_OK)
-        signal_set_profile(p->signal, profile);
+        signal_set_profile(p->signal, &look);
     p->crosstalk = profile->chroma_crosstalk_db10 > 0;
     return err;
 }

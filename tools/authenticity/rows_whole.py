@@ -37,7 +37,7 @@ def identity(bench):
 
 @row("generation")
 def generation(bench):
-    """Generations: responses multiply, delays add, noise powers add"""
+    """Generations: responses multiply, delays add, noise powers add; the picture is peaked where it is looked at, not in every copy"""
     passes = (1,) if bench.quick else (1, 2, 3, 5)
     for standard in (NTSC, PAL):
         sets = {"luma.mtf": "sp"}
@@ -48,12 +48,17 @@ def generation(bench):
         delay = lambda g: measure_colour.delay_ns(rows_colour.BURSTS, measure_luma.burst_response(
             clip.fields(bench.show(patterns.chroma_multiburst(standard, 1, rows_colour.BURSTS), late, generation=g).u), rows_colour.BURSTS, CHROMA_HZ, 80))
         first, first_delay = noise(0), delay(0)
+        sharp = lambda g: numpy.abs(rows_luma.response(bench, standard, {"luma.peaking_db": 4}, generation=g))
+        peaked = sharp(0)
         for g in passes:
             got = numpy.abs(rows_luma.response(bench, standard, sets, generation=g))
             far = lambda r: float(numpy.abs(r - one ** (g + 1))[low].max())
             yield Reading(f"{standard.name}, generation {g}: largest departure of the response from the product", "", **at_most(0.02), measured=far(got), control=far(one), control_how="generation 0")
             yield Reading(f"{standard.name}, generation {g}: delay of colour", "ns", **around(150 * (g + 1), 10), measured=delay(g), control=first_delay, control_how="generation 0")
             yield Reading(f"{standard.name}, generation {g}: noise added", "dB", **around(10 * numpy.log10(g + 1), 0.5), measured=first - noise(g), control=0.0, control_how="generation 0")
+            off = lambda r: float(numpy.abs(r - peaked)[low].max())
+            yield Reading(f"{standard.name}, generation {g}: largest departure of the response from one peaking", "", **at_most(0.03), measured=off(sharp(g)),
+                          control=off(peaked ** (g + 1)), control_how="a peaking a pass")
 
 
 @row("isa")
