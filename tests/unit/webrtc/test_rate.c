@@ -29,9 +29,37 @@ static void a_still_picture_says_nothing_of_the_line(void **state)
     assert_int_equal(l.limit_bps, 0);
 }
 
+/* As Chromium 156 did it: the end of a tape, of which 30 kbit/s are left, and PLAY of another. */
+static void an_estimate_that_comes_up_from_next_to_nothing_is_no_limit(void **state)
+{
+    struct rate_line l = { 0 };
+    for (int i = 0; i < 5; i++)
+        hear(&l, 3395088, 2700000);
+    for (int64_t estimate = 5000; estimate < 30000; estimate += 1000)
+        hear(&l, estimate, 36000);
+    assert_int_equal(l.limit_bps, 0);
+    for (int64_t estimate = 30000; estimate < 2700000; estimate = estimate * 108 / 100) {
+        hear(&l, estimate, 2700000);
+        assert_int_equal(l.limit_bps, 0);
+    }
+    hear(&l, INT64_MAX, 2700000);
+    hear(&l, INT64_MAX, 2700000);
+    hear(&l, 600000, 2700000); /* and one that falls is */
+    assert_int_equal(l.limit_bps, 600000);
+}
+
+static void narrow(struct rate_line *l)
+{
+    for (int i = 0; i < 4; i++)
+        hear(l, 600000, 2400000);
+}
+
 static void a_narrow_line_limits_and_is_lifted(void **state)
 {
     struct rate_line l = { 0 };
+    hear(&l, 600000, 2400000);
+    hear(&l, 600000, 2400000);
+    assert_int_equal(l.limit_bps, 0); /* it may be on its way up */
     hear(&l, 600000, 2400000);
     assert_int_equal(l.limit_bps, 600000);
     hear(&l, 590000, 560000); /* what is sent fits now, and that limit stays */
@@ -50,7 +78,7 @@ static void a_narrow_line_limits_and_is_lifted(void **state)
 static void a_limit_that_is_not_seen_again_goes_away(void **state)
 {
     struct rate_line l = { 0 };
-    hear(&l, 600000, 2400000);
+    narrow(&l);
     int64_t before = 0;
     for (int i = 0; i < 4; i++)
         hear(&l, 300000, 200000);
@@ -61,7 +89,7 @@ static void a_limit_that_is_not_seen_again_goes_away(void **state)
         hear(&l, 300000, 200000);
     }
     assert_int_equal(l.limit_bps, 0);
-    hear(&l, 600000, 2400000);
+    narrow(&l);
     assert_int_equal(l.limit_bps, 600000);
 }
 
@@ -108,6 +136,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_still_picture_says_nothing_of_the_line), cmocka_unit_test(a_narrow_line_limits_and_is_lifted),
+        cmocka_unit_test(an_estimate_that_comes_up_from_next_to_nothing_is_no_limit),
         cmocka_unit_test(a_limit_that_is_not_seen_again_goes_away), cmocka_unit_test(several_share),
         cmocka_unit_test(what_changes_little_or_rises_soon_is_no_news),
     };
