@@ -1,5 +1,6 @@
 /* tests/unit/webrtc/test_hostile.c - what may come to the media port of a server that others can reach: a flood that is no protocol, checks with nobody's password, and a
- * viewer with good credentials who then sends DTLS in splinters, and a publisher with good keys who then sends nonsense under them. The others see their pictures. */
+ * viewer with good credentials who then sends DTLS in splinters, and a publisher and a viewer with good keys who then send nonsense under them. The others see their
+ * pictures, and a stranger not one byte. */
 #include <poll.h>
 #include <pthread.h>
 #include <setjmp.h>
@@ -96,14 +97,14 @@ static void watch(struct stage *s, struct rtc_client *c)
 struct flood {
     struct sockaddr_in to;
     atomic_bool stop;
-    atomic_long sent;
+    atomic_long sent, answers; /* datagrams that came back */
 };
 
 static void *flood_main(void *arg)
 {
     static const uint8_t starts[][4] = { { 0, 1, 0, 8 }, { 22, 0xfe, 0xfd, 0 }, { 0x80, 102, 0, 0 }, { 0x81, 201, 0, 7 }, { 0x45, 0, 0, 0 } };
     struct flood *f = arg;
-    uint8_t junk[8192];
+    uint8_t junk[8192], back[64];
     int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     vcr_random(junk, sizeof(junk));
     for (unsigned i = 0; !f->stop; i++) {
@@ -112,8 +113,11 @@ static void *flood_main(void *arg)
         if (i % ARRAY_LEN(starts) == 0)
             wr32be(p + 4, 0x2112a442);
         sendto(fd, p, 1 + i % 1400, MSG_DONTWAIT, (const struct sockaddr *)&f->to, sizeof(f->to));
+        f->answers += recv(fd, back, sizeof(back), MSG_DONTWAIT) >= 0;
         f->sent++;
     }
+    struct pollfd later = { .fd = fd, .events = POLLIN };
+    f->answers += poll(&later, 1, 200) > 0;
     close(fd);
     return NULL;
 }
@@ -134,6 +138,7 @@ static void a_flood_of_junk_stops_no_viewer(void **state)
     run(late, is_connected, late);
     f.stop = true;
     pthread_join(thread, NULL);
+    assert_int_equal(f.answers, 0);
     assert_int_equal(s.gone, 0);
     rtc_client_close(&late);
     rtc_client_close(&c);
@@ -308,10 +313,67 @@ static void nonsense_under_good_keys_costs_only_its_sender(void **state)
     stage_close(&s);
 }
 
+/* ---- a viewer who has good keys ---- */
+
+/* Its i-th packet: NACKs for everything, PLI, FIR, REMB, and reports, each now and then with other bits, lengths or ends. */
+static void send_bad_rtcp(struct rtc_client *c, unsigned i)
+{
+    static const uint8_t kinds[][2] = { { 0x81, RTCP_RTPFB }, { 0x81, RTCP_PSFB }, { 0x84, RTCP_PSFB }, { 0x8f, RTCP_PSFB }, { 0x9f, RTCP_RR }, { 0x81, RTCP_SR }, { 0x8f, RTCP_RTPFB } };
+    enum { ROOM = 1100, NACK_WORDS = 250 };
+    uint8_t p[ROOM + SRTCP_TRAILER_MAX];
+    vcr_random(p, sizeof(p));
+    size_t words = i % 5 ? 3 + i % 40 : 3 + NACK_WORDS;
+    memcpy(p, kinds[i % ARRAY_LEN(kinds)], 2);
+    if (i % 10)
+        wr32be(p + 4, 1); /* as its reports; of other SSRCs only SRTP_STREAMS are heard at all */
+    wr16be(p + 2, (uint16_t)(i % 4 ? words - 1 : 0xffff - i % 3));
+    wr32be(p + 8, c->video_ssrc);
+    if (i % ARRAY_LEN(kinds) == 3)
+        memcpy(p + 12, "REMB", 4);
+    if (i % 3 == 0)
+        for (size_t at = 12; at + 4 <= 4 * words; at += 4) {
+            wr16be(p + at, (uint16_t)(c->next - at)); /* what was really sent */
+            wr16be(p + at + 2, 0xffff);
+        }
+    rtc_client_rtcp(c, p, i % 11 ? 4 * words : 8 + i % 16);
+}
+
+static void a_viewers_bad_reports_cost_only_itself(void **state)
+{
+    enum { EACH = 20, PAYLOAD_LEAST = 1000, BURST_BYTES = 125000, BYTES_PER_S = 250000 };
+    struct stage s;
+    struct rtc_viewer_stats v[2];
+    stage_open(&s, 0);
+    struct rtc_client *bad = join(&s);
+    run(bad, is_connected, bad);
+    watch(&s, bad);
+    struct rtc_client *c = join(&s);
+    run(c, is_connected, c);
+    int64_t start_us = clock_mono_us();
+    for (int round = 0; round < FRAMES; round++) {
+        for (unsigned i = 0; i < EACH; i++)
+            send_bad_rtcp(bad, (unsigned)round * EACH + i);
+        uint64_t before = c->frames;
+        send_frame(&s, round == 0);
+        run(c, has_frames, &((struct goal) { c, before + 1 }));
+    }
+    assert_int_equal(rtc_viewers(s.stream, v, 2), 2);
+    int good = v[0].nacked >= v[1].nacked; /* the other one asked for much */
+    assert_true(v[!good].nacked > 1000);
+    int64_t budget_bytes = BURST_BYTES + (clock_mono_us() - start_us + 1000000) * BYTES_PER_S / 1000000;
+    int64_t large = (int64_t)v[!good].resent - (int64_t)v[!good].nacked / 8; /* one payload in eight is a few bytes of parameter sets, and costs next to nothing */
+    assert_true(v[!good].resent > 0 && large * PAYLOAD_LEAST <= budget_bytes); /* not by what it asks for */
+    assert_int_equal(s.gone, 0);
+    rtc_client_close(&c);
+    rtc_client_close(&bad);
+    stage_close(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_flood_of_junk_stops_no_viewer),
+        cmocka_unit_test(a_viewers_bad_reports_cost_only_itself),
         cmocka_unit_test(dtls_in_splinters_costs_only_its_sender),
         cmocka_unit_test(nonsense_under_good_keys_costs_only_its_sender),
         cmocka_unit_test(a_viewer_nobody_answered_for_sees_nothing_and_is_dropped),
