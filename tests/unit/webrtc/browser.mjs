@@ -1,6 +1,6 @@
 // browser.mjs RTC_DEMO [SECONDS] [LOSS_PER_MILLE] - plays the WebRTC sender in headless Chromium and says what getStats() saw, as TAP.
 //
-//   node tests/unit/webrtc/browser.mjs build-asan/tests/rtc_demo 10 50
+//   node tests/unit/webrtc/browser.mjs build-asan/tests/unit/webrtc/rtc_demo 10 50
 //
 // Makes a test picture and tone by ffmpeg, starts rtc_demo with the loss asked for, opens one page and lets it play. Needs web/node_modules (playwright-core).
 import { spawn, execFileSync } from 'node:child_process';
@@ -59,8 +59,8 @@ try {
   console.log('# sender:', await (await fetch(base + 'stats')).text());
   if (process.env.SDP) console.log(await page.evaluate('window.answer'));
   if (process.env.SHOT) await page.locator('video').screenshot({ path: process.env.SHOT });
-  check(v.framesDecoded > 25 * (Number(seconds) - 2), `the picture plays at ${fps.toFixed(1)} frames a second`);
-  check(a.packetsReceived > 40 * (Number(seconds) - 2), `the sound plays, ${a.packetsReceived} packets`);
+  check(v.framesDecoded > 12 * (Number(seconds) - 2), `the picture plays at ${fps.toFixed(1)} frames a second`);
+  check(a.packetsReceived > 25 * (Number(seconds) - 2), `the sound plays, ${a.packetsReceived} packets`);
   check(Number(loss) > 0 || v.freezeCount === 0, `${v.freezeCount} freezes`);
   check(Number(loss) === 0 || v.retransmittedPacketsReceived > 0, `${v.retransmittedPacketsReceived ?? 0} packets repaired of ${v.packetsLost} lost`);
   await page.close();
