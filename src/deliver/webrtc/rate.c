@@ -10,7 +10,7 @@ enum {
     SAID_MAX_BPS = 2000000000,
     BUSY_BPS = 400000,          /* of what is sent less, an estimate says nothing: Chromium's falls to 5 kbit/s at the end of a tape, of which 30 kbit/s are left */
     FELL_TO_OF_100 = 95,        /* of the estimate before it */
-    ROSE_TO_OF_100 = 102,
+    ROSE_TO_OF_100 = 101,       /* Chromium's can come up by 1 kbit/s a second */
     STILL_US = 2000000,
     TRY_EVERY_US = 5000000,
     UP_EVERY_US = 1000000,
