@@ -102,6 +102,7 @@ static enum vcr_err metrics_run(struct api_call *c, struct sql_tx *tx, struct vc
         { "http_connections", "Open connections.", http.connections }, { "sessions", "Running VCRs.", n.sessions }, { "viewers", "WebRTC viewers.", n.viewers },
         { "render_processes", "Live render processes.", n.render_processes }, { "render_frames_per_second", "Frames sent in the last second.", n.frames_per_s },
         { "render_late_frames_per_second", "Frames that were late in the last second.", n.late_per_s },
+        { "render_passed_frames_per_second", "Frames in the last second that were not encoded: of a clean reel or a made segment.", n.passed_per_s },
     };
     for (size_t i = 0; i < ARRAY_LEN(gauges); i++) {
         metric(b, gauges[i].name, "gauge", gauges[i].help);
@@ -109,6 +110,8 @@ static enum vcr_err metrics_run(struct api_call *c, struct sql_tx *tx, struct vc
     }
     metric(b, "render_restarts_total", "counter", "Render processes that had to be replaced.");
     buf_addf(b, "vcr_render_restarts_total %d\n", n.render_restarts);
+    metric(b, "render_pieces_total", "counter", "Made segments that decks asked for, by whether they were there.");
+    buf_addf(b, "vcr_render_pieces_total{found=\"yes\"} %" PRIu64 "\nvcr_render_pieces_total{found=\"no\"} %" PRIu64 "\n", n.pieces_found, n.pieces_asked - n.pieces_found);
     made_metrics(c);
     metric(b, "jobs", "gauge", "Jobs by status.");
     enum vcr_err err = sql_query(tx, &rows, "SELECT status, COUNT(*) FROM jobs GROUP BY status ORDER BY status", SQL_NONE, why);

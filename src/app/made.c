@@ -106,6 +106,8 @@ static void revision_of(const struct app *a, const struct app_hls *h, unsigned w
 
 void made_revision(const struct app *a, const struct app_hls *h, char ret[MADE_REVISION_BYTES]) { revision_of(a, h, h->tape.wear_16, h->tape.look, ret); }
 
+void made_revision_as(const struct app *a, const struct app_hls *h, unsigned wear_16, const char *look, char ret[MADE_REVISION_BYTES]) { revision_of(a, h, wear_16, look, ret); }
+
 /* Wear does nothing to it. */
 void made_clean_revision(const struct app *a, const struct app_hls *h, char ret[MADE_REVISION_BYTES]) { revision_of(a, h, 0, MAKE_CLEAN, ret); }
 

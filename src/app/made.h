@@ -85,6 +85,8 @@ struct made_rung_kind { const char *name; int height; uint32_t max_bps; };
 extern const struct made_rung_kind made_rung_kinds[MADE_RUNGS];
 enum { MADE_VIDEO_BPS = 4000000, MADE_SOUND_BPS = 128000 };
 void made_revision(const struct app *a, const struct app_hls *h, char ret[MADE_REVISION_BYTES]);
+/* Of another wear or profile than the tape's own. */
+void made_revision_as(const struct app *a, const struct app_hls *h, unsigned wear_16, const char *look, char ret[MADE_REVISION_BYTES]);
 void made_clean_revision(const struct app *a, const struct app_hls *h, char ret[MADE_REVISION_BYTES]);
 /* By the version of the reel that it is made of. */
 void made_rung_version(const char *reel_version, int rung, char ret[APP_HLS_VERSION_BYTES]);

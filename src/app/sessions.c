@@ -186,8 +186,10 @@ static enum vcr_err open_reels(const struct app *a, struct sql_tx *tx, int64_t t
         for (size_t i = 0; i < ARRAY_LEN(reel_places) && err == VCR_OK; i++)
             if (strcmp(kind, reel_places[i].kind) == 0)
                 err = open_reel(a, t, i, sql_text(rows, 1), sql_text(rows, 2), why);
-        if (strcmp(kind, "tape_video") == 0)
+        if (strcmp(kind, "tape_video") == 0) {
             read_raster(info, t);
+            vcr_strcpy(t->video_key, sizeof(t->video_key), sql_text(rows, 1));
+        }
     }
     sql_rows_close(&rows);
     return err == VCR_E_END ? VCR_OK : err;

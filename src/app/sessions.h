@@ -38,6 +38,9 @@ enum vcr_err app_tape_open(const struct app *a, struct sql_tx *tx, const struct 
 enum { APP_TAKE_FDS = 6 };
 enum vcr_err app_take_open(const struct app *a, int64_t tape_id, int64_t take, int ret_fds[APP_TAKE_FDS], struct vcr_why *why);
 
+/* A made segment for a deck: session.h's open_piece. What is not there is asked of the maker. Blocks, as app_take_open. */
+enum vcr_err app_piece_open(const struct app *a, const struct session_piece *p, int ret_fds[2], struct vcr_why *why);
+
 /* For struct sessions_config's call-backs: they submit a write and return. Any thread. */
 void app_tape_save_position(struct sql_db *db, int64_t tape_id, int64_t position_us);
 void app_session_over(struct sql_db *db, const char *session_id, const char *status);

@@ -11,7 +11,7 @@
 struct config {
     const char *listen, *media_listen, *srt_listen, *public_address, *data_dir, *database_url, *cache_url, *queue_url, *blob_url, *roles, *secret_file,
         *registration, *log, *web_dir, *watch_dir, *library_dirs, *cors_origins, *cdn_url, *cdn_key_file;
-    bool demo, rate_limits;
+    bool demo, rate_limits, render_cache_sessions;
     uint64_t max_upload_bytes, quota_bytes, render_cache_bytes;
     int64_t bin_days, workers; /* workers 0: by the number of cores */
     /* config.c's own */

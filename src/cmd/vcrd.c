@@ -139,6 +139,7 @@ static enum vcr_err open_sessions(struct server *s, struct vcr_why *why)
     beside(s, "vcr-ingest", ingest);
     struct sessions_config c = { .rtc = s->rtc, .render_program = render, .ingest_program = ingest };
     s->told.db = s->db;
+    s->told.gives_pieces = s->config.render_cache_sessions;
     vcrd_told_config(&s->told, &c);
     return sessions_open(&s->sessions, &c, why);
 }
@@ -315,6 +316,8 @@ static void close_all(struct server *s)
 {
     import_close(&s->importer);
     process_close(&s->process);
+    if (s->sessions)
+        vcrd_told_maker_ends(&s->told);
     maker_close(&s->maker); /* it asks how the sessions do */
     vcrd_srt_close(&s->srt);
     if (s->app)

@@ -54,6 +54,22 @@ static enum vcr_err open_take(void *arg, int64_t tape_id, int64_t take, int ret_
     return app_take_open(t->app, tape_id, take, ret_fds, why);
 }
 
+static enum vcr_err open_piece(void *arg, const struct session_piece *piece, int ret_fds[2], struct vcr_why *why)
+{
+    struct vcrd_told *t = arg;
+    pthread_rwlock_rdlock(&t->lock);
+    enum vcr_err err = t->maker_ends ? vcr_fail(why, VCR_E_BUSY, "the server ends") : app_piece_open(t->app, piece, ret_fds, why);
+    pthread_rwlock_unlock(&t->lock);
+    return err;
+}
+
+void vcrd_told_maker_ends(struct vcrd_told *t)
+{
+    pthread_rwlock_wrlock(&t->lock);
+    t->maker_ends = true;
+    pthread_rwlock_unlock(&t->lock);
+}
+
 void vcrd_told_config(struct vcrd_told *t, struct sessions_config *c)
 {
     c->save_position = save_position;
@@ -63,5 +79,8 @@ void vcrd_told_config(struct vcrd_told *t, struct sessions_config *c)
     c->take = deck_takes;
     c->mark = deck_marks;
     c->open_take = open_take;
+    if (t->gives_pieces)
+        c->open_piece = open_piece;
+    pthread_rwlock_init(&t->lock, NULL);
     c->arg = t;
 }

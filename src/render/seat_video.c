@@ -248,7 +248,7 @@ static bool replay(struct seat *s, const struct recording *at, const struct deck
     uint32_t each = make_segment_units((uint32_t)g.num, (uint32_t)g.den);
     bool was = s->replaying && n == before + 1;
     s->replaying = false;
-    if (!s->pieces || n < 0 || !cacheable_at(&c, at_us))
+    if (!s->pieces || n < 0 || s->line_bps /* may be too narrow for them */ || !cacheable_at(&c, at_us))
         return false;
     name_of(s, snap, &name);
     pieces_need(s->pieces, &name, (uint32_t)(n / each), at_us);

@@ -27,6 +27,7 @@ void engine_tell_open(struct session *x)
         .h = { RENDER_OPEN, x->seat },
         .pal = x->has_tape && x->tape.pal,
         .field_rate = !x->has_tape || x->tape.field_rate,
+        .pieces = x->owner->config.open_piece != NULL,
         .bitrate_bps = VIDEO_BITRATE_BPS,
     };
     if (run_of(x))

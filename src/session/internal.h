@@ -7,7 +7,7 @@
  * log.c       its deck's keys, and the log of them
  * viewers.c   who watches it, remote.c: and which of them has the keys  watch.c       state changes to those who want them
  * wear.c      what the deck does to the tape                             map.c, map_told.c  what the deck knows of the tape
- * timeline.c  what plays where, and its takes' reels
+ * timeline.c  what plays where, and its takes' reels                   pieces.c      made segments of it
  * engine.c    the seats of one render process and its restarts           run.c         one life of a render process: spawn, control socket, packet ring */
 #pragma once
 #include <pthread.h>
@@ -62,7 +62,7 @@ struct session {
     struct session_settings settings;
     bool has_tape;
     uint32_t insertion;           /* counts the tapes that came in: what a render process says of another one is out of date */
-    int takes_opening;
+    int takes_opening, pieces_opening;
     bool missing;                 /* as the render process says: a recording is at the heads whose reels are not there */
     const char *tape_gone;        /* its tape is to be put out, or was: why. Until the next comes in */
     int64_t passed_us, passed_at_us; /* tape that passed the heads since it came in, and its place when that was reckoned */
@@ -215,6 +215,9 @@ void engine_run_ended(struct engine *e, int64_t lived_us);
 void engine_tell_spans(struct session *x);
 void engine_heard_want(struct engine *e, const struct render_want *m);
 void engine_heard_missing(struct engine *e, uint32_t seat, bool missing);
+
+/* pieces.c */
+void engine_heard_want_piece(struct engine *e, const struct render_piece *m);
 
 /* run.c */
 struct run *run_start(struct engine *e);

@@ -184,6 +184,12 @@ static bool heard(struct run *r, const void *msg, size_t len)
         engine_heard_want(r->engine, &want);
         return true;
     }
+    if (head.type == RENDER_WANT_PIECE && len == sizeof(struct render_piece) && head.seat < RENDER_SEAT_MAX) {
+        struct render_piece piece;
+        memcpy(&piece, msg, len);
+        engine_heard_want_piece(r->engine, &piece);
+        return true;
+    }
     if (head.type == RENDER_MISSING && len == sizeof(struct render_value) && head.seat < RENDER_SEAT_MAX) {
         struct render_value missing;
         memcpy(&missing, msg, len);

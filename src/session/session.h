@@ -38,6 +38,17 @@ struct session_take {
     int64_t source_tape_id, source_us; /* what plays there; 0: no tape */
 };
 
+/* Segment `number` of the pictures that are made of a tape as a deck shows it (wire/make_msg.h), by all that they depend on. */
+struct session_piece {
+    int64_t tape_id;
+    const char *video_key;      /* the reel that the deck plays */
+    uint32_t number;
+    bool pal, field_rate;
+    uint8_t tape_speed, wear_16;
+    uint64_t seed;
+    char look[32];
+};
+
 struct sessions_config {
     struct rtc *rtc;            /* stays the caller's */
     const char *render_program; /* path of vcr-render */
@@ -56,6 +67,9 @@ struct sessions_config {
     /* A take's reels for a tape that plays: ret_fds in the order of struct session_tape's, -1 where there is none. NOT_FOUND: it is missing. On a thread of libuv's pool;
      * may block. NULL: no take but the film can be had. */
     enum vcr_err (*open_take)(void *arg, int64_t tape_id, int64_t take, int ret_fds[6], struct vcr_why *why);
+    /* A made segment of a tape that plays, and its init segment. BUSY: not there yet; NOT_FOUND: nor will another one of this name be. On a thread of libuv's pool; may block.
+     * NULL: there are none, everything is drawn. */
+    enum vcr_err (*open_piece)(void *arg, const struct session_piece *piece, int ret_fds[2], struct vcr_why *why);
     /* A device sends now, or no more. Any thread; must not block. May be NULL. */
     void (*device_online)(void *arg, int64_t device_id, bool online);
     void *arg;
@@ -76,6 +90,7 @@ struct session_tape {
     struct deck_tape deck;
     bool pal, field_rate;
     bool wide;                /* its picture is 16:9: anamorphic on the tape reel */
+    char video_key[208];      /* names tape_video_fd among all reels; "": there is none */
     struct session_map *map;  /* a reference, the callee's; deck.map points into it. NULL: nothing is known of its recordings (session/map.h) */
     int tape_video_fd, tape_video_index_fd, tape_audio_fd, tape_audio_index_fd, clean_video_fd, clean_video_index_fd;
 };
@@ -193,5 +208,5 @@ typedef void (*session_event)(void *arg, const struct session_info *info, bool e
 struct session_watch *session_watch(struct sessions *s, const char *id, struct loop *loop, session_event event, void *arg);
 void session_unwatch(struct session_watch *w);
 
-struct sessions_counts { int sessions, viewers, render_processes, render_wanted, render_restarts; uint32_t frames_per_s, late_per_s; };
+struct sessions_counts { int sessions, viewers, render_processes, render_wanted, render_restarts; uint32_t frames_per_s, late_per_s, passed_per_s; uint64_t pieces_asked, pieces_found; };
 void sessions_counts(struct sessions *s, struct sessions_counts *ret); /* any thread */

@@ -66,10 +66,13 @@ void sessions_count(struct sessions *s)
         c.render_processes++;
         c.frames_per_s += stats.frames;
         c.late_per_s += stats.late_frames;
+        c.passed_per_s += stats.passed_frames;
     }
     c.render_wanted = s->engine_count;
     pthread_mutex_lock(&s->counts_lock);
     c.render_restarts = s->counts.render_restarts;
+    c.pieces_asked = s->counts.pieces_asked;
+    c.pieces_found = s->counts.pieces_found;
     s->counts = c;
     pthread_mutex_unlock(&s->counts_lock);
 }

@@ -85,7 +85,23 @@ static int teardown(void **state)
 }
 
 /* ---- vcrd ---- */
-static int make(const struct render_piece *want, bool init)
+/* What was made is kept, since several tests want the same; each gets a copy. */
+static struct kept { struct render_piece of; bool init; uint8_t bytes[2 << 20]; size_t len; } kept[8];
+static int kept_count;
+
+static bool is_of(const struct kept *k, const struct render_piece *want, bool init)
+{
+    return k->init == init && k->of.number == want->number && k->of.wear_16 == want->wear_16 && k->of.seed == want->seed && strcmp(k->of.look, want->look) == 0;
+}
+
+static int copy_of(const struct kept *k)
+{
+    int fd = memfd_create("segment", MFD_CLOEXEC);
+    assert_int_equal(pwrite(fd, k->bytes, k->len, 0), (ssize_t)k->len);
+    return fd;
+}
+
+static int make_now(const struct render_piece *want, bool init)
 {
     uint32_t first = want->number * EACH;
     struct make_job j = { .h = { MAKE_JOB, 1 }, .kind = MAKE_TAPE_VIDEO, .init = init, .field_rate = want->field_rate, .tape_speed = want->tape_speed, .wear_16 = want->wear_16,
@@ -95,6 +111,22 @@ static int make(const struct render_piece *want, bool init)
     vcr_strcpy(j.look, sizeof(j.look), want->look);
     assert_int_equal(make_segment(&j, fds, NULL, &bytes, NULL), VCR_OK);
     return fds[0];
+}
+
+static int make(const struct render_piece *want, bool init)
+{
+    for (int i = 0; i < kept_count; i++)
+        if (is_of(&kept[i], want, init))
+            return copy_of(&kept[i]);
+    int fd = make_now(want, init);
+    if (kept_count < (int)ARRAY_LEN(kept)) {
+        struct kept *k = &kept[kept_count++];
+        *k = (struct kept){ .of = *want, .init = init };
+        ssize_t len = pread(fd, k->bytes, sizeof(k->bytes), 0);
+        assert_in_range(len, 1, sizeof(k->bytes) - 1);
+        k->len = (size_t)len;
+    }
+    return fd;
 }
 
 static void answer(struct deck *d, struct render_piece m)
