@@ -62,7 +62,7 @@ static enum vcr_err find_fragments(const struct app *a, const struct app_hls_ree
 
 enum vcr_err made_piece_samples(const struct app *a, const struct made_ask *ask, struct hls_track *ret_track, struct hls_stretch *ret, struct vcr_why *why)
 {
-    struct kept_fragments *k;
+    struct kept_fragments *k = NULL;
     uint32_t n = ask->init ? 0 : ask->n, count = ask->init ? 1 : ask->fragments;
     enum vcr_err err = find_fragments(a, ask->piece, &k, why);
     if (err != VCR_OK)
