@@ -1,55 +1,17 @@
 /* tests/unit/signal/test_measure.c - the picture measured as an engineer would, with a test signal and from its pixels, in NTSC and in PAL. */
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
 
 #include "base/util.h"
-#include "signal/signal.h"
+#include "raster.h"
 
-enum { W = 720, H_MOST = 576, BYTES = W * H_MOST * 3 / 2, SIDE = 40, RUNS_MOST = 32 };
-static uint8_t in_memory[BYTES], out_memory[BYTES], other_memory[BYTES];
-static const struct signal_profile off = { .name = "none" };
+enum { SIDE = 40, RUNS_MOST = 32 };
+static uint8_t other_memory[BYTES];
 static const double ns_per_sample = 1e3 / 13.5;
-
-/* The standard that a test is run for. */
-static const struct raster {
-    enum signal_standard standard;
-    int h, switch_row; /* the pair of rows in which the heads switch: 3.5 lines, 4.0 lines above the end */
-    int64_t field_us;
-} rasters[2] = { { SIGNAL_NTSC, 480, 472, 16683 }, { SIGNAL_PAL, 576, 568, 20000 } };
-
-static struct picture over(const struct raster *t, uint8_t *m)
-{
-    return (struct picture) { W, t->h, { m, m + W * t->h, m + W * t->h * 5 / 4 }, { W, W / 2, W / 2 } };
-}
-
-static struct signal *open_signal(const struct raster *t, const struct signal_profile *p)
-{
-    struct signal *s = NULL;
-    assert_int_equal(signal_open(&s, t->standard, W, t->h, 42, NULL), VCR_OK);
-    signal_set_profile(s, p);
-    return s;
-}
 
 static struct signal_field play_at(int64_t us)
 {
     return (struct signal_field) { .tape_us = us, .rate = 65536, .lock_q16 = 65536 };
-}
-
-static const uint8_t *render(struct signal *s, const struct raster *t, const struct signal_field *f)
-{
-    struct picture in = over(t, in_memory), out = over(t, out_memory);
-    const struct picture *from[SIGNAL_BANDS_MAX];
-    for (int i = 0; i < SIGNAL_BANDS_MAX; i++)
-        from[i] = &in;
-    signal_render(s, f, from, SIGNAL_BANDS_MAX, &out);
-    return out_memory;
 }
 
 static void flat(const struct raster *t, int y)
@@ -508,7 +470,6 @@ static void a_neutral_look_changes_nothing(void **state)
 
 int main(void)
 {
-#define EACH(f) cmocka_unit_test_prestate(f, (void *)&rasters[0]), cmocka_unit_test_prestate(f, (void *)&rasters[1])
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_weighting_is_the_published_one),
         EACH(a_neutral_look_changes_nothing),

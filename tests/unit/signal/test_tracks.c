@@ -1,49 +1,9 @@
 /* tests/unit/signal/test_tracks.c - what the geometry of head and tracks does to the picture, from its pixels, in NTSC and in PAL. */
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
 
 #include "base/util.h"
-#include "signal/signal.h"
-
-enum { W = 720, H_MOST = 576, BYTES = W * H_MOST * 3 / 2 };
-static uint8_t in_memory[BYTES], out_memory[BYTES];
-static const struct signal_profile off = { .name = "none" };
-
-/* The standard that a test is run for. */
-static const struct raster {
-    enum signal_standard standard;
-    int h, line; /* rows; samples of a whole line */
-} rasters[2] = { { SIGNAL_NTSC, 480, 858 }, { SIGNAL_PAL, 576, 864 } };
-
-static struct picture over(const struct raster *t, uint8_t *m)
-{
-    return (struct picture) { W, t->h, { m, m + W * t->h, m + W * t->h * 5 / 4 }, { W, W / 2, W / 2 } };
-}
-
-static struct signal *open_signal(const struct raster *t, const struct signal_profile *p)
-{
-    struct signal *s = NULL;
-    assert_int_equal(signal_open(&s, t->standard, W, t->h, 42, NULL), VCR_OK);
-    signal_set_profile(s, p);
-    return s;
-}
-
-static const uint8_t *render(struct signal *s, const struct raster *t, const struct signal_field *f)
-{
-    struct picture in = over(t, in_memory), out = over(t, out_memory);
-    const struct picture *from[SIGNAL_BANDS_MAX];
-    for (int i = 0; i < SIGNAL_BANDS_MAX; i++)
-        from[i] = &in;
-    signal_render(s, f, from, SIGNAL_BANDS_MAX, &out);
-    return out_memory;
-}
+#include "raster.h"
 
 /* The same in every row, and like itself at no displacement; no colour. */
 static void draw_code(const struct raster *t)
@@ -368,7 +328,6 @@ static void wear_takes_level_and_colour(void **state)
 
 int main(void)
 {
-#define EACH(f) cmocka_unit_test_prestate(f, (void *)&rasters[0]), cmocka_unit_test_prestate(f, (void *)&rasters[1])
     const struct CMUnitTest tests[] = {
         EACH(search_tears_in_lp_only),
         EACH(the_two_heads_are_displaced_against_each_other),
