@@ -6,16 +6,13 @@
 #include "deck/snapshot.h"
 #include "render/recordings.h"
 
-/* A viewer who has room for less than this gets pictures that are encoded for him. */
-enum { CACHEABLE_BPS_LEAST = 2000000 };
-
 /* snap: the deck, with the recording's damage and speed; at: what is at its heads. */
 struct cacheable {
     const struct deck_snapshot *snap;
     const struct recording *at;
     bool encode_all;        /* it is recorded: all its pictures have one form */
     int shed;               /* what overload takes away: made segments have every picture */
-    uint32_t bitrate_bps;   /* that its viewers have room for */
+    uint32_t line_bps;      /* what is known to limit its viewers' lines, which may be too narrow for made segments; 0: nothing */
 };
 /* The same picture as everyone sees: a deck in settled PLAY of the tape's own film, in a look with a name. */
 bool cacheable_at(const struct cacheable *c, int64_t at_us);

@@ -242,13 +242,13 @@ static void name_of(const struct seat *s, const struct deck_snapshot *snap, stru
 static bool replay(struct seat *s, const struct recording *at, const struct deck_snapshot *snap, int64_t n, int64_t before, int64_t at_us, struct out *out)
 {
     struct grid g = grid_of(s->pal, s->field_rate);
-    struct cacheable c = { snap, at, s->encode_all, s->shed, s->bitrate_bps };
+    struct cacheable c = { snap, at, s->encode_all, s->shed, s->line_bps };
     struct render_piece name;
     struct packet p;
     uint32_t each = make_segment_units((uint32_t)g.num, (uint32_t)g.den);
     bool was = s->replaying && n == before + 1;
     s->replaying = false;
-    if (!s->pieces || n < 0 || s->line_bps /* may be too narrow for them */ || !cacheable_at(&c, at_us))
+    if (!s->pieces || n < 0 || !cacheable_at(&c, at_us))
         return false;
     name_of(s, snap, &name);
     pieces_need(s->pieces, &name, (uint32_t)(n / each), at_us);

@@ -346,14 +346,14 @@ struct change {
     const char *look;
     bool clean, encode_all;
     int shed;
-    uint32_t bitrate_bps;
+    uint32_t line_bps;
     enum recording_state state;
     int64_t take, ahead_us;
 };
 
 static void only_what_everyone_sees_is_cacheable(void **state)
 {
-    static const struct change as_it_is = { "settled", DECK_PLAY, 65536, INT16_MIN, 0, 0, "family", false, false, 0, 2400000, RECORDING_THERE, 0, 0 };
+    static const struct change as_it_is = { "settled", DECK_PLAY, 65536, INT16_MIN, 0, 0, "family", false, false, 0, 0, RECORDING_THERE, 0, 0 };
     struct change rows[] = { as_it_is, as_it_is, as_it_is, as_it_is, as_it_is, as_it_is, as_it_is, as_it_is, as_it_is, as_it_is, as_it_is, as_it_is, as_it_is, as_it_is, as_it_is, as_it_is,
                              as_it_is, as_it_is };
     rows[1].what = "paused", rows[1].mode = DECK_PAUSE, rows[1].rate = 0;
@@ -367,7 +367,7 @@ static void only_what_everyone_sees_is_cacheable(void **state)
     rows[9].what = "clean", rows[9].clean = true;
     rows[10].what = "recorded", rows[10].encode_all = true;
     rows[11].what = "half the pictures", rows[11].shed = 2;
-    rows[12].what = "a slow line", rows[12].bitrate_bps = 700000;
+    rows[12].what = "a line with a limit", rows[12].line_bps = 2400000;
     rows[13].what = "unrecorded", rows[13].state = RECORDING_NONE;
     rows[14].what = "missing", rows[14].state = RECORDING_MISSING;
     rows[15].what = "a take", rows[15].take = 2;
@@ -380,7 +380,7 @@ static void only_what_everyone_sees_is_cacheable(void **state)
                                       .tracking = r->tracking, .osd_until_us = r->osd_until_us, .lock_at_us = r->lock_at_us, .clean = r->clean };
         struct recording at = { .state = r->state, .take = r->take, .end_us = 9000000, .reel_ahead_us = r->ahead_us, .film = (struct film *)&snap /* not looked into */ };
         vcr_strcpy(snap.look, sizeof(snap.look), r->look);
-        if (cacheable_at(&(struct cacheable){ &snap, &at, r->encode_all, r->shed, r->bitrate_bps }, 2000000) != may)
+        if (cacheable_at(&(struct cacheable){ &snap, &at, r->encode_all, r->shed, r->line_bps }, 2000000) != may)
             fail_msg("%s", r->what);
     }
 }
