@@ -6,6 +6,7 @@
 
 #include "base/util.h"
 #include "render/seat_internal.h"
+#include "signal/limiter.h"
 #include "render/view.h"
 
 enum { BITRATE_MIN = 200000, BITRATE_MAX = 12000000, SOUND_BPS = 112000, SOUND_LATE_MAX_US = 400000 };
@@ -37,6 +38,7 @@ enum vcr_err seat_open(struct seat **ret, const struct render_open *open, int64_
     s->origin_us = s->sound_origin_us = now_us;
     s->last_pts_us = INT64_MIN;
     s->walk.n = -1;
+    s->flash_us = SIGNAL_LIMITER_SECOND_US;
     s->pieces = open->pieces ? pieces_open() : NULL;
     s->discontinuity = s->sound_discontinuity = true;
     s->open_bps = s->bitrate_bps = VCR_CLAMP(open->bitrate_bps, BITRATE_MIN, BITRATE_MAX);

@@ -43,7 +43,7 @@ struct seat {
     bool replaying;                      /* the last picture came from a made segment */
     int64_t last_pts_us;                 /* of a picture that left; pts never go back */
     struct grid_walk walk;               /* along the tape's pictures in PLAY (grid.h) */
-    int64_t flash_us, flashed_at_us;     /* the flash limiter's time, and the display's when it was told */
+    int64_t flash_us, flashed_at_us;     /* the flash limiter's time since it began anew, and the display's when it was told */
     /* sound */
     struct audio_encoder *sound_encoder;
     struct signal_audio *sound;          /* NULL: open before it is needed */

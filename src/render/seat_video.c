@@ -8,9 +8,13 @@
 #include "base/util.h"
 #include "render/cacheable.h"
 #include "render/seat_internal.h"
+#include "signal/limiter.h"
 #include "wire/make_msg.h"
 
-enum { BAD_PLACES_MAX = 3, STEPS_MAX = 30 /* pictures left out before it is a jump */ };
+enum {
+    BAD_PLACES_MAX = 3,
+    STEPS_MAX = 30, /* pictures left out before it is a jump */
+};
 
 /* The reel that may be sent unchanged, or NULL. */
 static struct reel *passable(const struct recording *at)
@@ -138,14 +142,17 @@ static int64_t step(struct seat *s, struct view *view)
     return n;
 }
 
-/* What moves goes by the tape where that PLAYs, by the display elsewhere. The limiter's time goes on, but begins anew where a made segment does. */
+/* What moves goes by the tape where that PLAYs, by the display elsewhere. The limiter's time goes on, but begins anew where a made segment does: not twice in a second (a search may
+ * lie between two borders), as limiter.h's three flashes are those on both sides of one cut. */
 static struct screen_time time_of(struct seat *s, int64_t n, int64_t before, int64_t at_us)
 {
     struct grid g = grid_of(s->pal, s->field_rate);
     int64_t field = grid_field(s->field_rate, n), gone_us = at_us - s->flashed_at_us;
     if (before >= 0 && n > before && n - before < STEPS_MAX)
         gone_us = grid_flash_us(s->pal, field) - grid_flash_us(s->pal, grid_field(s->field_rate, before));
-    s->flash_us = n >= 0 && grid_begins_segment(&g, before, n) ? 0 : s->flash_us + gone_us;
+    s->flash_us += gone_us;
+    if (n >= 0 && s->flash_us >= SIGNAL_LIMITER_SECOND_US && grid_begins_segment(&g, before, n))
+        s->flash_us = 0;
     s->flashed_at_us = at_us;
     return (struct screen_time){ n >= 0 ? field : field_at(s, at_us), s->flash_us };
 }

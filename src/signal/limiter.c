@@ -16,7 +16,7 @@ enum {
     LIGHT_BRIGHT = ONE * 8 / 10, /* no flash where the darker is above */
     RED_CHANGE = 2000,           /* 20 / 320, likewise */
     CHANGES = 4, CHANGES_AT_OPEN = 2, /* of any second: see limiter.h */
-    SECOND_US = 1020000,         /* and some, for times that were rounded */
+    SECOND_US = SIGNAL_LIMITER_SECOND_US,
     WHOLE = 256, WEIGHT_LEAST = 4,
     TRIES = 32,
 };

@@ -17,6 +17,8 @@
 #include "signal/picture.h"
 
 struct signal_limiter;
+/* A second, and some for times that were rounded. Whoever lets it begin anew leaves at least that much between two beginnings: three flashes are those on both sides of one cut. */
+enum { SIGNAL_LIMITER_SECOND_US = 1020000 };
 /* For pictures of this size (16x16 to 1920x1152) and colour format. */
 enum vcr_err signal_limiter_open(struct signal_limiter **ret, int width, int height, bool is_422, struct vcr_why *why);
 void signal_limiter_close(struct signal_limiter **l);

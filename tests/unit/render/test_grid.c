@@ -1,6 +1,7 @@
 /* test_grid.c - what a deck draws in PLAY and what is made of its tape are the same pictures, to the sample, wherever the display's clock finds the tape.
  *
- * The linker lets this file look at each picture on its way into the encoder of a session (video_encode) and of a made segment (canon_encode). */
+ * The linker lets this file look at each picture on its way into the encoder of a session (video_encode) and of a made segment (canon_encode), and at the times that the limiter of
+ * flashes is told. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -20,6 +21,7 @@
 #include "render/make.h"
 #include "render/seat.h"
 #include "rig.h"
+#include "signal/limiter.h"
 
 enum { SEEN_MAX = 512 };
 struct seen { int count; uint64_t pictures[SEEN_MAX]; };
@@ -51,6 +53,17 @@ enum vcr_err __wrap_canon_encode(struct canon *c, const struct picture *picture,
     if (picture)
         see(&made, picture);
     return __real_canon_encode(c, picture, pts, key, ret, why);
+}
+
+static int64_t flash_us;
+static int begun_anew;
+bool __real_signal_limiter_apply(struct signal_limiter *l, struct picture *p, int parity, int64_t at_us);
+bool __wrap_signal_limiter_apply(struct signal_limiter *l, struct picture *p, int parity, int64_t at_us);
+bool __wrap_signal_limiter_apply(struct signal_limiter *l, struct picture *p, int parity, int64_t at_us)
+{
+    begun_anew += at_us < flash_us;
+    flash_us = at_us;
+    return __real_signal_limiter_apply(l, p, parity, at_us);
 }
 
 /* ---- one deck, and one segment ---- */
@@ -170,6 +183,36 @@ static void flashes_are_held_back_alike_from_the_next_segment_on(void **state)
         they_are_the_same(&rows[i], rows[i].field_rate ? 60 : 30);
 }
 
+static void play_from(struct deck *d, const struct row *r, int64_t now_us, int64_t pos_us)
+{
+    struct deck_snapshot snap = deck_of(r);
+    snap.since_us = now_us;
+    snap.pos_us = pos_us;
+    seat_deck(d->seat, &snap);
+}
+
+/* A border of two segments, and another one that a jump brings half a second later: three cuts in a second would be four flashes. The one after that comes in its time. */
+static void the_limiter_does_not_begin_anew_twice_in_a_second(void **state)
+{
+    const struct row r = { false, true, "family", 0, 0, 115 * INT64_C(1001000) / 60 + 4000, 0, 0 };
+    struct rig_tape t;
+    struct deck d;
+    rig_tape_make_as(&t, false, true, 380);
+    live.count = 0;
+    deck_open(&d, &t, &r);
+    begun_anew = 0;
+    flash_us = 0;
+    deck_run(&d, 20);
+    assert_int_equal(begun_anew, 1);
+    play_from(&d, &r, seat_due_us(d.seat), 235 * INT64_C(1001000) / 60 + 4000);
+    deck_run(&d, 100);
+    assert_int_equal(begun_anew, 1);
+    deck_run(&d, 40); /* over picture 360 */
+    assert_int_equal(begun_anew, 2);
+    deck_close(&d);
+    rig_tape_free(&t);
+}
+
 /* The display goes on: what is below it are the same pictures, so that it can come and go over made ones. */
 static void pictures_go_on_below_the_display(void **state)
 {
@@ -224,6 +267,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(live_pictures_are_the_made_ones),
         cmocka_unit_test(flashes_are_held_back_alike_from_the_next_segment_on),
+        cmocka_unit_test(the_limiter_does_not_begin_anew_twice_in_a_second),
         cmocka_unit_test(pictures_go_on_below_the_display),
         cmocka_unit_test(pictures_are_stepped_on_one_after_another),
         cmocka_unit_test(a_jump_is_followed_and_time_left_out_is_not_made_up_for),
