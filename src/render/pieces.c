@@ -81,12 +81,17 @@ static void need(struct pieces *p, uint32_t number, int64_t now_us)
         *s = (struct piece){ .state = PIECE_WANTED, .number = number };
 }
 
-void pieces_need(struct pieces *p, const struct render_piece *name, uint32_t number, int64_t now_us)
+bool pieces_are(const struct pieces *p, const struct render_piece *name)
 {
     struct render_piece only = only_name(name);
-    if (memcmp(&only, &p->name, sizeof(only)) != 0) {
+    return memcmp(&only, &p->name, sizeof(only)) == 0;
+}
+
+void pieces_need(struct pieces *p, const struct render_piece *name, uint32_t number, int64_t now_us)
+{
+    if (!pieces_are(p, name)) {
         pieces_clear(p);
-        p->name = only;
+        p->name = only_name(name);
         p->never = false;
     }
     for (uint32_t i = 0; i < SLOTS && !p->never; i++)

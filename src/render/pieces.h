@@ -25,5 +25,7 @@ void pieces_want_again(struct pieces *p, uint32_t number);
 void pieces_take(struct pieces *p, const struct render_piece *m, const int fds[2]);
 /* Picture i of a segment: data in Annex B (with parameter sets before a key frame), len and PACKET_KEY; valid until the next call. False: it is not here. */
 bool pieces_read(struct pieces *p, uint32_t number, uint32_t i, struct packet *ret);
+/* Whether what is here is of that name. */
+bool pieces_are(const struct pieces *p, const struct render_piece *name);
 /* Forgets all. */
 void pieces_clear(struct pieces *p);

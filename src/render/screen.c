@@ -110,6 +110,20 @@ static enum vcr_err ready_signal(struct screen *s, const struct deck_snapshot *s
 
 enum vcr_err screen_warm(struct screen *s, const struct deck_snapshot *snap, struct vcr_why *why) { return ready_signal(s, snap, why); }
 
+void screen_left(struct screen *s)
+{
+    if (s->limiter)
+        signal_limiter_forget(s->limiter);
+}
+
+enum vcr_err screen_saw(struct screen *s, const struct deck_snapshot *snap, const struct picture *p, int64_t flash_us, struct vcr_why *why)
+{
+    enum vcr_err err = ready_signal(s, snap, why);
+    if (err == VCR_OK && s->limiter && p->width == s->canvas.width && p->height == s->canvas.height)
+        signal_limiter_saw(s->limiter, p, -1, flash_us);
+    return err;
+}
+
 void screen_forget(struct screen *s) { s->last_sample = UINT32_MAX; }
 
 void screen_reels_closed(struct screen *s)

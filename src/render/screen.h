@@ -26,6 +26,10 @@ struct screen_shot {
 };
 /* Reels were closed. */
 void screen_reels_closed(struct screen *s);
+/* What was shown since the last call was not drawn here: the limiter of flashes begins anew with the next picture, */
+void screen_left(struct screen *s);
+/* or goes on from what it is told then, picture by picture, each at its flash_us. */
+enum vcr_err screen_saw(struct screen *s, const struct deck_snapshot *snap, const struct picture *p, int64_t flash_us, struct vcr_why *why);
 /* The next picture is chosen by its place alone, whatever was shown before. */
 void screen_forget(struct screen *s);
 /* What is on the tape: recordings, or one film from beginning to end. Both NULL: nothing. */

@@ -26,6 +26,12 @@ int64_t seat_tick_us(const struct seat *s, int64_t tick)
     return s->origin_us + tick * 1000000 * r.den / r.num;
 }
 
+int64_t seat_period_us(const struct seat *s)
+{
+    struct seat_rate r = seat_rate(s);
+    return INT64_C(1000000) * r.den / r.num;
+}
+
 static int64_t sound_tick_us(const struct seat *s) { return s->sound_origin_us + s->sound_tick * AUDIO_FRAME_US; }
 
 enum vcr_err seat_open(struct seat **ret, const struct render_open *open, int64_t now_us, struct vcr_why *why)

@@ -1,4 +1,4 @@
-/* render/seat_internal.h - a seat's inside, shared by seat.c (clocks, tape), seat_video.c and seat_sound.c. */
+/* render/seat_internal.h - a seat's inside, shared by seat.c (clocks, tape), seat_video.c, seat_replay.c and seat_sound.c. */
 #pragma once
 #include "media/encode.h"
 #include "render/grid.h"
@@ -44,6 +44,7 @@ struct seat {
     int64_t last_pts_us;                 /* of a picture that left; pts never go back */
     struct grid_walk walk;               /* along the tape's pictures in PLAY (grid.h) */
     int64_t flash_us, flashed_at_us;     /* the flash limiter's time since it began anew, and the display's when it was told */
+    bool flash_same;                     /* since then it has seen what that of the made segment has */
     /* sound */
     struct audio_encoder *sound_encoder;
     struct signal_audio *sound;          /* NULL: open before it is needed */
@@ -62,7 +63,15 @@ struct seat_rate { int num, den; };
 /* Pictures a second, without and with what overload takes away. */
 struct seat_rate seat_rate(const struct seat *s);
 int64_t seat_tick_us(const struct seat *s, int64_t tick);
+int64_t seat_period_us(const struct seat *s);
 void seat_send(struct seat *s, struct packet *p, struct out *out);
+enum vcr_err seat_ready_screen(struct seat *s, struct vcr_why *why);
+enum { SEAT_STEPS_MAX = 30 /* pictures left out before it is a jump */ };
+/* Of made pictures none is left out: those whose time has passed come together with the one whose time it is. n after before, of the grid. */
+bool seat_follows_made(int64_t n, int64_t before);
+/* True when this tick's picture, n of the grid, came from a made segment: one after another from a key frame on, each at its tick. What was drawn before and what is drawn after are
+ * the same pictures, so that nothing but the encoding changes. The first one is the segment's, or the limiter of flashes has seen all that come before it. */
+bool seat_replay(struct seat *s, const struct recording *at, const struct deck_snapshot *snap, int64_t n, int64_t before, int64_t at_us, struct out *out);
 
 /* Does the next of enum prepare for a picture at at_us. */
 enum vcr_err seat_video_prepare(struct seat *s, int64_t at_us, struct vcr_why *why);

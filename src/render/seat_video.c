@@ -1,4 +1,4 @@
-/* render/seat_video.c - a seat's pictures: passed through from a reel where the deck is in settled PLAY and the look is clean, else drawn and encoded.
+/* render/seat_video.c - a seat's pictures: passed through from a reel where the deck is in settled PLAY and the look is clean, or made (seat_replay.c), else drawn and encoded.
  *
  * Seams: from live to reel only at a key frame of the reel, whose place is the very one that is due; from reel to live with an IDR. So a decoder never sees a
  * picture that refers to one it hasn't got. */
@@ -6,15 +6,11 @@
 #include <string.h>
 
 #include "base/util.h"
-#include "render/cacheable.h"
 #include "render/seat_internal.h"
 #include "signal/limiter.h"
 #include "wire/make_msg.h"
 
-enum {
-    BAD_PLACES_MAX = 3,
-    STEPS_MAX = 30, /* pictures left out before it is a jump */
-};
+enum { BAD_PLACES_MAX = 3 };
 
 /* The reel that may be sent unchanged, or NULL. */
 static struct reel *passable(const struct recording *at)
@@ -24,12 +20,6 @@ static struct reel *passable(const struct recording *at)
         if (films[i] && reel_format(film_reel(films[i]))->pass_through)
             return film_reel(films[i]);
     return NULL;
-}
-
-static int64_t period_us(const struct seat *s)
-{
-    struct seat_rate r = seat_rate(s);
-    return INT64_C(1000000) * r.den / r.num;
 }
 
 /* reel_us: where the head is on the reel. */
@@ -73,7 +63,7 @@ static bool pass(struct seat *s, const struct view *view, const struct recording
     if (!was || n + 1 < s->pass_next || n > s->pass_next + JUMP) {
         uint32_t key = reel_key_at(reel, n);
         int64_t key_us = reel_sample_pts_us(reel, key);
-        if (key_us <= reel_us - period_us(s) || key_us - at->reel_ahead_us + period_us(s) < at->start_us)
+        if (key_us <= reel_us - seat_period_us(s) || key_us - at->reel_ahead_us + seat_period_us(s) < at->start_us)
             return false; /* not yet: the next key frame comes */
         s->pass_next = key;
     }
@@ -85,7 +75,7 @@ static bool pass(struct seat *s, const struct view *view, const struct recording
 /* What is played: the tape reel; where the recording has none, the clean one. */
 static struct film *played(const struct recording *at) { return at->film ? at->film : at->clean; }
 
-static enum vcr_err ready_screen(struct seat *s, struct vcr_why *why)
+enum vcr_err seat_ready_screen(struct seat *s, struct vcr_why *why)
 {
     if (s->screen)
         return VCR_OK;
@@ -142,32 +132,38 @@ static int64_t step(struct seat *s, struct view *view)
     return n;
 }
 
-/* What moves goes by the tape where that PLAYs, by the display elsewhere. The limiter's time goes on, but begins anew where a made segment does: not twice in a second (a search may
+/* The field that what moves goes by: the tape's where that PLAYs, the display's elsewhere. The limiter's time goes on, but begins anew where a made segment does: not twice in a second (a search may
  * lie between two borders), as limiter.h's three flashes are those on both sides of one cut. */
-static struct screen_time time_of(struct seat *s, int64_t n, int64_t before, int64_t at_us)
+static int64_t time_of(struct seat *s, int64_t n, int64_t before, int64_t at_us)
 {
     struct grid g = grid_of(s->pal, s->field_rate);
     int64_t field = grid_field(s->field_rate, n), gone_us = at_us - s->flashed_at_us;
-    if (before >= 0 && n > before && n - before < STEPS_MAX)
+    if (before >= 0 && n > before && n - before < SEAT_STEPS_MAX)
         gone_us = grid_flash_us(s->pal, field) - grid_flash_us(s->pal, grid_field(s->field_rate, before));
+    int64_t into = n >= 0 ? n % make_segment_units((uint32_t)g.num, (uint32_t)g.den) : 0;
+    bool follows = n == before + 1 || (s->replaying && seat_follows_made(n, before));
     s->flash_us += gone_us;
-    if (n >= 0 && s->flash_us >= SIGNAL_LIMITER_SECOND_US && grid_begins_segment(&g, before, n))
-        s->flash_us = 0;
+    s->flash_same &= follows;
+    if (n >= 0 && s->flash_us >= SIGNAL_LIMITER_SECOND_US && grid_begins_segment(&g, before, n)) {
+        s->flash_us = s->replaying && follows ? grid_flash_us(s->pal, field) - grid_flash_us(s->pal, grid_field(s->field_rate, n - into)) : 0;
+        s->flash_same = into == 0 || (s->replaying && follows);
+    }
     s->flashed_at_us = at_us;
-    return (struct screen_time){ n >= 0 ? field : field_at(s, at_us), s->flash_us };
+    return n >= 0 ? field : field_at(s, at_us);
 }
 
-static enum vcr_err live(struct seat *s, const struct view *view, const struct recording *at, const struct deck_snapshot *snap, const struct screen_time *time, int64_t at_us,
+static enum vcr_err live(struct seat *s, const struct view *view, const struct recording *at, const struct deck_snapshot *snap, int64_t field, int64_t at_us,
                          struct out *out, struct vcr_why *why)
 {
+    const struct screen_time time = { field, s->flash_us };
     struct screen_shot shot;
     struct packet p;
     struct screen_tape tape = { .recordings = s->recordings };
-    enum vcr_err err = ready_screen(s, why);
+    enum vcr_err err = seat_ready_screen(s, why);
     if (err == VCR_OK && s->walk.n >= 0)
         screen_forget(s->screen);
     if (err == VCR_OK)
-        err = screen_draw(s->screen, snap, view, &tape, time, &shot, why);
+        err = screen_draw(s->screen, snap, view, &tape, &time, &shot, why);
     if (err == VCR_OK)
         err = ready_encoder(s, shot.picture, why);
     if (err == VCR_OK)
@@ -187,7 +183,7 @@ static enum vcr_err prepare_screen(struct seat *s, const struct view *view, stru
 {
     struct recording at;
     struct deck_snapshot snap;
-    enum vcr_err err = ready_screen(s, why);
+    enum vcr_err err = seat_ready_screen(s, why);
     seat_look(s, view->tape_us, &at, &snap);
     return err == VCR_OK && s->recordings && !s->snap.clean ? screen_warm(s->screen, &snap, why) : err;
 }
@@ -231,46 +227,6 @@ static void approach(struct seat *s, const struct view *view, const struct recor
         film_approach(film, reel_sample_at(film_reel(film), next.start_us + next.reel_ahead_us), EACH);
 }
 
-static void name_of(const struct seat *s, const struct deck_snapshot *snap, struct render_piece *ret)
-{
-    memset(ret, 0, sizeof(*ret));
-    ret->tape = s->tape;
-    ret->spans = s->spans;
-    ret->seed = snap->seed;
-    ret->pal = s->pal;
-    ret->field_rate = s->field_rate;
-    ret->tape_speed = snap->tape_speed;
-    ret->wear_16 = (uint8_t)snap->wear_16;
-    vcr_strcpy(ret->look, sizeof(ret->look), snap->look);
-}
-
-/* True when this tick's picture, n of the grid, came from a made segment: one after another from a key frame on, each at its tick. What was drawn before and what is drawn after are
- * the same pictures, so that nothing but the encoding changes. */
-static bool replay(struct seat *s, const struct recording *at, const struct deck_snapshot *snap, int64_t n, int64_t before, int64_t at_us, struct out *out)
-{
-    struct grid g = grid_of(s->pal, s->field_rate);
-    struct cacheable c = { snap, at, s->encode_all, s->shed, s->line_bps };
-    struct render_piece name;
-    struct packet p;
-    uint32_t each = make_segment_units((uint32_t)g.num, (uint32_t)g.den);
-    bool was = s->replaying && n == before + 1;
-    s->replaying = false;
-    if (!s->pieces || n < 0 || !cacheable_at(&c, at_us))
-        return false;
-    name_of(s, snap, &name);
-    pieces_need(s->pieces, &name, (uint32_t)(n / each), at_us);
-    if (s->key_wanted || !pieces_read(s->pieces, (uint32_t)(n / each), (uint32_t)(n % each), &p) || (!was && !(p.flags & PACKET_KEY)))
-        return false;
-    p.flags = (uint8_t)(p.flags | PACKET_REPLAYED | (s->discontinuity ? PACKET_DISCONT : 0));
-    p.tape_us = grid_place_us(&g, n);
-    p.pts_us = s->last_pts_us = VCR_MAX(at_us, s->last_pts_us + 1000);
-    s->discontinuity = false;
-    s->flash_us = 0; /* what is drawn after it begins anew: the limiter has not seen these pictures */
-    seat_send(s, &p, out);
-    s->replaying = true;
-    return true;
-}
-
 enum vcr_err seat_video_tick(struct seat *s, int64_t at_us, struct out *out, struct seat_counts *counts, struct vcr_why *why)
 {
     struct view view;
@@ -282,14 +238,14 @@ enum vcr_err seat_video_tick(struct seat *s, int64_t at_us, struct out *out, str
         view.settled = false;
     }
     int64_t before = s->walk.n, n = step(s, &view);
-    struct screen_time time = time_of(s, n, before, at_us);
+    int64_t field = time_of(s, n, before, at_us);
     seat_look(s, view.tape_us, &at, &snap);
     if (s->recordings)
         recordings_foresee(s->recordings, view.tape_us, view.rate);
     s->missing = view.kind == VIEW_TAPE && at.state == RECORDING_MISSING;
     approach(s, &view, &at);
     bool was = s->passing || s->replaying;
-    if (replay(s, &at, &snap, n, before, at_us, out)) {
+    if (seat_replay(s, &at, &snap, n, before, at_us, out)) {
         counts->passed++;
         return VCR_OK;
     }
@@ -298,5 +254,5 @@ enum vcr_err seat_video_tick(struct seat *s, int64_t at_us, struct out *out, str
         return VCR_OK;
     }
     s->key_wanted |= was;
-    return live(s, &view, &at, &snap, &time, at_us, out, why);
+    return live(s, &view, &at, &snap, field, at_us, out, why);
 }

@@ -313,24 +313,50 @@ static void start(struct signal_limiter *l, int64_t at_us)
         }
 }
 
-bool signal_limiter_apply(struct signal_limiter *l, struct picture *p, int parity, int64_t at_us)
+static bool begins(const struct signal_limiter *l, int64_t at_us) { return !l->is_begun || at_us < l->last_us; }
+
+static void begin_anew(struct signal_limiter *l, const struct lines *w, int64_t at_us)
 {
-    const struct lines w = lines_of(l, p, parity);
-    bool is_changed = false;
-    if (!l->is_begun || at_us < l->last_us) {
-        judge(l, &w, false);
-        start(l, at_us);
-        l->is_begun = true;
-    } else {
-        is_changed = weigh(l, &w, at_us);
-        for (int plane = 0; is_changed && plane < 3; plane++)
-            mix_plane(l, &w, plane);
-    }
+    judge(l, w, false);
+    start(l, at_us);
+    l->is_begun = true;
+}
+
+/* It is shown with the levels that were judged last. */
+static void keep(struct signal_limiter *l, const struct lines *w, int64_t at_us)
+{
     for (int kind = 0; kind < KINDS; kind++)
         for (int i = 0; i < l->columns * l->rows; i++)
             note(&l->watch[kind][i], (enum kind)kind, &l->level[kind][i], at_us);
     l->last_us = at_us;
     if (is_near(l, at_us))
-        hold(l, &w);
+        hold(l, w);
+}
+
+bool signal_limiter_apply(struct signal_limiter *l, struct picture *p, int parity, int64_t at_us)
+{
+    const struct lines w = lines_of(l, p, parity);
+    bool is_changed = false;
+    if (begins(l, at_us)) {
+        begin_anew(l, &w, at_us);
+    } else {
+        is_changed = weigh(l, &w, at_us);
+        for (int plane = 0; is_changed && plane < 3; plane++)
+            mix_plane(l, &w, plane);
+    }
+    keep(l, &w, at_us);
     return is_changed;
 }
+
+void signal_limiter_saw(struct signal_limiter *l, const struct picture *p, int parity, int64_t at_us)
+{
+    struct picture shown = *p;
+    const struct lines w = lines_of(l, &shown, parity);
+    if (begins(l, at_us))
+        begin_anew(l, &w, at_us);
+    else
+        judge(l, &w, false);
+    keep(l, &w, at_us);
+}
+
+void signal_limiter_forget(struct signal_limiter *l) { l->is_begun = false; }

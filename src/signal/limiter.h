@@ -25,3 +25,7 @@ void signal_limiter_close(struct signal_limiter **l);
 /* What is shown next, at this time of the display; true: it was changed. parity 0 or 1: only the lines of one field, which follow the other's; -1: the whole picture. Fields and
  * whole pictures do not mix. A time before the last one begins anew. */
 bool signal_limiter_apply(struct signal_limiter *l, struct picture *p, int parity, int64_t at_us);
+/* The same of a picture that was shown without it, and cannot be changed any more: what comes next goes on from there. */
+void signal_limiter_saw(struct signal_limiter *l, const struct picture *p, int parity, int64_t at_us);
+/* The next call begins anew, whatever its time. */
+void signal_limiter_forget(struct signal_limiter *l);

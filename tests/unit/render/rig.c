@@ -39,7 +39,7 @@ static struct io *file(int *ret_fd)
 
 static int64_t place_us(const struct video_encoder_config *c, int n) { return (int64_t)n * 1000000 * c->rate_den / c->rate_num; }
 
-static void video_make(struct rig_tape *t, bool pal, bool field_rate, int pictures)
+static void video_make(struct rig_tape *t, bool pal, bool field_rate, int pictures, rig_draw draw)
 {
     int height = pal ? 576 : 480;
     const struct video_encoder_config config = { .width = 720, .height = height, .sar_num = pal ? 16 : 8, .sar_den = pal ? 15 : 9,
@@ -58,7 +58,7 @@ static void video_make(struct rig_tape *t, bool pal, bool field_rate, int pictur
     for (int n = 0; n < pictures; n++) {
         struct packet packet;
         struct vcr_why why = { 0 };
-        barcode_draw(&p, (unsigned)n);
+        draw(&p, (unsigned)n);
         assert_int_equal(video_encode(e, &p, place_us(&config, n), false, &packet, NULL), VCR_OK);
         if (n == 0) {
             assert_true(reel_make_avcc(&format, &packet));
@@ -100,11 +100,13 @@ static void sound_make(struct rig_tape *t, int64_t length_us)
     io_close(&index);
 }
 
-void rig_tape_make_as(struct rig_tape *t, bool pal, bool field_rate, int pictures)
+void rig_tape_make_of(struct rig_tape *t, bool pal, bool field_rate, int pictures, rig_draw draw)
 {
-    video_make(t, pal, field_rate, pictures);
+    video_make(t, pal, field_rate, pictures, draw);
     sound_make(t, pal ? pictures * INT64_C(1000000) / (field_rate ? 50 : 25) : rig_pts_us(field_rate ? pictures : 2 * pictures));
 }
+
+void rig_tape_make_as(struct rig_tape *t, bool pal, bool field_rate, int pictures) { rig_tape_make_of(t, pal, field_rate, pictures, barcode_draw); }
 
 void rig_tape_make(struct rig_tape *t, int pictures) { rig_tape_make_as(t, false, true, pictures); }
 

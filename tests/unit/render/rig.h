@@ -25,6 +25,9 @@ struct rig_tape {
 void rig_tape_make(struct rig_tape *t, int pictures);
 /* The same in another raster: 720x576 at 50 or 25, 720x480 at 59.94 or 29.97. */
 void rig_tape_make_as(struct rig_tape *t, bool pal, bool field_rate, int pictures);
+/* And of other pictures. */
+typedef void (*rig_draw)(struct picture *p, unsigned number);
+void rig_tape_make_of(struct rig_tape *t, bool pal, bool field_rate, int pictures, rig_draw draw);
 void rig_tape_free(struct rig_tape *t);
 /* Place of picture n. */
 static inline int64_t rig_pts_us(int n) { return (int64_t)n * 1001000 / 60; }

@@ -245,9 +245,24 @@ static void a_key_press_shows_at_once_and_play_comes_back(void **state)
     snap = snap_of("none", rig_pts_us(still) + 8000, d->now_us);
     seat_deck(d->seat, &snap);
     at = d->count;
-    run(d, 4500000);
+    run(d, 5500000); /* from the next segment on: its limiter of flashes has not seen the pause */
     assert_true(replayed(d, at, d->count) > 60);
     assert_no_seam(d, at, d->count);
+}
+
+static void a_stall_leaves_no_made_picture_out(void **state)
+{
+    struct deck *d = *state;
+    run(d, 3900000);
+    int at = d->count;
+    while (seat_due_us(d->seat) < 4050000) /* over the border of two segments */
+        assert_int_equal(seat_run(d->seat, 4050000, &d->out, &d->counts, NULL), VCR_OK);
+    run(d, 5000000);
+    assert_true(d->counts.late > 6);
+    for (int i = at; i < d->count; i++) {
+        assert_int_equal(d->shown[i].number, d->shown[i - 1].number + 1);
+        assert_true(d->shown[i].replayed && d->shown[i].pts_us > d->shown[i - 1].pts_us);
+    }
 }
 
 static void the_display_is_drawn_over_the_same_pictures(void **state)
@@ -402,7 +417,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         WITH_DECK(made_pictures_take_the_place_of_drawn_ones), WITH_DECK(a_segment_that_comes_late_is_waited_for_live),
-        WITH_DECK(a_key_press_shows_at_once_and_play_comes_back), WITH_DECK(the_display_is_drawn_over_the_same_pictures),
+        WITH_DECK(a_key_press_shows_at_once_and_play_comes_back), WITH_DECK(a_stall_leaves_no_made_picture_out), WITH_DECK(the_display_is_drawn_over_the_same_pictures),
         WITH_DECK(whoever_needs_a_key_frame_has_it_at_once), WITH_DECK(another_tape_look_or_wear_is_never_mistaken), WITH_DECK(bad_segments_are_left_aside),
         WITH_DECK(what_will_never_be_there_is_asked_for_once), cmocka_unit_test(a_segment_that_was_not_asked_for_is_closed),
         cmocka_unit_test(only_what_everyone_sees_is_cacheable),
