@@ -166,7 +166,7 @@ struct plan {
 static enum vcr_err plan_look(const struct app *a, const struct app_hls *h, const struct made_ask *ask, struct plan *p, struct vcr_why *why)
 {
     const struct app_hls_tape *t = &h->tape;
-    bool sound = ask->kind == MADE_VHS_SOUND;
+    bool opus = ask->kind == MADE_VHS_OPUS, sound = opus || ask->kind == MADE_VHS_SOUND;
     unsigned wear;
     struct make_job *j = &p->base.job;
     if (!made_has_look(a, h))
@@ -177,13 +177,13 @@ static enum vcr_err plan_look(const struct app *a, const struct app_hls *h, cons
     p->reel = sound ? &t->sound : &t->video;
     if (sound && !t->has_sound)
         return absent(why);
-    j->kind = sound ? MAKE_TAPE_SOUND : MAKE_TAPE_VIDEO;
+    j->kind = opus ? MAKE_TAPE_OPUS : sound ? MAKE_TAPE_SOUND : MAKE_TAPE_VIDEO;
     j->pal = t->pal, j->field_rate = t->field_rate, j->tape_speed = t->tape_speed, j->wear_16 = (uint8_t)wear, j->seed = t->seed;
     j->sound = DECK_SOUND_HIFI; /* as the deck plays it */
     j->width = 720, j->height = t->pal ? 576 : 480;
-    j->max_bps = sound ? MADE_SOUND_BPS : MADE_VIDEO_BPS;
-    p->letter = sound ? "a" : "v";
-    p->grid = made_grid(t, sound);
+    j->max_bps = opus ? MAKE_OPUS_BPS : sound ? MADE_SOUND_BPS : MADE_VIDEO_BPS;
+    p->letter = opus ? "o" : sound ? "a" : "v";
+    p->grid = opus ? hls_opus_grid(t->duration_us) : made_grid(t, sound);
     snprintf(p->folder, sizeof(p->folder), "%" PRId64 "/%s", h->tape_id, ask->revision);
     return VCR_OK;
 }

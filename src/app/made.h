@@ -51,7 +51,7 @@ int made_rung(const char *name);
 bool made_has_look(const struct app *a, const struct app_hls *h);
 bool made_has_rungs(const struct app *a, const struct app_hls *h);
 
-enum made_kind { MADE_VHS_VIDEO, MADE_VHS_SOUND, MADE_RUNG };
+enum made_kind { MADE_VHS_VIDEO, MADE_VHS_SOUND, MADE_VHS_OPUS /* for sessions */, MADE_RUNG };
 struct made_ask {
     enum made_kind kind;
     int rung;                     /* of RUNG */
@@ -93,7 +93,7 @@ void made_rung_version(const char *reel_version, int rung, char ret[APP_HLS_VERS
 /* Size of a rung for a picture of that size on display; a take may be smaller than the film, and stays as small. */
 void made_rung_size(int rung, const struct hls_track *clean, uint16_t *ret_width, uint16_t *ret_height);
 struct hls_grid;
-struct hls_grid made_grid(const struct app_hls_tape *t, bool sound);
+struct hls_grid made_grid(const struct app_hls_tape *t, bool sound); /* sound: AAC */
 /* The segments of the clean reel, and what it is; *ret is freed by the caller. Blocks. */
 struct hls_stretch;
 enum vcr_err made_stretches(const struct app *a, const struct app_hls *h, struct hls_stretch **ret, uint32_t *ret_count, struct hls_track *ret_track,

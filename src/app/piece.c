@@ -50,12 +50,13 @@ enum vcr_err app_piece_open(const struct app *a, const struct session_piece *p, 
     f->tape_id = p->tape_id;
     ret_fds[0] = ret_fds[1] = -1;
     enum vcr_err err = sql_run(a->config.db, SQL_READ, find_work, f, why);
-    if (err == VCR_OK && (!made_has_look(a, &f->hls) || !is_same(&f->hls, p)))
+    if (err == VCR_OK && (!made_has_look(a, &f->hls) || !is_same(&f->hls, p) || (p->sound && !f->hls.tape.has_sound)))
         err = vcr_fail(why, VCR_E_NOT_FOUND, "what the deck plays is not what is made of this tape");
     if (err == VCR_OK) {
         made_revision_as(a, &f->hls, p->wear_16, p->look, revision);
-        err = open_one(a, &f->hls, &(struct made_ask){ .kind = MADE_VHS_VIDEO, .revision = revision, .n = p->number }, true, &ret_fds[0], why);
-        enum vcr_err err2 = open_one(a, &f->hls, &(struct made_ask){ .kind = MADE_VHS_VIDEO, .revision = revision, .init = true }, false, &ret_fds[1], why);
+        enum made_kind kind = p->sound ? MADE_VHS_OPUS : MADE_VHS_VIDEO;
+        err = open_one(a, &f->hls, &(struct made_ask){ .kind = kind, .revision = revision, .n = p->number }, true, &ret_fds[0], why);
+        enum vcr_err err2 = open_one(a, &f->hls, &(struct made_ask){ .kind = kind, .revision = revision, .init = true }, false, &ret_fds[1], why);
         err = err != VCR_OK ? err : err2;
     }
     free(f);

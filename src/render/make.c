@@ -17,6 +17,7 @@
 #include "base/util.h"
 #include "media/canon.h"
 #include "media/decode.h"
+#include "media/encode.h"
 #include "media/scale.h"
 #include "render/control.h"
 #include "render/seal.h"
@@ -43,6 +44,7 @@ static enum vcr_err warm_up(struct vcr_why *why)
     struct video_decoder *d = NULL;
     struct scale *s = NULL;
     struct aac_encoder *a = NULL;
+    struct audio_encoder *o = NULL;
     struct packet p;
     video_decoder_silence();
     enum vcr_err err = canon_open(&c, &small, why);
@@ -58,6 +60,11 @@ static enum vcr_err warm_up(struct vcr_why *why)
         err = aac_encoder_open(&a, 128000, why);
     for (int i = 0; err == VCR_OK && i < 4; i++)
         err = aac_encode(a, silence, &p, why);
+    if (err == VCR_OK)
+        err = audio_encoder_open(&o, MAKE_OPUS_BPS, why);
+    if (err == VCR_OK)
+        err = audio_encode(o, silence, 0, &p, why);
+    audio_encoder_close(&o);
     aac_encoder_close(&a);
     scale_close(&s);
     video_decoder_close(&d);

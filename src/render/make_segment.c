@@ -22,13 +22,13 @@ enum vcr_err segment_add(struct segment *s, const struct packet *p, uint32_t dur
 }
 
 static enum vcr_err (*const makers[MAKE_KINDS])(struct make *, struct vcr_why *) = {
-    [MAKE_TAPE_VIDEO] = make_tape_video, [MAKE_TAPE_SOUND] = make_tape_sound, [MAKE_CLEAN_VIDEO] = make_clean_video,
+    [MAKE_TAPE_VIDEO] = make_tape_video, [MAKE_TAPE_SOUND] = make_tape_sound, [MAKE_TAPE_OPUS] = make_tape_sound, [MAKE_CLEAN_VIDEO] = make_clean_video,
 };
 
 static bool job_ok(const struct make_job *j)
 {
     bool segment = j->init || (j->count > 0 && j->count <= MAKE_COUNT_MAX && j->first <= INT32_MAX - MAKE_COUNT_MAX);
-    bool size = j->kind == MAKE_TAPE_SOUND || (j->width >= 16 && j->width <= 1920 && j->height >= 16 && j->height <= 1088 && j->width % 2 == 0 && j->height % 2 == 0);
+    bool size = make_is_sound(j) || (j->width >= 16 && j->width <= 1920 && j->height >= 16 && j->height <= 1088 && j->width % 2 == 0 && j->height % 2 == 0);
     return j->kind < MAKE_KINDS && segment && size && !(j->has_parts && j->kind == MAKE_CLEAN_VIDEO) && j->tape_speed <= 2 && j->wear_16 <= 16 && j->sound <= DECK_SOUND_HIFI && memchr(j->look, '\0', sizeof(j->look));
 }
 
@@ -40,7 +40,7 @@ static enum vcr_err write_out(struct make *m, int fd, uint64_t *ret_bytes, struc
     if (m->job->init)
         fmp4_write_init(&head, &m->track);
     else
-        fmp4_write_fragment_head(&head, m->job->number + 1, m->tfdt, s->samples, s->count, m->job->kind != MAKE_TAPE_SOUND);
+        fmp4_write_fragment_head(&head, m->job->number + 1, m->tfdt, s->samples, s->count, !make_is_sound(m->job));
     bool ok = buf_ok(&head) && vcr_write_all(fd, head.data, head.len) && vcr_write_all(fd, s->data.data, s->data.len);
     enum vcr_err err = ok ? VCR_OK : vcr_fail(why, errno == ENOSPC ? VCR_E_FULL : VCR_E_IO, "a segment could not be written: %s", strerror(errno));
     *ret_bytes = head.len + s->data.len;

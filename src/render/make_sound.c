@@ -1,6 +1,6 @@
-/* render/make_sound.c - the sound of a segment: the Opus reel through the tape's sound head, as a deck in settled PLAY plays it, to AAC.
+/* render/make_sound.c - the sound of a segment: the Opus reel through the tape's sound head, as a deck in settled PLAY plays it, to AAC, or to Opus for sessions.
  *
- * Frame m of the grid is heard from m * 1024 / 48000 s on. Encoding begins PREROLL frames before the segment and goes on past its end, and only the segment's own packets
+ * Frame m of the grid is heard from m * 1024 / 48000 s on (Opus: m * 20 ms). Encoding begins PREROLL frames before the segment and goes on past its end, and only the segment's own packets
  * are kept: they are those that an encoder running through the whole tape would make, but for what its rate control remembers, so the halves of the transform's windows
  * that meet at a border fit each other. */
 #include <string.h>
@@ -14,15 +14,16 @@
 #include "render/tune.h"
 #include "signal/settings.h"
 
-/* 256 ms for the AAC encoder, to choose its windows as it would have. And a second for the tape's sound: after that the expander of the Hi-Fi track, which takes the longest,
+/* 256 ms (Opus: 240) for the encoder, to choose its windows as it would have. And a second for the tape's sound: after that the expander of the Hi-Fi track, which takes the longest,
  * has forgotten where it began, to the last bit. */
-enum { PREROLL = 12, HEARD_BEFORE = 36 };
+enum { PREROLL = 12, HEARD_BEFORE = 38 };
 
 struct heard {
     struct make *make;
     struct tune *tune;           /* NULL: the job has parts */
     struct signal_audio *signal; /* NULL until the first sound, whose tape it is opened for */
     enum signal_sound sound;
+    int frame;                   /* sample pairs in one of the grid */
     int64_t next;                /* sample pair that comes out of tune next */
     int16_t store[(MAKE_SOUND_FRAME + AUDIO_FRAME) * 2];
     int have;
@@ -34,7 +35,7 @@ static int64_t place_us(int64_t n) { return (n * 1000 + 47) / 48; }
 static void read_tape(struct heard *h)
 {
     bool jumped;
-    for (; h->have < MAKE_SOUND_FRAME; h->have += AUDIO_FRAME, h->next += AUDIO_FRAME) {
+    for (; h->have < h->frame; h->have += AUDIO_FRAME, h->next += AUDIO_FRAME) {
         int16_t *to = h->store + 2 * h->have;
         if (h->tune)
             tune_read(h->tune, place_us(h->next), to, &jumped);
@@ -69,7 +70,7 @@ static enum vcr_err ready_part(struct heard *h, int64_t tape_us, enum signal_sou
         return ready_signal(h, j->seed, j->tape_speed, why);
     recordings_at(h->make->recordings, tape_us, &at);
     if (at.state == RECORDING_NONE)
-        recordings_coming(h->make->recordings, tape_us, MAKE_SOUND_FRAME * INT64_C(1000) / 48, &at);
+        recordings_coming(h->make->recordings, tape_us, h->frame * INT64_C(1000) / 48, &at);
     if (at.state != RECORDING_THERE)
         *ret = SIGNAL_SOUND_MUTED;
     if (at.state != RECORDING_NONE)
@@ -80,9 +81,10 @@ static enum vcr_err ready_part(struct heard *h, int64_t tape_us, enum signal_sou
 /* One frame of the grid; before the tape's start there is silence. */
 static enum vcr_err hear(struct heard *h, int64_t frame, int16_t *pcm, struct vcr_why *why)
 {
-    int64_t from_us = place_us(frame * MAKE_SOUND_FRAME);
+    int64_t from_us = place_us(frame * h->frame);
+    size_t bytes = (size_t)h->frame * 2 * sizeof(*pcm);
     enum signal_sound sound;
-    memset(pcm, 0, MAKE_SOUND_FRAME * 2 * sizeof(*pcm));
+    memset(pcm, 0, bytes);
     if (frame < 0)
         return VCR_OK;
     enum vcr_err err = ready_part(h, from_us, &sound, why);
@@ -90,11 +92,11 @@ static enum vcr_err hear(struct heard *h, int64_t frame, int16_t *pcm, struct vc
         return err;
     read_tape(h);
     if (make_is_clean(h->make))
-        memcpy(pcm, h->store, MAKE_SOUND_FRAME * 2 * sizeof(*pcm));
+        memcpy(pcm, h->store, bytes);
     else
-        signal_audio_render(h->signal, sound, from_us, h->store, pcm, MAKE_SOUND_FRAME);
-    h->have -= MAKE_SOUND_FRAME;
-    memmove(h->store, h->store + 2 * MAKE_SOUND_FRAME, (size_t)h->have * 2 * sizeof(*h->store));
+        signal_audio_render(h->signal, sound, from_us, h->store, pcm, h->frame);
+    h->have -= h->frame;
+    memmove(h->store, h->store + 2 * h->frame, (size_t)h->have * 2 * sizeof(*h->store));
     return VCR_OK;
 }
 
@@ -116,23 +118,54 @@ static enum vcr_err open_heard(struct make *m, struct heard *h, struct vcr_why *
     return VCR_OK;
 }
 
-static enum vcr_err encode(struct make *m, struct heard *h, struct aac_encoder *e, struct vcr_why *why)
+/* Either of the two. */
+struct coder {
+    struct aac_encoder *aac;
+    struct audio_encoder *opus;
+    int delay;                   /* frames */
+};
+
+static enum vcr_err open_coder(struct coder *c, const struct make_job *j, struct vcr_why *why)
+{
+    c->delay = j->kind == MAKE_TAPE_OPUS ? 0 : AAC_DELAY;
+    return j->kind == MAKE_TAPE_OPUS ? audio_encoder_open(&c->opus, j->max_bps, why) : aac_encoder_open(&c->aac, j->max_bps, why);
+}
+
+static void close_coder(struct coder *c)
+{
+    aac_encoder_close(&c->aac);
+    audio_encoder_close(&c->opus);
+}
+
+/* What a track of it says of itself. */
+static enum vcr_err describe(struct make *m, const struct coder *c, struct vcr_why *why)
+{
+    if (c->aac)
+        return aac_encoder_config(c->aac, m->config, sizeof(m->config), &m->track.config_len, why);
+    uint16_t skip = (uint16_t)(audio_encoder_delay_us(c->opus) * 48 / 1000);
+    const uint8_t dops[] = { 0, 2, (uint8_t)(skip >> 8), (uint8_t)skip, 0, 0, 0xbb, 0x80, 0, 0, 0 };
+    memcpy(m->config, dops, sizeof(dops));
+    m->track.config_len = sizeof(dops);
+    return VCR_OK;
+}
+
+static enum vcr_err encode(struct make *m, struct heard *h, struct coder *c, struct vcr_why *why)
 {
     int16_t pcm[MAKE_SOUND_FRAME * 2];
     int64_t first = m->job->first, end = first + m->job->count, from = first - PREROLL;
     enum vcr_err err = VCR_OK;
-    h->next = VCR_MAX(from - HEARD_BEFORE, 0) * MAKE_SOUND_FRAME;
+    h->next = VCR_MAX(from - HEARD_BEFORE, 0) * h->frame;
     for (int64_t n = from - HEARD_BEFORE; err == VCR_OK && n < from; n++)
         err = hear(h, n, pcm, why);
-    for (int64_t n = from; err == VCR_OK && n < end + AAC_DELAY; n++) {
+    for (int64_t n = from; err == VCR_OK && n < end + c->delay; n++) {
         struct packet p;
         if (!make_go_on(m))
             return vcr_fail(why, VCR_E_STALE, "nobody wants this segment any more");
         err = hear(h, n, pcm, why);
         if (err == VCR_OK)
-            err = aac_encode(e, pcm, &p, why);
-        if (err == VCR_OK && n - AAC_DELAY >= first)
-            err = segment_add(&m->segment, &p, MAKE_SOUND_FRAME, why);
+            err = c->aac ? aac_encode(c->aac, pcm, &p, why) : audio_encode(c->opus, pcm, 0, &p, why);
+        if (err == VCR_OK && n - c->delay >= first)
+            err = segment_add(&m->segment, &p, (uint32_t)h->frame, why);
     }
     return err;
 }
@@ -140,19 +173,20 @@ static enum vcr_err encode(struct make *m, struct heard *h, struct aac_encoder *
 enum vcr_err make_tape_sound(struct make *m, struct vcr_why *why)
 {
     struct heard *h = vcr_alloc(sizeof(*h));
-    struct aac_encoder *e = NULL;
-    enum vcr_err err = aac_encoder_open(&e, m->job->max_bps, why);
-    m->track = (struct fmp4_track){ .codec = FMP4_AAC, .timescale = AAC_RATE, .channels = 2, .sample_rate = AAC_RATE, .config = m->config };
-    m->tfdt = (uint64_t)m->job->first * MAKE_SOUND_FRAME;
+    struct coder c = { 0 };
+    enum vcr_err err = open_coder(&c, m->job, why);
+    h->frame = m->job->kind == MAKE_TAPE_OPUS ? MAKE_OPUS_FRAME : MAKE_SOUND_FRAME;
+    m->track = (struct fmp4_track){ .codec = c.opus ? FMP4_OPUS : FMP4_AAC, .timescale = AAC_RATE, .channels = 2, .sample_rate = AAC_RATE, .config = m->config };
+    m->tfdt = (uint64_t)m->job->first * (uint64_t)h->frame;
     if (err == VCR_OK && m->job->init) {
-        err = aac_encoder_config(e, m->config, sizeof(m->config), &m->track.config_len, why);
+        err = describe(m, &c, why);
     } else if (err == VCR_OK) {
         err = open_heard(m, h, why);
         if (err == VCR_OK)
-            err = encode(m, h, e, why);
+            err = encode(m, h, &c, why);
     }
     m->unread = h->tune && tune_unread(h->tune);
-    aac_encoder_close(&e);
+    close_coder(&c);
     signal_audio_close(&h->signal);
     tune_close(&h->tune);
     free(h);

@@ -18,7 +18,7 @@ struct piece {
     int64_t retry_us;                      /* ABSENT: asked for again then; 0: not known yet */
     /* THERE */
     struct io *io;
-    struct buf sets;                       /* SPS and PPS with start codes */
+    struct buf sets;                       /* of pictures: SPS and PPS with start codes */
     uint32_t count;
     struct { uint32_t at, size; bool key; } pictures[PIECE_PICTURES_MAX];
 };
@@ -130,14 +130,14 @@ static bool read_whole(struct io *io, size_t most, struct buf *out)
     return true;
 }
 
-static bool read_sets(struct piece *s, struct io *init)
+static bool read_sets(struct piece *s, struct io *init, bool sound)
 {
     struct buf bytes;
     struct fmp4_track track;
     buf_init(&bytes, INIT_BYTES_MAX);
     buf_init(&s->sets, SETS_BYTES_MAX);
-    bool ok = read_whole(init, INIT_BYTES_MAX, &bytes) && fmp4_parse_init(&track, (const uint8_t *)bytes.data, bytes.len, NULL) == VCR_OK && track.codec == FMP4_H264 &&
-              fmp4_read_sets(&s->sets, track.config, track.config_len);
+    bool ok = read_whole(init, INIT_BYTES_MAX, &bytes) && fmp4_parse_init(&track, (const uint8_t *)bytes.data, bytes.len, NULL) == VCR_OK && 
+              (sound ? track.codec == FMP4_OPUS : track.codec == FMP4_H264 && fmp4_read_sets(&s->sets, track.config, track.config_len));
     buf_free(&bytes);
     return ok;
 }
@@ -189,7 +189,7 @@ void pieces_take(struct pieces *p, const struct render_piece *m, const int fds[2
     if (wanted) {
         s->io = files[0];
         files[0] = NULL;
-        ok = ok && read_sets(s, files[1]) && read_table(s);
+        ok = ok && read_sets(s, files[1], m->kind == RENDER_PIECE_SOUND) && read_table(s);
         if (!ok)
             piece_clear(s);
         s->number = m->number;
@@ -218,18 +218,19 @@ bool pieces_read(struct pieces *p, uint32_t number, uint32_t i, struct packet *r
     struct piece *s = slot_of(p, number);
     if (s->state != PIECE_THERE || s->number != number || i >= s->count)
         return false;
+    bool sound = p->name.kind == RENDER_PIECE_SOUND;
     uint32_t size = s->pictures[i].size;
     buf_reset(&p->picture);
     if (s->pictures[i].key)
         buf_add(&p->picture, s->sets.data, s->sets.len);
     uint8_t *to = buf_reserve(&p->picture, size);
-    if (!to || size == 0 || io_pread_all(s->io, to, size, s->pictures[i].at, NULL) != VCR_OK || !to_annexb(to, size)) {
+    if (!to || size == 0 || io_pread_all(s->io, to, size, s->pictures[i].at, NULL) != VCR_OK || !(sound || to_annexb(to, size))) {
         piece_clear(s); /* the disk gives it no more */
         s->number = number;
         s->state = PIECE_ABSENT;
         return false;
     }
     buf_commit(&p->picture, size);
-    *ret = (struct packet){ .track = PACKET_VIDEO, .flags = s->pictures[i].key ? PACKET_KEY : 0, .tape_us = -1, .len = p->picture.len, .data = (const uint8_t *)p->picture.data };
+    *ret = (struct packet){ .track = sound ? PACKET_AUDIO : PACKET_VIDEO, .flags = s->pictures[i].key ? PACKET_KEY : 0, .tape_us = -1, .len = p->picture.len, .data = (const uint8_t *)p->picture.data };
     return true;
 }

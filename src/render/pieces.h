@@ -1,4 +1,5 @@
-/* render/pieces.h - made segments of the tape that PLAYs (render/make.h, wire/render_msg.h): asked of vcrd ahead of the heads, and read picture by picture.
+/* render/pieces.h - made segments of the tape that PLAYs (render/make.h, wire/render_msg.h), of its pictures or its sound: asked of vcrd ahead of the heads, and read picture by picture,
+ * packet by packet.
  *
  * Holds the segment at the heads and the next one. A segment that is not there yet is asked for again after a while; what was asked for by another name (the tape wore, was recorded
  * over, the look changed) is forgotten.
@@ -23,7 +24,7 @@ bool pieces_want(struct pieces *p, struct render_piece *ret);
 void pieces_want_again(struct pieces *p, uint32_t number);
 /* The answer. fds: the segment and its init segment, -1: it is not there. One that was not asked for, or makes no sense, is closed. */
 void pieces_take(struct pieces *p, const struct render_piece *m, const int fds[2]);
-/* Picture i of a segment: data in Annex B (with parameter sets before a key frame), len and PACKET_KEY; valid until the next call. False: it is not here. */
+/* Picture i of a segment: data in Annex B (with parameter sets before a key frame), len and PACKET_KEY; of sound, packet i. Valid until the next call. False: it is not here. */
 bool pieces_read(struct pieces *p, uint32_t number, uint32_t i, struct packet *ret);
 /* Whether what is here is of that name. */
 bool pieces_are(const struct pieces *p, const struct render_piece *name);

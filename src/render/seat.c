@@ -8,8 +8,9 @@
 #include "render/seat_internal.h"
 #include "signal/limiter.h"
 #include "render/view.h"
+#include "wire/make_msg.h"
 
-enum { BITRATE_MIN = 200000, BITRATE_MAX = 12000000, SOUND_BPS = 112000, SOUND_LATE_MAX_US = 400000 };
+enum { BITRATE_MIN = 200000, BITRATE_MAX = 12000000, SOUND_LATE_MAX_US = 400000 };
 
 struct seat_rate seat_rate(const struct seat *s)
 {
@@ -43,12 +44,13 @@ enum vcr_err seat_open(struct seat **ret, const struct render_open *open, int64_
     s->snap = (struct deck_snapshot){ .mode = DECK_OFF, .osd_counter_line = -1, .since_us = now_us };
     s->origin_us = s->sound_origin_us = now_us;
     s->last_pts_us = INT64_MIN;
-    s->walk.n = -1;
+    s->walk.n = s->sound_n = -1;
     s->flash_us = SIGNAL_LIMITER_SECOND_US;
     s->pieces = open->pieces ? pieces_open() : NULL;
+    s->sound_pieces = open->pieces ? pieces_open() : NULL;
     s->discontinuity = s->sound_discontinuity = true;
     s->open_bps = s->bitrate_bps = VCR_CLAMP(open->bitrate_bps, BITRATE_MIN, BITRATE_MAX);
-    enum vcr_err err = audio_encoder_open(&s->sound_encoder, SOUND_BPS, why);
+    enum vcr_err err = audio_encoder_open(&s->sound_encoder, MAKE_OPUS_BPS, why);
     if (err != VCR_OK)
         seat_close(&s);
     else
@@ -64,8 +66,12 @@ static void tape_out(struct seat *s)
     s->bad_places = 0;
     s->broken = s->missing = false;
     s->spans = 0;
-    if (s->pieces)
+    if (s->pieces) {
         pieces_clear(s->pieces);
+        pieces_clear(s->sound_pieces);
+    }
+    s->sound_n = -1;
+    s->sound_replaying = false;
     if (s->passing || s->replaying)
         s->key_wanted = true; /* what comes next is not of that stream */
     s->passing = s->replaying = false;
@@ -78,6 +84,7 @@ void seat_close(struct seat **s)
         return;
     tape_out(*s);
     pieces_close(&(*s)->pieces);
+    pieces_close(&(*s)->sound_pieces);
     screen_close(&(*s)->screen);
     video_encoder_close(&(*s)->encoder);
     audio_encoder_close(&(*s)->sound_encoder);
@@ -160,7 +167,7 @@ void seat_take(struct seat *s, const struct render_take *m, const int fds[6])
 void seat_piece(struct seat *s, const struct render_piece *m, const int fds[2])
 {
     if (s->pieces) {
-        pieces_take(s->pieces, m, fds);
+        pieces_take(m->kind == RENDER_PIECE_SOUND ? s->sound_pieces : s->pieces, m, fds);
         return;
     }
     for (int i = 0; i < 2; i++) {
@@ -177,7 +184,7 @@ bool seat_says(struct seat *s, union seat_said *ret, size_t *ret_len)
         *ret_len = sizeof(ret->want);
         return true;
     }
-    if (s->pieces && pieces_want(s->pieces, &ret->piece)) {
+    if (s->pieces && (pieces_want(s->pieces, &ret->piece) || pieces_want(s->sound_pieces, &ret->piece))) {
         ret->piece.h = (struct render_head){ RENDER_WANT_PIECE, s->id };
         *ret_len = sizeof(ret->piece);
         return true;
@@ -195,7 +202,7 @@ void seat_unsaid(struct seat *s, const union seat_said *said)
     if (said->head.type == RENDER_MISSING)
         s->missing_told = !s->missing;
     else if (said->head.type == RENDER_WANT_PIECE)
-        pieces_want_again(s->pieces, said->piece.number);
+        pieces_want_again(said->piece.kind == RENDER_PIECE_SOUND ? s->sound_pieces : s->pieces, said->piece.number);
     else if (s->recordings)
         recordings_want_again(s->recordings, said->want.take);
 }

@@ -51,6 +51,10 @@ struct seat {
     bool sound_pal;                      /* what it was opened for */
     char sound_look[DECK_LOOK_BYTES];
     bool sound_discontinuity;
+    int64_t sound_n;                     /* frame of 20 ms of the tape in PLAY that was heard last; -1: none */
+    int sound_run;                       /* how many were heard one after another */
+    struct pieces *sound_pieces;         /* as pieces */
+    bool sound_replaying;                /* the last one came from a made segment */
 };
 
 /* What a first picture needs, one thing at a time, so that the pictures of other seats go out between them. */
@@ -77,3 +81,5 @@ bool seat_replay(struct seat *s, const struct recording *at, const struct deck_s
 enum vcr_err seat_video_prepare(struct seat *s, int64_t at_us, struct vcr_why *why);
 enum vcr_err seat_video_tick(struct seat *s, int64_t at_us, struct out *out, struct seat_counts *counts, struct vcr_why *why);
 enum vcr_err seat_sound_tick(struct seat *s, int64_t at_us, struct out *out, struct vcr_why *why);
+/* What made segments of the tape are called. */
+void seat_piece_name(const struct seat *s, const struct deck_snapshot *snap, enum render_piece_kind kind, struct render_piece *ret);

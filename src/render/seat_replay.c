@@ -10,9 +10,10 @@
 
 bool seat_follows_made(int64_t n, int64_t before) { return before >= 0 && n > before && n - before < SEAT_STEPS_MAX; }
 
-static void name_of(const struct seat *s, const struct deck_snapshot *snap, struct render_piece *ret)
+void seat_piece_name(const struct seat *s, const struct deck_snapshot *snap, enum render_piece_kind kind, struct render_piece *ret)
 {
     memset(ret, 0, sizeof(*ret));
+    ret->kind = (uint8_t)kind;
     ret->tape = s->tape;
     ret->spans = s->spans;
     ret->seed = snap->seed;
@@ -80,7 +81,7 @@ bool seat_replay(struct seat *s, const struct recording *at, const struct deck_s
     int64_t each = make_segment_units((uint32_t)g.num, (uint32_t)g.den);
     bool may = s->pieces && n >= 0 && cacheable_at(&c, at_us);
     s->flash_same &= may;
-    name_of(s, snap, &name);
+    seat_piece_name(s, snap, RENDER_PIECE_VIDEO, &name);
     if (s->replaying && (!may || !seat_follows_made(n, before) || s->key_wanted || !pieces_are(s->pieces, &name)))
         leave(s, snap, before);
     if (!may)

@@ -2,9 +2,12 @@
 #include <string.h>
 
 #include "base/util.h"
+#include "render/cacheable.h"
 #include "render/seat_internal.h"
 #include "render/splice.h"
 #include "signal/settings.h"
+
+enum { SOUND_HEARD = 50, SOUND_ENCODED = 12 }; /* frames, as make_sound.c has it */
 
 static enum vcr_err ready_sound(struct seat *s, const struct deck_snapshot *snap, struct vcr_why *why)
 {
@@ -79,32 +82,104 @@ static enum vcr_err hear(struct seat *s, const struct view *view, int16_t *pcm, 
     return VCR_OK;
 }
 
+/* In PLAY through its heads a tape has certain sounds, as it has certain pictures (grid.h): frames of 20 ms from its start. Moves the view to the one that is at the heads: the next one, or
+ * after a jump the nearest. What is drawn and what is made are the same samples then, at most 10 ms off. */
+static void sound_step(struct seat *s, struct view *view)
+{
+    enum { OFF_MAX_US = 15000 };
+    if (s->snap.clean || view->sound == DECK_SOUND_MUTED || view->rate != 65536) {
+        s->sound_n = -1;
+        s->sound_run = 0;
+        return;
+    }
+    int64_t next = s->sound_n + 1, off_us = view->tape_us - next * AUDIO_FRAME_US;
+    bool follows = s->sound_n >= 0 && off_us >= -OFF_MAX_US && off_us <= OFF_MAX_US;
+    s->sound_n = follows ? next : (view->tape_us + AUDIO_FRAME_US / 2) / AUDIO_FRAME_US;
+    s->sound_run = follows ? VCR_MIN(s->sound_run + 1, SOUND_HEARD) : 0;
+    view->tape_us = s->sound_n * AUDIO_FRAME_US;
+}
+
+/* What has a memory hears the frames before that were not rendered here: the tape's sound for long enough to have forgotten where it began, the encoder for the last of them. So what is
+ * rendered goes on from what was made as if all had been. */
+static enum vcr_err hear_before(struct seat *s, const struct view *view, struct vcr_why *why)
+{
+    int16_t pcm[AUDIO_FRAME * 2];
+    struct packet p;
+    enum vcr_err err = VCR_OK;
+    if (s->sound)
+        signal_audio_reset(s->sound);
+    for (int64_t n = VCR_MAX(s->sound_n - SOUND_HEARD, 0); err == VCR_OK && n < s->sound_n; n++) {
+        struct view before = *view;
+        before.tape_us = n * AUDIO_FRAME_US;
+        err = hear(s, &before, pcm, why);
+        if (err == VCR_OK && s->sound_n - n <= SOUND_ENCODED)
+            err = audio_encode(s->sound_encoder, pcm, 0, &p, why);
+    }
+    return err;
+}
+
+/* True when the frame at the heads comes from a made segment. Each of its packets stands by itself as far as a decoder hears, so it comes in and goes out anywhere. */
+static bool replay(struct seat *s, const struct view *view, int64_t at_us, struct packet *ret)
+{
+    enum { EACH = 100 };
+    struct recording at;
+    struct deck_snapshot snap;
+    struct render_piece name;
+    seat_look(s, view->tape_us, &at, &snap);
+    struct cacheable c = { .snap = &snap, .at = &at };
+    if (!s->sound_pieces || s->sound_n < 0 || view->sound != DECK_SOUND_HIFI || !at.tune || !cacheable_at(&c, at_us))
+        return false;
+    seat_piece_name(s, &snap, RENDER_PIECE_SOUND, &name);
+    pieces_need(s->sound_pieces, &name, (uint32_t)(s->sound_n / EACH), at_us);
+    return s->sound_run == SOUND_HEARD && pieces_read(s->sound_pieces, (uint32_t)(s->sound_n / EACH), (uint32_t)(s->sound_n % EACH), ret);
+}
+
+/* The packet of the clean look, as the reel has it. */
+static bool pass(struct seat *s, const struct view *view, struct packet *ret)
+{
+    struct recording at;
+    struct deck_snapshot snap;
+    seat_look(s, view->tape_us, &at, &snap);
+    if (!s->snap.clean || !view->settled || view->sound == DECK_SOUND_MUTED || !at.tune || at.end_us - view->tape_us < AUDIO_FRAME_US ||
+        !tune_packet(at.tune, view->tape_us + at.reel_ahead_us, ret))
+        return false;
+    ret->tape_us = VCR_MAX(ret->pts_us - at.reel_ahead_us, 0);
+    return true;
+}
+
 enum vcr_err seat_sound_tick(struct seat *s, int64_t at_us, struct out *out, struct vcr_why *why)
 {
     struct view view;
     struct packet p;
     int16_t pcm[AUDIO_FRAME * 2];
-    struct recording at;
-    struct deck_snapshot snap;
+    enum vcr_err err = VCR_OK;
     view_at(&view, &s->snap, at_us);
-    seat_look(s, view.tape_us, &at, &snap);
-    if (s->snap.clean && view.settled && view.sound != DECK_SOUND_MUTED && at.tune && at.end_us - view.tape_us >= AUDIO_FRAME_US && tune_packet(at.tune, view.tape_us + at.reel_ahead_us, &p)) {
-        p.track = PACKET_AUDIO;
-        p.flags = PACKET_KEY | PACKET_REPLAYED;
-        p.tape_us = VCR_MAX(p.pts_us - at.reel_ahead_us, 0);
-        p.pts_us = at_us;
-    } else {
+    bool was = s->sound_replaying, passed = pass(s, &view, &p);
+    if (!passed) {
         /* the encoder adds its own delay: hear what belongs there */
-        view_at(&view, &s->snap, at_us + audio_encoder_delay_us(s->sound_encoder));
-        enum vcr_err err = hear(s, &view, pcm, why);
+        int64_t heard_us = at_us + audio_encoder_delay_us(s->sound_encoder);
+        view_at(&view, &s->snap, heard_us);
+        sound_step(s, &view);
+        passed = s->sound_replaying = replay(s, &view, heard_us, &p);
+        p.tape_us = view.sound != DECK_SOUND_MUTED ? view.tape_us : -1;
+    } else {
+        s->sound_replaying = false;
+    }
+    if (!passed) {
+        int64_t tape_us = p.tape_us;
+        if (was && s->sound_run > 0)
+            err = hear_before(s, &view, why);
+        if (err == VCR_OK)
+            err = hear(s, &view, pcm, why);
         if (err == VCR_OK)
             err = audio_encode(s->sound_encoder, pcm, at_us, &p, why);
         if (err != VCR_OK)
             return err;
-        p.tape_us = view.sound != DECK_SOUND_MUTED ? view.tape_us : -1;
+        p.tape_us = tape_us;
     }
-    if (s->sound_discontinuity)
-        p.flags |= PACKET_DISCONT;
+    p.track = PACKET_AUDIO;
+    p.pts_us = at_us;
+    p.flags = (uint8_t)(PACKET_KEY | (passed ? PACKET_REPLAYED : 0) | (s->sound_discontinuity ? PACKET_DISCONT : 0));
     s->sound_discontinuity = false;
     seat_send(s, &p, out);
     return VCR_OK;

@@ -38,12 +38,12 @@ struct session_take {
     int64_t source_tape_id, source_us; /* what plays there; 0: no tape */
 };
 
-/* Segment `number` of the pictures that are made of a tape as a deck shows it (wire/make_msg.h), by all that they depend on. */
+/* Segment `number` of the pictures or of the sound that are made of a tape as a deck shows it (wire/make_msg.h), by all that they depend on. */
 struct session_piece {
     int64_t tape_id;
     const char *video_key;      /* the reel that the deck plays */
     uint32_t number;
-    bool pal, field_rate;
+    bool sound, pal, field_rate;
     uint8_t tape_speed, wear_16;
     uint64_t seed;
     char look[32];

@@ -7,8 +7,9 @@
 #pragma once
 #include <stdint.h>
 
-enum { MAKE_VERSION = 4, MAKE_FD_CONTROL = 3, MAKE_FDS = 3 /* without parts */, MAKE_REELS_MAX = 8, MAKE_PARTS_MAX = 16, MAKE_FDS_MAX = 1 + 2 * MAKE_REELS_MAX,
-       MAKE_LOOK_BYTES = 32, MAKE_COUNT_MAX = 4096, MAKE_SOUND_FRAME = 1024 /* sample pairs of 48 kHz */, MAKE_VIDEO_TIMESCALE = 120000 };
+enum { MAKE_VERSION = 5, MAKE_FD_CONTROL = 3, MAKE_FDS = 3 /* without parts */, MAKE_REELS_MAX = 8, MAKE_PARTS_MAX = 16, MAKE_FDS_MAX = 1 + 2 * MAKE_REELS_MAX,
+       MAKE_LOOK_BYTES = 32, MAKE_COUNT_MAX = 4096, MAKE_SOUND_FRAME = 1024 /* sample pairs of 48 kHz */,
+       MAKE_OPUS_FRAME = 960, MAKE_OPUS_BPS = 112000 /* as sessions send it */, MAKE_VIDEO_TIMESCALE = 120000 };
 
 #define MAKE_CLEAN "clean"
 enum make_msg_type {
@@ -21,6 +22,7 @@ enum make_msg_type {
 enum make_kind {
     MAKE_TAPE_VIDEO,  /* from the tape reel: pictures first..first+count of the grid, as a deck in settled PLAY shows them; in the look MAKE_CLEAN what was recorded, as it was */
     MAKE_TAPE_SOUND,  /* from the Opus reel: frames of MAKE_SOUND_FRAME */
+    MAKE_TAPE_OPUS,   /* the same sound for sessions: packets of MAKE_OPUS_FRAME */
     MAKE_CLEAN_VIDEO, /* from the clean reel: its samples first..first+count, made smaller */
     MAKE_KINDS
 };
@@ -56,6 +58,7 @@ struct make_job {
     uint8_t has_parts, part_count, reel_count, zero;
     struct make_part parts[MAKE_PARTS_MAX];
 };
+static inline int make_is_sound(const struct make_job *j) { return j->kind == MAKE_TAPE_SOUND || j->kind == MAKE_TAPE_OPUS; }
 /* How many descriptors travel with it, at most. */
 static inline int make_job_fds(const struct make_job *j) { return !j->has_parts ? MAKE_FDS : 1 + 2 * (j->reel_count < MAKE_REELS_MAX ? j->reel_count : MAKE_REELS_MAX); }
 struct make_done {

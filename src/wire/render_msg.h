@@ -24,7 +24,7 @@ enum render_msg_type {
     RENDER_FAILED,    /* a seat cannot go on: text */
     RENDER_STATS,     /* once a second: struct render_stats */
     RENDER_WANT,      /* a take's reels are needed soon: struct render_want; at most RENDER_TAKES_MAX of a seat are unanswered */
-    RENDER_WANT_PIECE, /* a made segment is needed soon: struct render_piece; at most two of a seat are unanswered */
+    RENDER_WANT_PIECE, /* a made segment is needed soon: struct render_piece; at most two of a seat and kind are unanswered */
     RENDER_MISSING,   /* value 1: a recording is at the heads whose reels are not there or cannot be played; 0: no more */
 };
 struct render_head {
@@ -75,7 +75,8 @@ struct render_take {
     int64_t take;
 };
 enum render_has_piece { RENDER_PIECE_NOT_YET, RENDER_PIECE_HERE /* with two descriptors */, RENDER_PIECE_NEVER /* nor any other one of its name */ };
-/* A made segment of the film's grid (wire/make_msg.h), named by all that its pictures depend on beside the tape's reels. */
+enum render_piece_kind { RENDER_PIECE_VIDEO, RENDER_PIECE_SOUND /* in Opus */ };
+/* A made segment of the film's grid (wire/make_msg.h), named by all that what is in it depends on beside the tape's reels. */
 struct render_piece {
     struct render_head h;
     uint32_t tape, number;
@@ -83,7 +84,8 @@ struct render_piece {
     uint64_t seed;
     uint8_t pal, field_rate, tape_speed, wear_16;
     uint8_t has;               /* of an answer: enum render_has_piece */
-    uint8_t zero[3];
+    uint8_t kind;              /* enum render_piece_kind */
+    uint8_t zero[2];
     char look[RENDER_LOOK_BYTES];
 };
 struct render_deck {

@@ -16,6 +16,7 @@ static struct hls_grid grid(uint32_t num, uint32_t den, int64_t duration_us, boo
 
 struct hls_grid hls_picture_grid(uint32_t rate_num, uint32_t rate_den, int64_t duration_us) { return grid(rate_num, rate_den, duration_us, false); }
 struct hls_grid hls_sound_grid(int64_t duration_us) { return grid(HLS_SOUND_RATE, HLS_SOUND_UNIT, duration_us, true); }
+struct hls_grid hls_opus_grid(int64_t duration_us) { return grid(HLS_SOUND_RATE, MAKE_OPUS_FRAME, duration_us, true); }
 
 bool hls_grid_segment(const struct hls_grid *g, uint32_t n, uint32_t *ret_first, uint32_t *ret_count)
 {

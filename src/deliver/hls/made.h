@@ -17,6 +17,8 @@ struct hls_grid {
 enum { HLS_SOUND_RATE = 48000, HLS_SOUND_UNIT = 1024 };
 struct hls_grid hls_picture_grid(uint32_t rate_num, uint32_t rate_den, int64_t duration_us);
 struct hls_grid hls_sound_grid(int64_t duration_us);
+/* Of Opus, in packets of 20 ms: no list has it, sessions send it. */
+struct hls_grid hls_opus_grid(int64_t duration_us);
 /* The units of segment n. False: there is none. */
 bool hls_grid_segment(const struct hls_grid *g, uint32_t n, uint32_t *ret_first, uint32_t *ret_count);
 /* Segments are <base>0.m4s and so on, relative to the list. wall_ms: when its beginning was recorded, or HLS_NO_WALL. */

@@ -44,7 +44,7 @@ static int free_tape(void **state)
 static struct make_job job_of(enum make_kind kind, uint32_t first, uint32_t count, const char *look)
 {
     struct make_job j = { .h = { MAKE_JOB, 1 }, .kind = (uint8_t)kind, .field_rate = 1, .sound = DECK_SOUND_HIFI, .seed = 7, .number = first / SEGMENT, .first = first,
-                          .count = count, .width = 720, .height = 480, .max_bps = kind == MAKE_TAPE_SOUND ? 128000 : 5000000 };
+                          .count = count, .width = 720, .height = 480, .max_bps = kind == MAKE_TAPE_SOUND || kind == MAKE_TAPE_OPUS ? 128000 : 5000000 };
     if (kind == MAKE_CLEAN_VIDEO)
         j.width = 320, j.height = 240, j.max_bps = 700000;
     /* pictures that carry their number flash from one to the next as no film may */
@@ -54,7 +54,7 @@ static struct make_job job_of(enum make_kind kind, uint32_t first, uint32_t coun
 
 static void files_of(const struct make_job *j, int fds[MAKE_FDS])
 {
-    bool sound = j->kind == MAKE_TAPE_SOUND, none = j->init && j->kind != MAKE_CLEAN_VIDEO;
+    bool sound = make_is_sound(j), none = j->init && j->kind != MAKE_CLEAN_VIDEO;
     fds[0] = memfd_create("segment", MFD_CLOEXEC);
     fds[1] = none ? -1 : dup(sound ? tape.sound_fd : tape.video_fd);
     fds[2] = none ? -1 : dup(sound ? tape.sound_index_fd : tape.video_index_fd);

@@ -132,6 +132,12 @@ static int make(const struct render_piece *want, bool init)
 static void answer(struct deck *d, struct render_piece m)
 {
     int fds[2] = { -1, -1 };
+    if (m.kind == RENDER_PIECE_SOUND) {
+        m.h.type = RENDER_PIECE;
+        m.has = RENDER_PIECE_NEVER;
+        seat_piece(d->seat, &m, fds);
+        return;
+    }
     bool is_there = m.number * EACH < RIG_PICTURES && d->answer != ANSWER_NEVER && (d->answer != ANSWER_LATE || d->asked > 4);
     d->asked++;
     d->last = m;
