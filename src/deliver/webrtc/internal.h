@@ -3,13 +3,14 @@
  *   rtc.c     the public functions, the sender thread and its clock tick     viewer.c  viewers: joining and leaving
  *   udp.c     the socket: batches in, batches out (sendmmsg, UDP_SEGMENT)    stream.c  packets in, the shared ring, pacing, RTP out, resends
  *   peer.c    one connection: the tables that find it, STUN, what goes where report.c  a viewer's RTCP in and out; rate.c  what its line carries
- *   dtls.c    certificate, handshake, keys                                   publisher.c  publishers: coming and going; intake.c  their RTP and RTCP */
+ *   dtls.c    certificate, handshakes on a worker of their own, keys         publisher.c  publishers: coming and going; intake.c  their RTP and RTCP */
 #pragma once
 #include <netinet/in.h>
 #include <stdatomic.h>
 
 #include <openssl/ssl.h>
 
+#include "base/pool.h"
 #include "deliver/webrtc/rtc.h"
 #include "deliver/webrtc/publish.h"
 #include "deliver/webrtc/rate.h"
@@ -81,9 +82,9 @@ struct peer {
     struct sdp_remote remote; /* when known */
     int64_t checked_us;       /* last valid check: consent (RFC 7675) */
     struct sockaddr_in6 address;
-    SSL *ssl;
-    int64_t dtls_due_us;
-    const char *gone; /* why it is to be removed */
+    struct dtls *dtls;   /* NULL: no datagram of it has come */
+    int64_t dtls_due_us; /* when OpenSSL wants to repeat something, 0: never */
+    const char *gone;    /* why it is to be removed */
     /* ready */
     struct srtp *out, *in;
 };
@@ -206,6 +207,7 @@ struct rtc {
     struct loop *loop;
     struct udp *udp;
     SSL_CTX *tls;
+    struct pool *handshakes;
     uint8_t fingerprint[SDP_DIGEST_BYTES];
     uint8_t hash_key[16];
     struct sdp_candidate candidates[SDP_CANDIDATES_MAX];
@@ -223,8 +225,6 @@ struct rtc {
     int64_t join_credit_us, joined_us;
     bool lagging; /* some viewer has payloads left to be paced out */
     struct peer *by_ufrag[TABLE_SLOTS], *by_tuple[TABLE_SLOTS];
-    const uint8_t *dtls_in; /* the datagram that OpenSSL may read now */
-    size_t dtls_in_len;
 };
 
 /* ---- peer.c ---- */
@@ -234,6 +234,8 @@ void peer_close(struct peer *p);
 void peer_know(struct peer *p, const struct sdp_remote *remote);
 /* Makes it ready when the description is there and the handshake done. */
 void peer_try_ready(struct peer *p);
+/* Sealed RTP or RTCP of one that is ready. */
+void peer_srtp(struct peer *p, uint8_t *bytes, size_t len);
 void peer_datagram(void *rtc, uint8_t *p, size_t len, const struct sockaddr_in6 *from);
 
 /* ---- viewer.c ---- */
@@ -263,11 +265,17 @@ void intake_bye(struct rtc_publisher *p);
 
 /* ---- dtls.c ---- */
 enum vcr_err dtls_setup(struct rtc *r, struct vcr_why *why);
+/* A copy goes to the worker; more than a few that wait are dropped, as by a network. The peer must have a valid check. */
 void dtls_input(struct peer *p, const uint8_t *bytes, size_t len);
+/* SRTP that came before the keys: the client has them as soon as it has our last flight. Kept (within a bound) while a handshake is under
+ * way. */
+void dtls_early(struct peer *p, const uint8_t *bytes, size_t len);
 void dtls_tick(struct peer *p);
 /* Whether the client's certificate is the one its description named. */
 bool dtls_peer_matches(const struct peer *p);
+/* Gives the peer its SRTP keys, once; false when no profile was agreed on. */
 bool dtls_keys(struct peer *p);
+/* Says goodbye; a handshake under way ends by itself. */
 void dtls_close(struct peer *p);
 
 /* ---- stream.c ---- */
@@ -279,6 +287,8 @@ void stream_tick(struct rtc_stream *s);
 /* Sends what pacing let wait; true when more is left. */
 bool stream_pace(struct rtc_stream *s);
 void stream_resend(struct viewer *v, uint16_t seq);
+/* What was sent goes out, who is gone is removed. */
+void rtc_sweep(struct rtc *r);
 /* Makes sure the tick comes soon, or at all. */
 void rtc_arm(struct rtc *r);
 /* Runs fn(arg) on the sender thread and waits for it. */

@@ -16,8 +16,7 @@ enum { VIEWERS_MAX = 2000, PUBLISHERS_MAX = 64, JOINS_PER_S = 50, OFFER_MS = 100
 
 /* ---- the sender thread ---- */
 
-/* What was sent goes out, who is gone is removed. */
-static void sweep(struct rtc *r)
+void rtc_sweep(struct rtc *r)
 {
     udp_flush(r->udp);
     viewers_sweep(r);
@@ -40,7 +39,7 @@ static void on_tick(uv_timer_t *t)
     }
     for (struct rtc_publisher *p = r->publishers; p; p = p->next)
         publisher_tick(p);
-    sweep(r);
+    rtc_sweep(r);
     r->lagging = more;
     if (r->viewers || r->publishing || wants_key)
         uv_timer_start(&r->timer, on_tick, more ? PACE_MS : TICK_MS, 0);
@@ -65,7 +64,7 @@ static void on_readable(uv_poll_t *p, int status, int events)
     struct rtc *r = p->data;
     r->now_us = clock_mono_us();
     udp_receive(r->udp, peer_datagram, r);
-    sweep(r);
+    rtc_sweep(r);
 }
 
 struct run {
@@ -83,7 +82,7 @@ static void run_now(struct loop_msg *m)
     struct run *c = container_of(m, struct run, msg);
     c->rtc->now_us = clock_mono_us();
     c->fn(c->arg);
-    sweep(c->rtc);
+    rtc_sweep(c->rtc);
     pthread_mutex_lock(&c->lock);
     c->done = true;
     pthread_cond_signal(&c->is_done);
@@ -149,6 +148,9 @@ enum vcr_err rtc_open(struct rtc **ret, const struct rtc_config *config, struct 
         err = udp_candidates(r->udp, config->public_address, r->candidates, &r->candidates_n, why);
     if (!err)
         err = dtls_setup(r, why);
+    if (!err) /* a connection has at most one job at a time */
+        err = pool_open(&r->handshakes,
+                        &(struct pool_config) { .name = "rtc-dtls", .threads = 1, .queue_max = r->viewers_max + r->publishers_max }, why);
     if (!err)
         err = loop_open(&r->loop, "rtc-sender", why);
     if (err)
@@ -177,6 +179,7 @@ void rtc_close(struct rtc **rp)
     if (r->loop) {
         loop_stop(r->loop);
         loop_join(r->loop);
+        pool_close(&r->handshakes); /* those who left in the middle of one: loop_close frees what is left of them */
         if (r->timer.data) {
             uv_close((uv_handle_t *)&r->timer, NULL);
             if (r->poll.type == UV_POLL)
@@ -184,6 +187,7 @@ void rtc_close(struct rtc **rp)
         }
         loop_close(&r->loop);
     }
+    pool_close(&r->handshakes);
     SSL_CTX_free(r->tls);
     udp_close(&r->udp);
     free(r);

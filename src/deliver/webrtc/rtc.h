@@ -2,8 +2,8 @@
  *
  * ICE-lite on one UDP port (dual stack), DTLS 1.2 passive, SRTP (AES-GCM first, then AES-CM/SHA-1) on OpenSSL EVP, RTX from one ring shared by all viewers of
  * a stream, RTCP SR/NACK/PLI/REMB, consent 30 s, offers unanswered for 10 s dropped. It knows nothing of tapes or users.
- * Threads  one sender thread owns the socket and all viewers. Every function here may be called from any thread except that thread; they post to it. Call-backs
- *          (struct rtc_events) come on the sender thread and may only wake somebody up (post a message).
+ * Threads  one sender thread owns the socket and all viewers, another one makes their handshakes. Every function here may be called from any thread except those; they post
+ *          to the sender. Call-backs (struct rtc_events) come on the sender thread and may only wake somebody up (post a message).
  * Bounds   viewers_max, joins a second, a ring of 2 s or 4 MiB a stream, NACK bytes by token bucket: in rtc_config and rtc.c. */
 #pragma once
 #include <stdbool.h>

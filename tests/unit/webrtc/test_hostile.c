@@ -1,6 +1,6 @@
-/* tests/unit/webrtc/test_hostile.c - what may come to the media port of a server that others can reach: a flood that is no protocol, checks with nobody's password, and a
- * viewer with good credentials who then sends DTLS in splinters, and a publisher and a viewer with good keys who then send nonsense under them. The others see their
- * pictures, and a stranger not one byte. */
+/* tests/unit/webrtc/test_hostile.c - what may come to the media port of a server that others can reach: floods of what is no protocol, of checks, of ClientHellos and of
+ * joins, a viewer with good credentials who then sends DTLS in splinters or without end, and a publisher and a viewer with good keys who then send nonsense under them. The
+ * others see their pictures, and a stranger not one byte. */
 #include <poll.h>
 #include <pthread.h>
 #include <setjmp.h>
@@ -92,15 +92,99 @@ static void watch(struct stage *s, struct rtc_client *c)
     }
 }
 
-/* ---- a flood ---- */
+/* ---- floods ---- */
 
 struct flood {
     struct sockaddr_in to;
+    char ufrag[64];       /* of the viewer who watches: no secret, it stands in an offer */
+    const uint8_t *hello; /* a whole ClientHello */
+    size_t hello_len;
     atomic_bool stop;
     atomic_long sent, answers; /* datagrams that came back */
 };
 
-static void *flood_main(void *arg)
+enum { STRANGERS = 32 };
+
+/* From many addresses. */
+static void strangers_open(int fd[STRANGERS])
+{
+    for (int i = 0; i < STRANGERS; i++)
+        fd[i] = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+}
+
+static void strangers_close(struct flood *f, int fd[STRANGERS])
+{
+    struct pollfd later[STRANGERS];
+    for (int i = 0; i < STRANGERS; i++)
+        later[i] = (struct pollfd) { .fd = fd[i], .events = POLLIN };
+    f->answers += poll(later, STRANGERS, 200);
+    for (int i = 0; i < STRANGERS; i++)
+        close(fd[i]);
+}
+
+static void stranger_sends(struct flood *f, int fd, const void *p, size_t len)
+{
+    uint8_t back[64];
+    sendto(fd, p, len, MSG_DONTWAIT, (const struct sockaddr *)&f->to, sizeof(f->to));
+    f->answers += recv(fd, back, sizeof(back), MSG_DONTWAIT) >= 0;
+    f->sent++;
+}
+
+/* Checks as a browser makes them, with the user name of one who watches, or nobody's, and a password that is not his. */
+static void *checks_main(void *arg)
+{
+    enum { KINDS = 4 };
+    struct flood *f = arg;
+    struct stun_out o[KINDS];
+    int fd[STRANGERS];
+    for (unsigned i = 0; i < KINDS; i++) {
+        uint8_t txid[STUN_TXID_BYTES] = { (uint8_t)i }, tie[8] = { 1 };
+        char user[100];
+        int n = snprintf(user, sizeof(user), "%s:%s", i % 2 ? f->ufrag : "nobodyuf", i / 2 ? "clientuf" : "stranger");
+        stun_begin(&o[i], STUN_BINDING_REQUEST, txid);
+        stun_add(&o[i], STUN_USERNAME, user, (size_t)n);
+        stun_add(&o[i], STUN_CONTROLLING, tie, sizeof(tie));
+        stun_add(&o[i], STUN_USE_CANDIDATE, NULL, 0);
+        stun_end(&o[i], "notthepasswordofanybody0");
+    }
+    strangers_open(fd);
+    for (unsigned i = 0; !f->stop; i++)
+        stranger_sends(f, fd[i % STRANGERS], o[i % KINDS].bytes, o[i % KINDS].len);
+    strangers_close(f, fd);
+    return NULL;
+}
+
+static void *hellos_main(void *arg)
+{
+    struct flood *f = arg;
+    int fd[STRANGERS];
+    strangers_open(fd);
+    for (unsigned i = 0; !f->stop; i++)
+        stranger_sends(f, fd[i % STRANGERS], f->hello, f->hello_len);
+    strangers_close(f, fd);
+    return NULL;
+}
+
+/* What a client's DTLS says first. */
+static size_t make_hello(uint8_t *out, size_t size)
+{
+    SSL_CTX *ctx = SSL_CTX_new(DTLS_client_method());
+    SSL_CTX_set_tlsext_use_srtp(ctx, "SRTP_AEAD_AES_128_GCM");
+    SSL *ssl = SSL_new(ctx);
+    BIO *in = BIO_new(BIO_s_mem()), *sent = BIO_new(BIO_s_mem());
+    SSL_set_options(ssl, SSL_OP_NO_QUERY_MTU);
+    SSL_set_mtu(ssl, 1200);
+    SSL_set_bio(ssl, in, sent);
+    SSL_set_connect_state(ssl);
+    SSL_do_handshake(ssl);
+    int n = BIO_read(sent, out, (int)size);
+    SSL_free(ssl);
+    SSL_CTX_free(ctx);
+    assert_true(n > 100 && out[0] == 22);
+    return (size_t)n;
+}
+
+static void *junk_main(void *arg)
 {
     static const uint8_t starts[][4] = { { 0, 1, 0, 8 }, { 22, 0xfe, 0xfd, 0 }, { 0x80, 102, 0, 0 }, { 0x81, 201, 0, 7 }, { 0x45, 0, 0, 0 } };
     struct flood *f = arg;
@@ -122,14 +206,16 @@ static void *flood_main(void *arg)
     return NULL;
 }
 
-static void a_flood_of_junk_stops_no_viewer(void **state)
+static void stops_no_viewer(void *(*flood_main)(void *arg))
 {
     struct stage s;
     pthread_t thread;
+    uint8_t hello[1500];
     stage_open(&s, 0);
     struct rtc_client *c = join(&s), *late;
     run(c, is_connected, c);
-    struct flood f = { .to = c->server };
+    struct flood f = { .to = c->server, .hello = hello, .hello_len = make_hello(hello, sizeof(hello)) };
+    vcr_strcpy(f.ufrag, sizeof(f.ufrag), c->their_ufrag);
     assert_int_equal(pthread_create(&thread, NULL, flood_main, &f), 0);
     while (f.sent < 1000)
         poll(NULL, 0, 1);
@@ -145,7 +231,66 @@ static void a_flood_of_junk_stops_no_viewer(void **state)
     stage_close(&s);
 }
 
-/* ---- splinters ---- */
+static void a_flood_of_junk_stops_no_viewer(void **state)
+{
+    stops_no_viewer(junk_main);
+}
+static void a_flood_of_checks_with_the_wrong_password_stops_no_viewer(void **state)
+{
+    stops_no_viewer(checks_main);
+}
+static void a_flood_of_client_hellos_stops_no_viewer(void **state)
+{
+    stops_no_viewer(hellos_main);
+}
+
+struct joining {
+    struct stage *s;
+    atomic_bool stop;
+    atomic_int refused;
+};
+
+static void *joins_main(void *arg)
+{
+    struct joining *j = arg;
+    char id[VCR_UUID_BYTES], *sdp;
+    struct vcr_why why;
+    while (!j->stop) {
+        enum vcr_err err = rtc_offer(j->s->stream, id, &sdp, &why);
+        if (err != VCR_OK && err != VCR_E_BUSY)
+            fail_msg("%s", why.text);
+        if (err == VCR_OK)
+            free(sdp);
+        else
+            j->refused++;
+    }
+    return NULL;
+}
+
+static void a_flood_of_joins_stops_no_viewer(void **state)
+{
+    enum { MOST = 100 };
+    struct stage s;
+    struct rtc_viewer_stats v[2 * MOST];
+    struct vcr_why why;
+    pthread_t thread;
+    memset(&s, 0, sizeof(s));
+    if (rtc_open(&s.rtc, &(struct rtc_config) { .listen = "127.0.0.1:0", .joins_per_s = -1, .viewers_max = MOST }, &why) ||
+        rtc_stream_open(s.rtc, &s.stream, &(struct rtc_events) { .want_key = want_key, .viewer_gone = viewer_gone, .arg = &s }, &why))
+        fail_msg("%s", why.text);
+    struct rtc_client *c = join(&s);
+    run(c, is_connected, c);
+    struct joining j = { .s = &s };
+    assert_int_equal(pthread_create(&thread, NULL, joins_main, &j), 0);
+    while (j.refused < 10)
+        poll(NULL, 0, 1);
+    watch(&s, c);
+    assert_int_equal(rtc_viewers(s.stream, v, ARRAY_LEN(v)), MOST);
+    j.stop = true;
+    pthread_join(thread, NULL);
+    rtc_client_close(&c);
+    stage_close(&s);
+}
 
 static void pass_the_check(struct rtc_client *c)
 {
@@ -179,6 +324,40 @@ static void splinter(int fd, unsigned number, uint8_t type, uint32_t whole, uint
     wr24be(b + 22, len);
     vcr_random(b + 25, bytes);
     send(fd, b, 25 + bytes, 0);
+}
+
+/* One who was let in begins to shake hands again and again, faster than anybody could answer: it waits for its turn, the others see their
+ * pictures. */
+static void handshakes_without_end_stop_no_viewer(void **state)
+{
+    enum { BAD = 8, EACH = 50 };
+    struct stage s;
+    struct rtc_client *bad[BAD];
+    uint8_t hello[1500];
+    size_t len = make_hello(hello, sizeof(hello));
+    stage_open(&s, 0);
+    struct rtc_client *good = join(&s);
+    run(good, is_connected, good);
+    for (int i = 0; i < BAD; i++) {
+        bad[i] = join(&s);
+        pass_the_check(bad[i]);
+    }
+    for (int i = 1; i <= FRAMES; i++) {
+        uint64_t before = good->frames;
+        for (int k = 0; k < BAD * EACH; k++) {
+            wr16be(hello + 9, (uint16_t)(i * EACH + k / BAD)); /* another record's number each time: no repeat */
+            send(bad[k % BAD]->fd, hello, len, 0);
+        }
+        send_frame(&s, i == 1);
+        run(good, has_frames, &((struct goal) { good, before + 1 }));
+    }
+    struct rtc_client *late = join(&s); /* and one can still come in */
+    run(late, is_connected, late);
+    rtc_client_close(&late);
+    for (int i = 0; i < BAD; i++)
+        rtc_client_close(&bad[i]);
+    rtc_client_close(&good);
+    stage_close(&s);
 }
 
 static void dtls_in_splinters_costs_only_its_sender(void **state)
@@ -373,6 +552,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_flood_of_junk_stops_no_viewer),
+        cmocka_unit_test(a_flood_of_checks_with_the_wrong_password_stops_no_viewer),
+        cmocka_unit_test(a_flood_of_client_hellos_stops_no_viewer),
+        cmocka_unit_test(a_flood_of_joins_stops_no_viewer),
+        cmocka_unit_test(handshakes_without_end_stop_no_viewer),
         cmocka_unit_test(a_viewers_bad_reports_cost_only_itself),
         cmocka_unit_test(dtls_in_splinters_costs_only_its_sender),
         cmocka_unit_test(nonsense_under_good_keys_costs_only_its_sender),
