@@ -18,7 +18,7 @@
 #include "wire/sdp.h"
 #include "wire/stun.h"
 
-enum { CHECK_MS = 2500, FIRST_CHECK_MS = 50, REPORT_MS = 1000, NACK_MS = 15, AU_MAX = 1 << 20, DATAGRAM = 1500 };
+enum { CHECK_MS = 2500, FIRST_CHECK_MS = 50, REPORT_MS = 1000, NACK_MS = 15, PLI_MS = 300, AU_MAX = 1 << 20, DATAGRAM = 1500 };
 
 /* Holds in benches, too, which are built without assert. */
 static void must(bool ok)
@@ -450,13 +450,29 @@ void rtc_client_close(struct rtc_client **cp)
     *cp = NULL;
 }
 
+/* False when there is no more. */
+static bool take_batch(struct rtc_client *c)
+{
+    enum { BATCH = 32, ROOM = 2048 };
+    uint8_t b[BATCH][ROOM];
+    struct mmsghdr h[BATCH];
+    struct iovec v[BATCH];
+    for (int i = 0; i < BATCH; i++) {
+        v[i] = (struct iovec) { b[i], ROOM };
+        h[i] = (struct mmsghdr) { .msg_hdr = { .msg_iov = &v[i], .msg_iovlen = 1 } };
+    }
+    int n = recvmmsg(c->fd, h, BATCH, MSG_DONTWAIT, NULL);
+    for (int i = 0; i < n; i++)
+        if (h[i].msg_len >= 12)
+            take_datagram(c, b[i], h[i].msg_len);
+    return n == BATCH || (n < 0 && errno == ECONNREFUSED);
+}
+
 void rtc_client_step(struct rtc_client *c)
 {
-    uint8_t b[2048];
     bool was_checked = c->checked;
-    for (ssize_t n; (n = recv(c->fd, b, sizeof(b), 0)) > 0 || (n < 0 && errno == ECONNREFUSED);)
-        if (n >= 12)
-            take_datagram(c, b, (size_t)n);
+    while (take_batch(c))
+        ;
     int64_t now_us = clock_mono_us();
     if (now_us >= c->check_due_us)
         send_check(c);
@@ -470,23 +486,34 @@ void rtc_client_step(struct rtc_client *c)
     }
     if (c->connected && !c->muted && !c->options.rtcp && now_us >= c->report_due_us)
         rtc_client_report(c);
-    if (c->connected && !c->muted && c->options.nack && c->next < c->highest && now_us >= c->nack_due_us)
+    bool counts = c->options.counts_only && c->first_key_us;
+    if (c->connected && c->options.counts_only && !counts && now_us >= c->pli_due_us) { /* the beginning of the first one may be what was lost */
+        if (c->pli_due_us)
+            rtc_client_pli(c);
+        c->pli_due_us = now_us + 1000 * PLI_MS;
+    }
+    if (c->connected && !c->muted && c->options.nack && !counts && c->next < c->highest && now_us >= c->nack_due_us)
         send_nacks(c);
 }
 
 bool rtc_clients_run(struct rtc_client **c, int count, bool (*done)(void *arg), void *arg, int timeout_ms)
 {
-    int64_t until_us = clock_mono_us() + INT64_C(1000) * timeout_ms;
-    struct pollfd p[256];
-    must(count <= 256);
+    enum { MOST = 512, EVERY_MS = 5 };
+    int64_t until_us = clock_mono_us() + INT64_C(1000) * timeout_ms, all_us = 0; /* when what is due was last looked for, of all */
+    struct pollfd p[MOST];
+    must(count <= MOST);
     while (!done(arg)) {
-        if (clock_mono_us() > until_us)
+        int64_t now_us = clock_mono_us();
+        if (now_us > until_us)
             return false;
         for (int i = 0; i < count; i++)
             p[i] = (struct pollfd) { .fd = c[i]->fd, .events = POLLIN };
-        poll(p, (nfds_t)count, 5);
+        poll(p, (nfds_t)count, EVERY_MS);
+        bool all = now_us - all_us >= 1000 * EVERY_MS;
+        all_us = all ? now_us : all_us;
         for (int i = 0; i < count; i++)
-            rtc_client_step(c[i]);
+            if (all || p[i].revents)
+                rtc_client_step(c[i]);
     }
     return true;
 }

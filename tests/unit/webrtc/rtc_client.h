@@ -39,7 +39,7 @@ struct rtc_client {
     SSL *ssl;
     struct srtp *in, *out;
     char fingerprint[32 * 3];
-    int64_t check_due_us, dtls_due_us, report_due_us, nack_due_us;
+    int64_t check_due_us, dtls_due_us, report_due_us, nack_due_us, pli_due_us;
     uint8_t fraction_lost; /* what it reports, of 256 */
     bool muted; /* sends no more: a viewer whose network is gone */
     /* assembly */
