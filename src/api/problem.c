@@ -14,6 +14,7 @@ static const struct { int status; const char *slug, *title; bool shown; } proble
     [VCR_E_CONFLICT] = { 409, "/conflict", "Not possible now", true },
     [VCR_E_STALE] = { 412, "/stale", "Changed meanwhile", true },
     [VCR_E_TOO_LARGE] = { 413, "/too-large", "Too large", true },
+    [VCR_E_UNACCEPTABLE] = { 406, "/not-acceptable", "Not in a form that you take", true },
     [VCR_E_UNSUPPORTED] = { 415, "/unsupported-media-type", "Wrong media type", true },
     [VCR_E_RATE] = { 429, "/too-many-requests", "Too many requests", true },
     [VCR_E_BUSY] = { 503, "/busy", "Too busy", true },

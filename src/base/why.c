@@ -55,6 +55,7 @@ const char *vcr_err_name(enum vcr_err code)
         [VCR_E_CONFLICT] = "conflict",
         [VCR_E_STALE] = "stale",
         [VCR_E_TOO_LARGE] = "too_large",
+        [VCR_E_UNACCEPTABLE] = "unacceptable",
         [VCR_E_UNSUPPORTED] = "unsupported",
         [VCR_E_RATE] = "rate",
         [VCR_E_BUSY] = "busy",

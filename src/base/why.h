@@ -2,7 +2,7 @@
  *
  * Every function that can fail for a cause outside our own code returns enum vcr_err and fills a struct vcr_why.
  * The API maps codes to HTTP status in one table; the text of INVALID, MALFORMED, DENIED, NOT_FOUND, CONFLICT, TOO_LARGE, FULL,
- * UNSUPPORTED and BUSY is shown to the client, so it holds no path, no SQL and no secret; IO, NOMEM, TIMEOUT and INTERNAL are logged only.
+ * UNACCEPTABLE, UNSUPPORTED and BUSY is shown to the client, so it holds no path, no SQL and no secret; IO, NOMEM, TIMEOUT and INTERNAL are logged only.
  * Threads  none; a struct vcr_why belongs to its caller.     Works when memory is out: fixed size, no allocation. */
 #pragma once
 #include <stdarg.h>
@@ -17,6 +17,7 @@ enum vcr_err {
     VCR_E_CONFLICT,    /* the present state forbids it (409) */
     VCR_E_STALE,       /* an If-Match did not hold (412) */
     VCR_E_TOO_LARGE,   /* over a stated limit (413) */
+    VCR_E_UNACCEPTABLE, /* we have it in no form that the asker takes (406) */
     VCR_E_UNSUPPORTED, /* a media type or feature we do not take (415) */
     VCR_E_RATE,        /* too many, try later (429) */
     VCR_E_BUSY,        /* a bounded queue is full or a dependency is down (503) */

@@ -21,7 +21,6 @@ enum {
     PICTURE_HZ = 90000, SOUND_HZ = 48000,
     REMB_FIRST = 2500000, REMB_LEAST = 300000, REMB_MOST = 8000000,
 };
-#define CNAME "vcr"
 
 static void track_open(struct track *t, uint8_t pt, uint8_t cc_id, bool nack, uint32_t rate_hz)
 {
@@ -34,7 +33,7 @@ static void track_open(struct track *t, uint8_t pt, uint8_t cc_id, bool nack, ui
 
 void intake_open(struct rtc_publisher *p)
 {
-    const struct sdp_published *o = &p->offer;
+    const struct sdp_choice *o = &p->offer;
     track_open(&p->video, o->video_pt, o->video_cc, o->video_feedback.nack, PICTURE_HZ);
     track_open(&p->audio, o->audio_pt, o->audio_cc, o->audio_feedback.nack, SOUND_HZ);
     h264_join_init(&p->join);
@@ -240,7 +239,7 @@ static size_t begin(const struct rtc_publisher *p, uint8_t *b)
     if (p->offer.rsize)
         return 0;
     size_t n = rtcp_write_rr(b, p->ssrc, NULL, 0);
-    return n + rtcp_write_cname(b + n, p->ssrc, CNAME);
+    return n + rtcp_write_cname(b + n, p->ssrc, RTC_CNAME);
 }
 
 static void end(struct rtc_publisher *p, uint8_t *b, size_t n)
@@ -326,7 +325,7 @@ static void report(struct rtc_publisher *p)
         blocks[count++] = rtcp_account_report(&p->audio.account, now_us);
     uint8_t *b = udp_reserve(p->peer.rtc->udp);
     size_t n = rtcp_write_rr(b, p->ssrc, blocks, count);
-    n += rtcp_write_cname(b + n, p->ssrc, CNAME);
+    n += rtcp_write_cname(b + n, p->ssrc, RTC_CNAME);
     if (!p->offer.video_cc && p->offer.video_feedback.remb && p->video.started)
         n += rtcp_write_remb(b + n, p->ssrc, p->video.ssrc, p->remb_bps);
     end(p, b, n);
@@ -351,7 +350,7 @@ void intake_bye(struct rtc_publisher *p)
 {
     uint8_t *b = udp_reserve(p->peer.rtc->udp);
     size_t n = rtcp_write_rr(b, p->ssrc, NULL, 0);
-    n += rtcp_write_cname(b + n, p->ssrc, CNAME);
+    n += rtcp_write_cname(b + n, p->ssrc, RTC_CNAME);
     n += rtcp_write_bye(b + n, &p->ssrc, 1);
     end(p, b, n);
 }

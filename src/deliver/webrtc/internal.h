@@ -1,6 +1,6 @@
 /* deliver/webrtc/internal.h - what the files of this folder share. All of it belongs to the sender thread, unless a group of fields says otherwise.
  *
- *   rtc.c     the public functions, the sender thread and its clock tick     viewer.c  viewers: joining and leaving
+ *   rtc.c     the public functions, the sender thread and its clock tick     viewer.c  viewers: joining and leaving; player.c those who offer
  *   udp.c     the socket: batches in, batches out (sendmmsg, UDP_SEGMENT)    stream.c  packets in, the shared ring, pacing, RTP out, resends
  *   peer.c    one connection: the tables that find it, STUN, what goes where report.c  a viewer's RTCP in and out; rate.c  what its line carries
  *   dtls.c    certificate, handshakes on a worker of their own, keys         publisher.c  publishers: coming and going; intake.c  their RTP and RTCP */
@@ -18,9 +18,10 @@
 #include "wire/rtp_clock.h"
 #include "wire/rtp_h264.h"
 #include "wire/rtp_order.h"
-#include "wire/sdp_publish.h"
+#include "wire/sdp_offered.h"
 #include "wire/srtp.h"
 
+#define RTC_CNAME "vcr" /* of every stream of ours */
 enum {
     UFRAG_CHARS = 8,
     PWD_CHARS = 24,
@@ -131,6 +132,10 @@ struct sender { /* one outgoing RTP stream of one viewer */
     uint32_t ssrc, packets, octets;
     uint64_t index; /* of its next packet: SRTP's 48 bits */
 };
+struct viewer_format { /* what it takes, by its own numbers */
+    uint8_t video_pt, rtx_pt, audio_pt;                      /* payload types, 0: not taken */
+    uint8_t video_send_time, audio_send_time, playout_delay; /* ids of header extensions (1..14), 0: not taken */
+};
 struct viewer {
     struct peer peer;
     /* set by the offer, then read-only */
@@ -139,7 +144,8 @@ struct viewer {
     int64_t offered_us;
     /* joining */
     struct viewer *next;
-    struct sdp_answer answer;
+    struct viewer_format format;
+    char remote_pwd[SDP_ICE_MAX + 1]; /* of one who offered, else "" */
     int64_t answered_us;
     /* playing */
     struct sender video, rtx, audio;
@@ -177,7 +183,7 @@ struct rtc_publisher {
     /* set by the offer, then read-only */
     struct rtc_publish_events events;
     char id[VCR_UUID_BYTES];
-    struct sdp_published offer;
+    struct sdp_choice offer;
     uint32_t ssrc; /* ours, for RTCP */
     int64_t opened_us;
     /* any thread */
@@ -239,12 +245,15 @@ void peer_srtp(struct peer *p, uint8_t *bytes, size_t len);
 void peer_datagram(void *rtc, uint8_t *p, size_t len, const struct sockaddr_in6 *from);
 
 /* ---- viewer.c ---- */
-struct viewer *viewer_open(struct rtc_stream *s);
+/* BUSY over the caps. */
+enum vcr_err viewer_open(struct rtc_stream *s, struct viewer **ret, struct vcr_why *why);
+struct viewer *viewer_find(const struct rtc_stream *s, const char *peer_id); /* NULL: it is not there, or is going */
 /* Says goodbye where it can be heard, tells the owner, frees. */
 void viewer_leave(struct viewer *v, const char *reason);
 /* Frees what is marked as gone. */
 void viewers_sweep(struct rtc *r);
-void viewer_answer(struct viewer *v, const struct sdp_answer *a);
+/* What was to be said about it is said: its connection may come about. */
+void viewer_answer(struct viewer *v, const struct sdp_remote *remote, const struct viewer_format *format);
 void viewer_tick(struct viewer *v);
 
 /* ---- publisher.c ---- */

@@ -5,7 +5,6 @@
 
 #include "wire/rtcp.h"
 
-#define CNAME "vcr"
 enum {
     NACKS_MAX = 256,            /* numbers taken from one datagram */
     LOSS_SEEN = 2,              /* of 256: from here on a viewer is given time for resends */
@@ -21,17 +20,28 @@ static size_t write_one(const struct viewer *v, const struct sender *s, uint32_t
     return rtcp_write_sr(out, &(struct rtcp_sender) { .ssrc = s->ssrc, .ntp = rtc_ntp(r, r->now_us), .ts = ts, .packets = s->packets, .octets = s->octets });
 }
 
+/* A report for each stream that it takes, its name for both, and at the end a goodbye from all. */
 void report_send(struct viewer *v, bool bye)
 {
     struct rtc *r = v->stream->rtc;
     uint8_t *p = udp_reserve(r->udp);
-    size_t n = write_one(v, &v->video, v->stream->video_ts0 + (uint32_t)(r->now_us * 9 / 100), p);
-    if (v->answer.audio)
+    uint32_t ssrcs[3];
+    int count = 0;
+    size_t n = 0;
+    if (v->format.video_pt) {
+        n += write_one(v, &v->video, v->stream->video_ts0 + (uint32_t)(r->now_us * 9 / 100), p);
+        ssrcs[count++] = v->video.ssrc;
+    }
+    if (v->format.audio_pt) {
         n += write_one(v, &v->audio, v->stream->audio_ts0 + (uint32_t)(r->now_us * 6 / 125), p + n);
-    n += rtcp_write_cname(p + n, v->video.ssrc, CNAME);
-    n += rtcp_write_cname(p + n, v->audio.ssrc, CNAME);
+        ssrcs[count++] = v->audio.ssrc;
+    }
+    for (int i = 0; i < count; i++)
+        n += rtcp_write_cname(p + n, ssrcs[i], RTC_CNAME);
+    if (v->format.rtx_pt)
+        ssrcs[count++] = v->rtx.ssrc;
     if (bye)
-        n += rtcp_write_bye(p + n, (uint32_t[]) { v->video.ssrc, v->audio.ssrc, v->rtx.ssrc }, 3);
+        n += rtcp_write_bye(p + n, ssrcs, count);
     n = srtp_seal_rtcp(v->peer.out, p, n);
     if (n)
         udp_commit(r->udp, &v->peer.address, n, false);
@@ -87,10 +97,10 @@ static void take_packet(struct viewer *v, const struct rtcp_packet *p)
     struct rtcp_report block;
     for (int i = 0; rtcp_report(p, i, &block); i++)
         take_report(v, &block);
-    bool is_ours = rtcp_media_ssrc(p) == v->video.ssrc;
+    bool is_ours = v->format.video_pt && rtcp_media_ssrc(p) == v->video.ssrc;
     if (p->type == RTCP_RTPFB && p->count == RTCP_FB_NACK && is_ours)
         take_nacks(v, p);
-    else if ((p->type == RTCP_PSFB && p->count == RTCP_FB_PLI && is_ours) || rtcp_fir(p, v->video.ssrc))
+    else if ((p->type == RTCP_PSFB && p->count == RTCP_FB_PLI && is_ours) || (v->format.video_pt && rtcp_fir(p, v->video.ssrc)))
         stream_ask_key(v->stream);
     else if (rtcp_remb(p, &v->remb_bps))
         rate_line_heard(&v->line, (int64_t)VCR_MIN(v->remb_bps, (uint64_t)INT64_MAX), v->bitrate_bps, v->stream->rtc->now_us);

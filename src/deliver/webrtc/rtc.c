@@ -309,18 +309,16 @@ bool rtc_may_join(struct rtc *r)
 static void do_offer(void *arg)
 {
     struct call *c = arg;
-    struct rtc *r = c->rtc;
-    if (r->viewers >= r->viewers_max || !rtc_may_join(r)) {
-        c->err = vcr_fail(c->why, VCR_E_BUSY, "too many viewers, or too many at once: try again in a second");
+    const struct rtc *r = c->rtc;
+    struct viewer *v;
+    c->err = viewer_open(c->stream, &v, c->why);
+    if (c->err)
         return;
-    }
-    struct viewer *v = viewer_open(c->stream);
     memcpy(c->ret_peer_id, v->peer_id, VCR_UUID_BYTES);
     sdp_write_offer(&c->sdp, &(struct sdp_offer) {
-                                 .session_id = vcr_random_u64(), .ufrag = v->peer.ufrag, .pwd = v->peer.pwd, .cname = "vcr", .fingerprint = r->fingerprint,
+                                 .session_id = vcr_random_u64(), .ufrag = v->peer.ufrag, .pwd = v->peer.pwd, .cname = RTC_CNAME, .fingerprint = r->fingerprint,
                                  .video_ssrc = v->video.ssrc, .rtx_ssrc = v->rtx.ssrc, .audio_ssrc = v->audio.ssrc,
                                  .candidates = r->candidates, .candidates_n = r->candidates_n });
-    rtc_arm(r);
 }
 
 enum vcr_err rtc_offer(struct rtc_stream *s, char ret_peer_id[VCR_UUID_BYTES], char **ret_sdp, struct vcr_why *why)
@@ -336,24 +334,26 @@ enum vcr_err rtc_offer(struct rtc_stream *s, char ret_peer_id[VCR_UUID_BYTES], c
     return c.err;
 }
 
-static struct viewer *find_peer(const struct rtc_stream *s, const char *peer_id)
+/* What it took of our offer, by our numbers. */
+static struct viewer_format format_of(const struct sdp_answer *a)
 {
-    struct viewer *v = s->viewers;
-    while (v && (v->peer.gone || strcmp(v->peer_id, peer_id) != 0))
-        v = v->next;
-    return v;
+    return (struct viewer_format) { .video_pt = SDP_PT_VIDEO, .rtx_pt = a->rtx ? SDP_PT_RTX : 0, .audio_pt = a->audio ? SDP_PT_AUDIO : 0,
+                                    .video_send_time = a->send_time ? SDP_EXT_SEND_TIME : 0, .audio_send_time = a->send_time ? SDP_EXT_SEND_TIME : 0,
+                                    .playout_delay = a->playout_delay ? SDP_EXT_PLAYOUT_DELAY : 0 };
 }
 
 static void do_answer(void *arg)
 {
     struct call *c = arg;
-    struct viewer *v = find_peer(c->stream, c->peer_id);
+    struct viewer *v = viewer_find(c->stream, c->peer_id);
     if (!v)
         c->err = vcr_fail(c->why, VCR_E_NOT_FOUND, "no such peer, or its offer has expired");
     else if (v->peer.known)
         c->err = vcr_fail(c->why, VCR_E_CONFLICT, "this offer was answered before");
-    else if (c->answer)
-        viewer_answer(v, c->answer);
+    if (c->err || !c->answer)
+        return;
+    struct viewer_format format = format_of(c->answer);
+    viewer_answer(v, &c->answer->client, &format);
 }
 
 enum vcr_err rtc_answer(struct rtc_stream *s, const char *peer_id, const char *sdp, struct vcr_why *why)
@@ -371,7 +371,7 @@ enum vcr_err rtc_answer(struct rtc_stream *s, const char *peer_id, const char *s
 static void do_viewer_close(void *arg)
 {
     struct call *c = arg;
-    struct viewer *v = find_peer(c->stream, c->peer_id);
+    struct viewer *v = viewer_find(c->stream, c->peer_id);
     if (v)
         viewer_leave(v, "closed by the server");
 }

@@ -54,6 +54,13 @@ enum vcr_err rtc_offer(struct rtc_stream *s, char ret_peer_id[VCR_UUID_BYTES], c
 enum vcr_err rtc_answer(struct rtc_stream *s, const char *peer_id, const char *sdp, struct vcr_why *why);
 void rtc_viewer_close(struct rtc_stream *s, const char *peer_id);
 
+/* A viewer who makes the offer (a WHEP player): its id and the SDP answer (free it). MALFORMED, INVALID, UNACCEPTABLE: as wire/sdp_offered.h says; BUSY over the caps. */
+enum vcr_err rtc_view(struct rtc_stream *s, const char *offer, size_t len, char ret_peer_id[VCR_UUID_BYTES], char **ret_answer, struct vcr_why *why);
+/* A fragment of its candidates (RFC 8840), of which we need none: it is only held against the offer. NULL: whether it is still there. MALFORMED: no fragment. INVALID
+ * "/no-ice-restart": other credentials than the offer's. NOT_FOUND: no such viewer who made an offer; so the next. */
+enum vcr_err rtc_view_trickle(struct rtc_stream *s, const char *peer_id, const char *fragment, size_t len, struct vcr_why *why);
+enum vcr_err rtc_view_end(struct rtc_stream *s, const char *peer_id, struct vcr_why *why);
+
 struct rtc_viewer_stats {
     char peer_id[VCR_UUID_BYTES];
     bool connected;

@@ -99,14 +99,15 @@ static struct frame *cut(struct rtc_stream *s, const struct packet *p)
 static size_t write_extensions(struct viewer *v, bool is_video, uint8_t ext[RTP_EXT_BYTES])
 {
     size_t n = 0;
-    if (v->answer.send_time) {
+    int send_time = is_video ? v->format.video_send_time : v->format.audio_send_time;
+    if (send_time) {
         uint32_t t = (uint32_t)(((uint64_t)v->stream->rtc->now_us << 18) / 1000000); /* 6.18 fixed-point seconds */
-        ext[n] = SDP_EXT_SEND_TIME << 4 | 2;
+        ext[n] = (uint8_t)(send_time << 4 | 2);
         wr24be(ext + n + 1, t & 0xffffff);
         n += 4;
     }
-    if (v->answer.playout_delay && is_video) { /* least and greatest delay, 12 bits each, in 10 ms */
-        ext[n] = SDP_EXT_PLAYOUT_DELAY << 4 | 2;
+    if (v->format.playout_delay && is_video) { /* least and greatest delay, 12 bits each, in 10 ms */
+        ext[n] = (uint8_t)(v->format.playout_delay << 4 | 2);
         wr24be(ext + n + 1, (uint32_t)(v->delay_ms / 10) << 12 | (uint32_t)(v->delay_ms + 100) / 10);
         n += 4;
     }
@@ -144,7 +145,7 @@ static bool send_video(struct viewer *v, int budget)
         }
         if (budget-- <= 0)
             return true;
-        send_rtp(v, &v->video, &(struct rtp_header) { .pt = SDP_PT_VIDEO, .marker = p->marker, .ts = p->ts }, p->data, p->len);
+        send_rtp(v, &v->video, &(struct rtp_header) { .pt = v->format.video_pt, .marker = p->marker, .ts = p->ts }, p->data, p->len);
         if (p->marker && v->first_key_frame_ms < 0)
             v->first_key_frame_ms = (double)(s->rtc->now_us - v->answered_us) / 1000;
         if (p->marker && v->keys_only_until_us > s->rtc->now_us) {
@@ -172,11 +173,15 @@ static void send_or_pace(struct viewer *v)
     }
 }
 
+static bool can_take(const struct viewer *v, uint8_t pt) { return pt && v->peer.ready && v->peer.bound && !v->peer.gone; }
+
 void stream_join(struct viewer *v)
 {
     struct rtc_stream *s = v->stream;
     bool can_replay = s->has_key && s->next_number - s->key_number <= JOIN_PAYLOADS;
     v->waits_key = true;
+    if (!v->format.video_pt) /* it only listens */
+        return;
     if (can_replay) {
         jump_to(v, s->key_number);
         send_or_pace(v);
@@ -193,7 +198,7 @@ static void take_video(struct rtc_stream *s, const struct packet *p)
     if (!f)
         return;
     for (struct viewer *v = s->viewers; v; v = v->next) {
-        if (!v->peer.ready || !v->peer.bound || v->peer.gone)
+        if (!can_take(v, v->format.video_pt))
             continue;
         if (is_key && (v->waits_key || s->next_number - v->sent_to > LAG_PAYLOADS))
             jump_to(v, f->first);
@@ -207,10 +212,10 @@ static void take_audio(struct rtc_stream *s, const struct packet *p)
     if (p->len > PAYLOAD_MAX)
         return;
     for (struct viewer *v = s->viewers; v; v = v->next) {
-        if (!v->peer.ready || !v->peer.bound || v->peer.gone || !v->answer.audio)
+        if (!can_take(v, v->format.audio_pt))
             continue;
         bool is_first = v->audio.packets == 0; /* marker: the start of a talk spurt (RFC 7587) */
-        send_rtp(v, &v->audio, &(struct rtp_header) { .pt = SDP_PT_AUDIO, .marker = is_first, .ts = ts }, p->data, p->len);
+        send_rtp(v, &v->audio, &(struct rtp_header) { .pt = v->format.audio_pt, .marker = is_first, .ts = ts }, p->data, p->len);
     }
 }
 
@@ -227,7 +232,7 @@ bool stream_pace(struct rtc_stream *s)
 {
     bool more = false;
     for (struct viewer *v = s->viewers; v; v = v->next)
-        if (v->peer.ready && v->peer.bound && !v->peer.gone)
+        if (can_take(v, v->format.video_pt))
             more |= send_video(v, PACE_PAYLOADS);
     return more;
 }
@@ -247,11 +252,11 @@ static void weigh_lines(struct rtc_stream *s)
     int64_t now_us = s->rtc->now_us;
     for (struct viewer *v = s->viewers; v; v = v->next) {
         rate_line_tick(&v->line, now_us);
-        if (v->peer.ready)
+        if (v->peer.ready && v->format.video_pt)
             rate_first_round(&shared, &v->line);
     }
     for (struct viewer *v = s->viewers; v; v = v->next)
-        if (v->peer.ready && !rate_second_round(&shared, &v->line))
+        if (v->peer.ready && v->format.video_pt && !rate_second_round(&shared, &v->line))
             v->keys_only_until_us = VCR_MAX(v->keys_only_until_us, now_us + KEYS_ONLY_US);
     if (!s->events.rate || !rate_is_news(s->rate_bps, shared.bps, now_us - s->rate_told_us))
         return;
@@ -289,13 +294,13 @@ void stream_resend(struct viewer *v, uint16_t seq)
     uint8_t payload[2 + PAYLOAD_MAX];
     uint64_t last = v->video.index - 1, index = last - (uint16_t)((uint16_t)last - seq);
     v->nacked++;
-    if (!v->answer.rtx || index > last || index < v->base_index)
+    if (!v->format.rtx_pt || index > last || index < v->base_index)
         return;
     const struct slot *p = slot_at(v->stream, v->base + (index - v->base_index));
     if (!p || !may_resend(v, p->len))
         return;
     wr16be(payload, seq);
     memcpy(payload + 2, p->data, p->len);
-    send_rtp(v, &v->rtx, &(struct rtp_header) { .pt = SDP_PT_RTX, .marker = p->marker, .ts = p->ts }, payload, p->len + (size_t)2);
+    send_rtp(v, &v->rtx, &(struct rtp_header) { .pt = v->format.rtx_pt, .marker = p->marker, .ts = p->ts }, payload, p->len + (size_t)2);
     v->resent++;
 }

@@ -1,4 +1,4 @@
-/* deliver/webrtc/viewer.c - viewers: an offer, an answer, playing, gone. The connection itself is peer.c's. */
+/* deliver/webrtc/viewer.c - viewers: an offer and an answer (either may be theirs), playing, gone. The connection itself is peer.c's. */
 #include "deliver/webrtc/internal.h"
 
 #include <string.h>
@@ -24,9 +24,11 @@ static void on_rtcp(struct peer *p, uint8_t *bytes, size_t len) { report_input(c
 
 static const struct peer_kind viewer_kind = { .ready = on_ready, .rtcp = on_rtcp };
 
-struct viewer *viewer_open(struct rtc_stream *s)
+enum vcr_err viewer_open(struct rtc_stream *s, struct viewer **ret, struct vcr_why *why)
 {
     struct rtc *r = s->rtc;
+    if (r->viewers >= r->viewers_max || !rtc_may_join(r))
+        return vcr_fail(why, VCR_E_BUSY, "too many viewers, or too many at once: try again in a second");
     struct viewer *v = vcr_alloc(sizeof(*v));
     v->stream = s;
     vcr_uuid7(v->peer_id);
@@ -41,6 +43,16 @@ struct viewer *viewer_open(struct rtc_stream *s)
     v->next = s->viewers;
     s->viewers = v;
     r->viewers++;
+    rtc_arm(r);
+    *ret = v;
+    return VCR_OK;
+}
+
+struct viewer *viewer_find(const struct rtc_stream *s, const char *peer_id)
+{
+    struct viewer *v = s->viewers;
+    while (v && (v->peer.gone || strcmp(v->peer_id, peer_id) != 0))
+        v = v->next;
     return v;
 }
 
@@ -78,11 +90,11 @@ void viewers_sweep(struct rtc *r)
     }
 }
 
-void viewer_answer(struct viewer *v, const struct sdp_answer *a)
+void viewer_answer(struct viewer *v, const struct sdp_remote *remote, const struct viewer_format *format)
 {
-    v->answer = *a;
+    v->format = *format;
     v->answered_us = v->stream->rtc->now_us;
-    peer_know(&v->peer, &a->client);
+    peer_know(&v->peer, remote);
 }
 
 static void update_bitrate(struct viewer *v, int64_t now_us)

@@ -38,7 +38,14 @@ static void line_of(const char *sdp, const char *name, char *out, size_t size)
     out[n] = '\0';
 }
 
-/* Of a server's offer or answer; only an offer names streams. */
+/* The first of that section, 0: none. */
+static uint32_t ssrc_of(const char *sdp, const char *media)
+{
+    const char *section = strstr(sdp, media), *end = section ? strstr(section, "\r\nm=") : NULL, *ssrc = section ? strstr(section, "a=ssrc:") : NULL;
+    return ssrc && (!end || ssrc < end) ? (uint32_t)strtoul(ssrc + 7, NULL, 10) : 0;
+}
+
+/* Of a server's offer or answer; an answer to a publisher names no streams. */
 static void read_server(struct rtc_client *c, const char *offer)
 {
     char text[200], address[64];
@@ -51,14 +58,13 @@ static void read_server(struct rtc_client *c, const char *offer)
     c->server = (struct sockaddr_in) { .sin_family = AF_INET, .sin_port = htons((uint16_t)port) };
     n = inet_pton(AF_INET, address, &c->server.sin_addr);
     must(n == 1);
-    if (!strstr(offer, "a=ssrc-group:FID "))
-        return;
-    line_of(offer, "a=ssrc-group:FID ", text, sizeof(text));
-    n = sscanf(text, "%u %u", &c->video_ssrc, &c->rtx_ssrc);
-    must(n == 2);
-    const char *audio = strstr(offer, "m=audio");
-    line_of(audio, "a=ssrc:", text, sizeof(text));
-    c->audio_ssrc = (uint32_t)strtoul(text, NULL, 10);
+    c->video_ssrc = ssrc_of(offer, "m=video ");
+    c->audio_ssrc = ssrc_of(offer, "m=audio ");
+    if (strstr(offer, "a=ssrc-group:FID ")) {
+        line_of(offer, "a=ssrc-group:FID ", text, sizeof(text));
+        n = sscanf(text, "%u %u", &c->video_ssrc, &c->rtx_ssrc);
+        must(n == 2);
+    }
 }
 
 char *rtc_client_answer(struct rtc_client *c)
@@ -315,6 +321,8 @@ static void take_rtp(struct rtc_client *c, uint8_t *p, size_t len)
         c->bad++;
         return;
     }
+    if (c->options.rtp)
+        c->options.rtp(c->options.arg, p, &v);
     const uint8_t *payload = p + v.header_len, *delay = rtp_extension(p, &v, SDP_EXT_PLAYOUT_DELAY, &n);
     if (delay)
         c->delay_seen_ms = VCR_MAX(c->delay_seen_ms, (uint64_t)10 * (rd24be(delay) >> 12));

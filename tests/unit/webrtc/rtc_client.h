@@ -11,6 +11,7 @@
 #include <openssl/ssl.h>
 
 #include "wire/rtcp.h"
+#include "wire/rtp.h"
 #include "wire/srtp.h"
 
 enum { CLIENT_WINDOW = 4096 };
@@ -25,6 +26,8 @@ struct rtc_client_options {
     /* A whole access unit in Annex B; may be NULL. */
     void (*frame)(void *arg, const uint8_t *au, size_t len, uint32_t ts);
     void (*sound)(void *arg, const uint8_t *packet, size_t len, uint32_t ts);
+    /* Each packet of the server's RTP, unsealed; may be NULL. */
+    void (*rtp)(void *arg, const uint8_t *packet, const struct rtp_view *v);
     /* Each packet of the server's RTCP; a client with it sends no reports of its own. May be NULL. */
     void (*rtcp)(void *arg, const struct rtcp_packet *p);
     void *arg;

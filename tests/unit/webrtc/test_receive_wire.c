@@ -13,7 +13,7 @@
 #include "wire/rtp_clock.h"
 #include "wire/rtp_h264.h"
 #include "wire/rtp_order.h"
-#include "wire/sdp_publish.h"
+#include "wire/sdp_offered.h"
 
 /* ---- order ---- */
 
@@ -449,9 +449,9 @@ static const char chromium[] =
     "a=rtpmap:39 AV1/90000\r\na=rtpmap:40 rtx/90000\r\na=fmtp:40 apt=39\r\n"
     "m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\n" TRANSPORT "a=setup:actpass\r\na=mid:2\r\na=sctp-port:5000\r\n";
 
-static enum vcr_err parse(const char *text, struct sdp_published *o, struct vcr_why *why) { return sdp_parse_publish(text, strlen(text), o, why); }
+static enum vcr_err parse(const char *text, struct sdp_choice *o, struct vcr_why *why) { return sdp_parse_publish(text, strlen(text), o, why); }
 
-static char *answer_to(const struct sdp_published *o)
+static char *answer_to(const struct sdp_choice *o)
 {
     struct sdp_candidate c[] = { { "192.0.2.1", 8189 } };
     uint8_t print[SDP_DIGEST_BYTES] = { 0xab };
@@ -466,7 +466,7 @@ static char *answer_to(const struct sdp_published *o)
 
 static void a_browsers_offer_is_answered_with_one_picture_and_one_sound(void **state)
 {
-    struct sdp_published o;
+    struct sdp_choice o;
     struct vcr_why why;
     if (parse(chromium, &o, &why))
         fail_msg("%s", why.text);
@@ -498,7 +498,7 @@ static void an_offer_of_obs_is_taken(void **state)
                               "a=fmtp:111 minptime=10;maxaveragebitrate=96000;stereo=1;sprop-stereo=1;useinbandfec=1\r\na=candidate:1 1 UDP 2122 192.0.2.7 47212 typ host\r\n"
                               "m=video 47212 UDP/TLS/RTP/SAVPF 96\r\nc=IN IP4 192.0.2.7\r\na=mid:1\r\na=sendonly\r\na=rtcp-mux\r\na=rtpmap:96 H264/90000\r\na=rtcp-fb:96 nack\r\n"
                               "a=rtcp-fb:96 nack pli\r\na=rtcp-fb:96 goog-remb\r\na=fmtp:96 profile-level-id=42e01f;packetization-mode=1;level-asymmetry-allowed=1\r\n";
-    struct sdp_published o;
+    struct sdp_choice o;
     struct vcr_why why;
     if (parse(obs, &o, &why))
         fail_msg("%s", why.text);
@@ -531,7 +531,7 @@ static void offers_that_cannot_work_say_why(void **state)
         { "m=video 9 UDP/TLS/RTP/SAVPF", "m=video 9 RTP/AVP", VCR_E_INVALID, "no picture" },
         { "SAVPF 96 97 103 104 107 108 109 114 39 40", "SAVPF 111 97", VCR_E_INVALID, "H.264" },
     };
-    struct sdp_published o;
+    struct sdp_choice o;
     struct vcr_why why;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         const char *at = strstr(chromium, cases[i].from);
