@@ -24,6 +24,7 @@ struct request {
     bool later;                   /* answered when something has happened */
     char peer_id[VCR_UUID_BYTES];
     char *sdp;
+    size_t sdp_len;               /* of session_view and session_view_trickle alone */
     struct loop *loop;
     session_done done;
     void *arg;
@@ -321,4 +322,65 @@ void session_answer(struct sessions *s, const char *id, const char *peer_id, con
     vcr_strcpy(r->peer_id, sizeof(r->peer_id), peer_id);
     r->sdp = vcr_strdup(sdp);
     request_send(r, act_answer);
+}
+
+/* As a client sent it: it may hold anything. */
+static void take_text(struct request *r, const char *text, size_t len)
+{
+    r->sdp = vcr_alloc(len + 1);
+    memcpy(r->sdp, text, len);
+    r->sdp_len = len;
+}
+
+static void take_peer(struct request *r, const char *peer_id)
+{
+    if (!vcr_strcpy(r->peer_id, sizeof(r->peer_id), peer_id))
+        r->peer_id[0] = '\0'; /* nobody's */
+}
+
+static void act_view(struct request *r)
+{
+    struct session *x = find(r);
+    if (x)
+        r->reply.err = viewers_view(x, &r->who, r->sdp, r->sdp_len, r->reply.peer_id, &r->reply.sdp, &r->reply.why);
+}
+
+void session_view(struct sessions *s, const char *id, const struct session_person *who, const char *offer, size_t len, struct loop *loop, session_done done, void *arg)
+{
+    struct request *r = request_new(s, id, loop, done, arg);
+    r->who = *who;
+    take_text(r, offer, len);
+    request_send(r, act_view);
+}
+
+static void act_view_trickle(struct request *r)
+{
+    struct session *x = find_or_absent(r);
+    if (x)
+        r->reply.err = viewers_trickle(x, r->asker, r->peer_id, r->sdp, r->sdp_len, &r->reply.why);
+}
+
+void session_view_trickle(struct sessions *s, const char *id, int64_t asker, const char *peer_id, const char *fragment, size_t len, struct loop *loop, session_done done, void *arg)
+{
+    struct request *r = request_new(s, id, loop, done, arg);
+    r->asker = asker;
+    take_peer(r, peer_id);
+    if (fragment)
+        take_text(r, fragment, len);
+    request_send(r, act_view_trickle);
+}
+
+static void act_view_end(struct request *r)
+{
+    struct session *x = find_or_absent(r);
+    if (x)
+        r->reply.err = viewers_end(x, r->asker, r->peer_id, &r->reply.why);
+}
+
+void session_view_end(struct sessions *s, const char *id, int64_t asker, const char *peer_id, struct loop *loop, session_done done, void *arg)
+{
+    struct request *r = request_new(s, id, loop, done, arg);
+    r->asker = asker;
+    take_peer(r, peer_id);
+    request_send(r, act_view_end);
 }

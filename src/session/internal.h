@@ -48,7 +48,11 @@ struct viewer {
     char peer_id[VCR_UUID_BYTES];
     struct session_person who;
     bool up, requested;           /* up: pictures reach it; before that it is only offered */
+    bool made_offer, ended;       /* a player by WHEP; it has said that it ends */
 };
+/* Players that hung up, as some do just before they say that they end: that shall still be well. */
+enum { HUNG_UP_KEPT = 8 };
+struct hung_up { char peer_id[VCR_UUID_BYTES]; int64_t user_id; };
 
 struct session {
     struct sessions *owner;
@@ -82,6 +86,8 @@ struct session {
     struct viewer *viewers;
     int64_t line_bps;             /* what their lines carry; 0: nothing known that limits it */
     int viewer_count, viewer_listed, viewer_room; /* count: those that are up */
+    struct hung_up hung_up[HUNG_UP_KEPT]; /* user_id 0: none */
+    unsigned hung_up_next;        /* the place of the oldest */
     struct session_remote remote;
     int64_t remote_back_us;       /* its holder left: it goes back to the owner then. INT64_MAX: not */
     bool was_watched;             /* somebody watched once */
@@ -170,6 +176,10 @@ void actor_tape_in(struct session *x, struct session_tape *t); /* takes its desc
 /* viewers.c */
 enum vcr_err viewers_open(struct session *x, struct vcr_why *why);
 enum vcr_err viewers_offer(struct session *x, const struct session_person *who, char ret_peer_id[VCR_UUID_BYTES], char **ret_sdp, struct vcr_why *why);
+enum vcr_err viewers_view(struct session *x, const struct session_person *who, const char *offer, size_t len, char ret_peer_id[VCR_UUID_BYTES], char **ret_answer, struct vcr_why *why);
+/* What becomes of one who made the offer, by whom it is. NOT_FOUND: there is none of that name and person, or it has ended. fragment NULL: only whether it is there. */
+enum vcr_err viewers_trickle(struct session *x, int64_t asker, const char *peer_id, const char *fragment, size_t len, struct vcr_why *why);
+enum vcr_err viewers_end(struct session *x, int64_t asker, const char *peer_id, struct vcr_why *why);
 void viewers_info(struct session *x, struct session_info *ret);
 void viewers_stats(struct session *x, struct session_info *info); /* asks the sender's thread: not for what happens every second */
 

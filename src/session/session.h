@@ -143,8 +143,8 @@ struct session_info {
     struct session_viewer viewers[SESSION_VIEWERS_TOLD]; /* who has or wants the remote control before the others */
     struct session_remote remote;
 };
-/* Answer of a request. err != VCR_OK: why says so; info is filled whenever the session exists (a refused command shows the deck, too). sdp: of an offer, owned by
- * the receiver. */
+/* Answer of a request. err != VCR_OK: why says so; info is filled whenever the session exists (a refused command shows the deck, too). sdp: of session_offer and
+ * session_view, owned by the receiver. */
 struct session_reply {
     enum vcr_err err;
     struct vcr_why why;
@@ -198,6 +198,12 @@ void session_log(struct sessions *s, const char *id, struct loop *loop, session_
 void session_end(struct sessions *s, const char *id, struct loop *loop, session_done done, void *arg);
 void session_offer(struct sessions *s, const char *id, const struct session_person *who, struct loop *loop, session_done done, void *arg);
 void session_answer(struct sessions *s, const char *id, const char *peer_id, const char *sdp, struct loop *loop, session_done done, void *arg);
+/* A viewer who makes the offer (a WHEP player): reply.peer_id and, in reply.sdp, the answer; errors as rtc_view. To a session that is not running: as session_offer.
+ * What becomes of it is its own person's to say; another's, one who did not offer, and a session that is not running are VCR_E_NOT_FOUND. fragment NULL: whether it is still there;
+ * errors as rtc_view_trickle. The end of one that has hung up by itself is well once. */
+void session_view(struct sessions *s, const char *id, const struct session_person *who, const char *offer, size_t len, struct loop *loop, session_done done, void *arg);
+void session_view_trickle(struct sessions *s, const char *id, int64_t asker, const char *peer_id, const char *fragment, size_t len, struct loop *loop, session_done done, void *arg);
+void session_view_end(struct sessions *s, const char *id, int64_t asker, const char *peer_id, struct loop *loop, session_done done, void *arg);
 
 /* State changes as they happen, and once a second while the counter runs: event is called on `loop` until session_unwatch or the session's end (then once with
  * ended = true; at once when there is no such session); the first call tells the state as it is now. Under load calls are merged: the newest state is told.

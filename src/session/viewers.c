@@ -57,6 +57,11 @@ static void viewer_gone(struct session *x, const char *peer_id)
         return;
     struct viewer gone = *v;
     *v = x->viewers[--x->viewer_listed];
+    if (gone.made_offer && !gone.ended) {
+        struct hung_up *h = &x->hung_up[x->hung_up_next++ % HUNG_UP_KEPT];
+        memcpy(h->peer_id, gone.peer_id, sizeof(h->peer_id));
+        h->user_id = gone.who.user_id;
+    }
     if (gone.up && --x->viewer_count == 0)
         x->alone_since_us = clock_mono_us();
     remote_viewer_left(x, &gone);
@@ -68,6 +73,48 @@ enum vcr_err viewers_offer(struct session *x, const struct session_person *who, 
     if (err == VCR_OK)
         remote_viewer_came(x, viewer_add(x, ret_peer_id, who)); /* its going is told through this loop, so it comes later */
     return err;
+}
+
+enum vcr_err viewers_view(struct session *x, const struct session_person *who, const char *offer, size_t len, char ret_peer_id[VCR_UUID_BYTES], char **ret_answer, struct vcr_why *why)
+{
+    enum vcr_err err = rtc_view(x->stream, offer, len, ret_peer_id, ret_answer, why);
+    if (err != VCR_OK)
+        return err;
+    struct viewer *v = viewer_add(x, ret_peer_id, who); /* it may be up already, which is told through this loop, too */
+    v->made_offer = true;
+    remote_viewer_came(x, v);
+    return VCR_OK;
+}
+
+static struct viewer *player_of(const struct session *x, int64_t asker, const char *peer_id)
+{
+    struct viewer *v = viewer_find(x, peer_id);
+    return v && v->made_offer && !v->ended && v->who.user_id == asker ? v : NULL;
+}
+
+static enum vcr_err no_player(struct vcr_why *why) { return vcr_fail(why, VCR_E_NOT_FOUND, "There is no such viewer, or it has ended."); }
+
+enum vcr_err viewers_trickle(struct session *x, int64_t asker, const char *peer_id, const char *fragment, size_t len, struct vcr_why *why)
+{
+    return player_of(x, asker, peer_id) ? rtc_view_trickle(x->stream, peer_id, fragment, len, why) : no_player(why);
+}
+
+enum vcr_err viewers_end(struct session *x, int64_t asker, const char *peer_id, struct vcr_why *why)
+{
+    struct viewer *v = player_of(x, asker, peer_id);
+    if (v) {
+        v->ended = true;
+        rtc_view_end(x->stream, peer_id, NULL); /* when it is not there, it hung up in this moment */
+        return VCR_OK;
+    }
+    for (int i = 0; i < HUNG_UP_KEPT; i++) {
+        struct hung_up *h = &x->hung_up[i];
+        if (h->user_id == asker && strcmp(h->peer_id, peer_id) == 0) {
+            h->user_id = 0;
+            return VCR_OK;
+        }
+    }
+    return no_player(why);
 }
 
 void viewers_info(struct session *x, struct session_info *ret)

@@ -102,6 +102,41 @@ enum vcr_err rtc_answer(struct rtc_stream *s, const char *peer_id, const char *s
     return strcmp(sdp, "v=0 answer") == 0 ? VCR_OK : vcr_fail(why, VCR_E_INVALID, "This SDP cannot work.");
 }
 
+/* The one who offered last: any fragment but "nothing" is its own. */
+static char player[VCR_UUID_BYTES];
+
+enum vcr_err rtc_view(struct rtc_stream *s, const char *offer, size_t len, char ret_peer_id[VCR_UUID_BYTES], char **ret_answer, struct vcr_why *why)
+{
+    if (len != 9 || memcmp(offer, "v=0 offer", 9) != 0)
+        return vcr_fail(why, VCR_E_UNACCEPTABLE, "This offer takes nothing.");
+    vcr_uuid7(ret_peer_id);
+    memcpy(player, ret_peer_id, sizeof(player));
+    *ret_answer = vcr_strdup("v=0 answer");
+    return VCR_OK;
+}
+
+static enum vcr_err need_player(const char *peer_id, struct vcr_why *why)
+{
+    return strcmp(player, peer_id) == 0 ? VCR_OK : vcr_fail(why, VCR_E_NOT_FOUND, "There is no such player.");
+}
+
+enum vcr_err rtc_view_trickle(struct rtc_stream *s, const char *peer_id, const char *fragment, size_t len, struct vcr_why *why)
+{
+    enum vcr_err err = need_player(peer_id, why);
+    return err || !fragment || memcmp(fragment, "nothing", VCR_MIN(len, (size_t)7)) != 0 ? err : vcr_fail(why, VCR_E_MALFORMED, "This is no fragment.");
+}
+
+enum vcr_err rtc_view_end(struct rtc_stream *s, const char *peer_id, struct vcr_why *why)
+{
+    enum vcr_err err = need_player(peer_id, why);
+    pthread_mutex_lock(&lock);
+    if (!err && s->open)
+        s->events.viewer_gone(s->events.arg, peer_id, "ended by its client");
+    player[0] = '\0';
+    pthread_mutex_unlock(&lock);
+    return err;
+}
+
 int rtc_viewers(struct rtc_stream *s, struct rtc_viewer_stats *out, int max) { return 0; }
 
 int fake_streams(void)

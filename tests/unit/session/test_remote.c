@@ -196,12 +196,87 @@ static int tear_down(void **state)
     return 0;
 }
 
+/* ---- players who make the offer (WHEP) ---- */
+
+static struct session_reply view(int64_t who, const char *offer, char out[VCR_UUID_BYTES])
+{
+    struct call c = { 0 };
+    session_view(sessions, ids[at], &(struct session_person){ .user_id = who }, offer, strlen(offer), caller, call_answered, &c);
+    struct session_reply r = call_wait(&c);
+    free(r.sdp);
+    memcpy(out, r.peer_id, VCR_UUID_BYTES);
+    return r;
+}
+
+static enum vcr_err trickle(int64_t asker, const char *peer_id, const char *fragment)
+{
+    struct call c = { 0 };
+    session_view_trickle(sessions, ids[at], asker, peer_id, fragment, fragment ? strlen(fragment) : 0, caller, call_answered, &c);
+    return call_wait(&c).err;
+}
+
+static enum vcr_err hang_up(int64_t asker, const char *peer_id)
+{
+    struct call c = { 0 };
+    session_view_end(sessions, ids[at], asker, peer_id, caller, call_answered, &c);
+    return call_wait(&c).err;
+}
+
+static void a_player_is_its_own_persons_alone(void **state)
+{
+    char anna[VCR_UUID_BYTES], page[VCR_UUID_BYTES], none[VCR_UUID_BYTES], longer[VCR_UUID_BYTES + 1];
+    join(ANNA, page);
+    assert_int_equal(view(BOB, "nonsense", none).err, VCR_E_UNACCEPTABLE);
+    assert_int_equal(view(ANNA, "v=0 offer", anna).err, VCR_OK);
+    struct session_reply r = get();
+    assert_int_equal(r.info.viewers_told, 2);
+    assert_int_equal(viewer(&r.info, anna)->who.user_id, ANNA);
+    assert_int_equal(trickle(ANNA, anna, NULL), VCR_OK);
+    assert_int_equal(trickle(ANNA, anna, "a fragment"), VCR_OK);
+    assert_int_equal(trickle(ANNA, anna, "nothing"), VCR_E_MALFORMED);
+    snprintf(longer, sizeof(longer), "%sx", anna);
+    const struct { int64_t who; const char *what; } others[] = { { BOB, anna }, { OWNER, anna }, { ANNA, "" }, { ANNA, longer }, { ANNA, page } };
+    for (size_t i = 0; i < ARRAY_LEN(others); i++) {
+        assert_int_equal(trickle(others[i].who, others[i].what, NULL), VCR_E_NOT_FOUND);
+        assert_int_equal(hang_up(others[i].who, others[i].what), VCR_E_NOT_FOUND);
+    }
+    assert_int_equal(hang_up(ANNA, anna), VCR_OK);
+    assert_int_equal(hang_up(ANNA, anna), VCR_E_NOT_FOUND);
+    assert_int_equal(trickle(ANNA, anna, NULL), VCR_E_NOT_FOUND);
+    assert_int_equal(get().info.viewers_told, 1);
+}
+
+/* Players close their connection, and then say that they end. */
+static void who_hung_up_may_say_so_once(void **state)
+{
+    enum { MANY = 9 };
+    char ids_of[MANY][VCR_UUID_BYTES];
+    for (int i = 0; i < MANY; i++) {
+        assert_int_equal(view(ANNA, "v=0 offer", ids_of[i]).err, VCR_OK);
+        assert_true(fake_viewer_gone(at, ids_of[i]));
+    }
+    assert_int_equal(hang_up(BOB, ids_of[MANY - 1]), VCR_E_NOT_FOUND);
+    assert_int_equal(trickle(ANNA, ids_of[MANY - 1], NULL), VCR_E_NOT_FOUND);
+    for (int i = 0; i < MANY; i++)
+        assert_int_equal(hang_up(ANNA, ids_of[i]), i == 0 ? VCR_E_NOT_FOUND : VCR_OK); /* eight are remembered */
+    for (int i = 0; i < MANY; i++)
+        assert_int_equal(hang_up(ANNA, ids_of[i]), VCR_E_NOT_FOUND);
+    assert_int_equal(view(ANNA, "v=0 offer", ids_of[0]).err, VCR_OK);
+    struct call c = { 0 };
+    session_end(sessions, ids[at], caller, call_answered, &c);
+    assert_int_equal(call_wait(&c).err, VCR_OK);
+    assert_int_equal(hang_up(ANNA, ids_of[0]), VCR_E_NOT_FOUND); /* it went with the session */
+    assert_int_equal(view(ANNA, "v=0 offer", ids_of[0]).err, VCR_E_CONFLICT);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(it_is_asked_for_and_handed_over, begin, finish),
         cmocka_unit_test_setup_teardown(who_leaves_with_it_has_time_to_come_back, begin, finish),
         cmocka_unit_test_setup_teardown(who_asked_is_told_before_a_crowd, begin, finish),
+        cmocka_unit_test_setup_teardown(a_player_is_its_own_persons_alone, begin, finish),
+        cmocka_unit_test_setup_teardown(who_hung_up_may_say_so_once, begin, finish),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
