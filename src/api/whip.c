@@ -1,27 +1,12 @@
-/* api/whip.c - /whip/:deviceId: a device's live picture by WebRTC (RFC 9725). Who asks is the device, by its token.
- *
- * Pages of any origin may publish, so every answer allows them; the token in the header is what counts, never a cookie. Those of VCR_CORS_ORIGINS are allowed already (cors.c), and a
- * browser takes no header twice. */
+/* api/whip.c - /whip/:deviceId: a device's live picture by WebRTC (RFC 9725). Who asks is the device, by its token, never by a cookie. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "api/internal.h"
+#include "api/door.h"
 #include "app/devices.h"
 #include "app/whip.h"
 #include "wire/sdp.h"
-
-#define TYPE_SDP "application/sdp"
-#define TYPE_FRAGMENT "application/trickle-ice-sdpfrag"
-
-/* On the loop. */
-static void allow_origins(struct api_call *c)
-{
-    if (cors_allows(c->api, c->req))
-        return;
-    api_header(c, "Access-Control-Allow-Origin", "*");
-    api_header(c, "Access-Control-Expose-Headers", "Location, ETag, Link, Accept-Patch");
-}
 
 /* The device that the path names, by its own token. */
 static enum vcr_err device_run(struct api_call *c, struct sql_tx *tx, struct vcr_why *why)
@@ -47,49 +32,17 @@ static int64_t device_of(const struct api_call *c)
     return id;
 }
 
-/* Whether the device may; answers when not. */
-static bool is_admitted(struct api_call *c)
-{
-    struct vcr_why why = c->job.why;
-    allow_origins(c);
-    if (c->job.err == VCR_OK)
-        return true;
-    why.code = c->job.err;
-    api_fail(c, &why);
-    return false;
-}
-
-/* Whether the body is of that type; answers when not. */
-static bool takes_type(struct api_call *c, const char *want)
-{
-    const char *type = http_req_header(c->req, "Content-Type");
-    size_t n = strlen(want);
-    struct vcr_why why;
-    if (type && strncasecmp(type, want, n) == 0 && (type[n] == '\0' || type[n] == ';' || type[n] == ' '))
-        return true;
-    vcr_fail(&why, VCR_E_UNSUPPORTED, "the body must be %s", want);
-    api_fail(c, &why);
-    return false;
-}
-
 /* ---- POST ---- */
 static void published(void *arg, const struct whip_reply *r)
 {
     struct api_call *c = arg;
-    char text[120];
+    char location[120];
     if (r->err != VCR_OK) {
         api_fail(c, &r->why);
         return;
     }
-    c->status = 201;
-    c->content_type = TYPE_SDP;
-    snprintf(text, sizeof(text), "/api/v1/whip/%" PRId64 "/%s", device_of(c), r->id);
-    api_header(c, "Location", text);
-    snprintf(text, sizeof(text), "\"%s\"", r->id);
-    api_header(c, "ETag", text);
-    api_header(c, "Accept-Patch", TYPE_FRAGMENT);
-    buf_adds(&c->out, r->answer);
-    api_finish(c);
+    snprintf(location, sizeof(location), "/api/v1/whip/%" PRId64 "/%s", device_of(c), r->id);
+    door_created(c, location, r->id, r->answer);
 }
 
 static void on_offer(struct http_req *r, const char *body, size_t len)
@@ -100,7 +53,7 @@ static void on_offer(struct http_req *r, const char *body, size_t len)
 
 static void post_then(struct api_call *c)
 {
-    if (is_admitted(c) && takes_type(c, TYPE_SDP))
+    if (door_admits(c) && door_takes_type(c, DOOR_SDP))
         http_body_read(c->req, SDP_MAX_BYTES, on_offer);
 }
 
@@ -124,17 +77,8 @@ static void on_fragment(struct http_req *r, const char *body, size_t len)
 
 static void patch_then(struct api_call *c)
 {
-    char etag[VCR_UUID_BYTES + 2];
-    struct vcr_why why;
-    if (!is_admitted(c) || !takes_type(c, TYPE_FRAGMENT))
-        return;
-    snprintf(etag, sizeof(etag), "\"%.36s\"", api_param(c, "publisher"));
-    if (c->if_match && api_if_match(c, etag, &why) != VCR_OK) {
-        vcr_fail(&why, VCR_E_STALE, "this is not the publisher's ETag");
-        api_fail(c, &why);
-        return;
-    }
-    http_body_read(c->req, SDP_MAX_BYTES, on_fragment);
+    if (door_admits(c) && door_takes_type(c, DOOR_FRAGMENT) && door_etag_holds(c, api_param(c, "publisher"), "the publisher's"))
+        http_body_read(c->req, SDP_MAX_BYTES, on_fragment);
 }
 
 /* ---- DELETE ---- */
@@ -151,7 +95,7 @@ static void ended(void *arg, const struct whip_reply *r)
 
 static void delete_then(struct api_call *c)
 {
-    if (is_admitted(c))
+    if (door_admits(c))
         whip_end(c->app->whip, device_of(c), api_param(c, "publisher"), c->loop, ended, c);
 }
 
@@ -159,17 +103,7 @@ static void delete_then(struct api_call *c)
 static void options_then(struct api_call *c)
 {
     bool is_publisher = *api_param(c, "publisher");
-    const char *methods = is_publisher ? "PATCH, DELETE, OPTIONS" : "POST, OPTIONS";
-    allow_origins(c);
-    api_header(c, "Allow", methods);
-    if (!cors_allows(c->api, c->req)) {
-        api_header(c, "Access-Control-Allow-Methods", methods);
-        api_header(c, "Access-Control-Allow-Headers", "Authorization, Content-Type, If-Match");
-        api_header(c, "Access-Control-Max-Age", "86400");
-    }
-    api_header(c, is_publisher ? "Accept-Patch" : "Accept-Post", is_publisher ? TYPE_FRAGMENT : TYPE_SDP);
-    c->status = 204;
-    api_finish(c);
+    door_options(c, is_publisher, is_publisher ? "PATCH, DELETE, OPTIONS" : "POST, OPTIONS");
 }
 
 const struct api_route api_whip_routes[] = {

@@ -111,7 +111,7 @@ const checks = {
     }
     const options = await ask(o, { ...call, method: 'OPTIONS' });
     assert.ok(options.status === 204 && options.headers.allow.includes(o.method), `OPTIONS ${o.route}`);
-    for (const [what, change] of [['a query that does not decode', { query: 'a=%zz' }], ['a path that does not decode', { params: { id: '%zz', token: '%00', deviceId: '%zz', publisher: '%zz' } }]]) {
+    for (const [what, change] of [['a query that does not decode', { query: 'a=%zz' }], ['a path that does not decode', { params: { id: '%zz', token: '%00', deviceId: '%zz', publisher: '%zz', viewer: '%zz' } }]]) {
       if (change.params && !o.route.includes('{')) continue;
       const answer = await ask(o, { ...call, ...change });
       assert.equal(answer.status, 400, `${o.key}, ${what}`);

@@ -10,7 +10,12 @@ export const NOBODY = '00000000-0000-4000-8000-000000000000';
 export const UPLOAD_MAX = 64 << 20;
 const sdp = readFileSync(path.join(root, 'fuzz/corpus/sdp/chromium'), 'utf8');
 const offer = readFileSync(path.join(root, 'fuzz/corpus/sdp_publish/obs'), 'utf8');
-const fragment = `${offer.match(/a=ice-ufrag:.*/)[0]}\r\n${offer.match(/a=ice-pwd:.*/)[0]}\r\nm=audio 9 UDP/TLS/RTP/SAVPF 0\r\na=mid:0\r\n`;
+const playOffer = readFileSync(path.join(root, 'fuzz/corpus/sdp_publish/chromium-play'), 'utf8');
+const fragment = fragmentOf(offer), playFragment = fragmentOf(playOffer);
+/** Its credentials, and no candidate. */
+function fragmentOf(sdpOffer) {
+  return `${sdpOffer.match(/a=ice-ufrag:.*/)[0]}\r\n${sdpOffer.match(/a=ice-pwd:.*/)[0]}\r\nm=audio 9 UDP/TLS/RTP/SAVPF 0\r\na=mid:0\r\n`;
+}
 const binary = { 'Content-Type': 'application/octet-stream' };
 
 /** A storyboard of made-up sheets instead of what processing made, and the sound a second time as another track. */
@@ -90,6 +95,11 @@ export function makeCases(w) {
     const { deviceId } = await sender();
     const answer = await fetch(`${w.server.url}/api/v1/whip/${deviceId}`, { method: 'POST', headers: sends('application/sdp')(), body: offer });
     return { deviceId, publisher: answer.headers.get('location').split('/').pop() };
+  };
+  const plays = { 'Content-Type': 'application/sdp' }, trickles = { 'Content-Type': 'application/trickle-ice-sdpfrag' };
+  const player = async () => {
+    const answer = await fetch(`${w.server.url}/api/v1/whep/${w.session.id}`, { method: 'POST', headers: { Authorization: `Bearer ${w.owner.token}`, ...plays }, body: playOffer });
+    return { id: w.session.id, viewer: answer.headers.get('location').split('/').pop() };
   };
   const trashed = async () => { const t = await newTape(); await w.owner.ok('DELETE', `/tapes/${t.id}`); return t; };
   const ended = async () => { const s = await newSession(); await w.owner.ok('DELETE', `/sessions/${s.id}`); return s; };
@@ -298,6 +308,23 @@ export function makeCases(w) {
       ['a passive client', 422, { body: async () => ({ peer_id: await peer(), type: 'answer', sdp: sdp.replaceAll('setup:active', 'setup:passive') }) }],
       ['an answer', 204, { body: async () => ({ peer_id: w.answered = await peer(), type: 'answer', sdp }) }],
       ['a second one', 409, { body: () => ({ peer_id: w.answered, type: 'answer', sdp }) }],
+    ] },
+    'POST /api/v1/whep/{id}': { params: session, status: 201, headers: plays, body: playOffer, more: [
+      over, ['no SDP', 400, { body: 'x' }], ['no H.264', 406, { body: playOffer.replaceAll('H264/90000', 'H265/90000') }, '/not-acceptable'],
+      ['no transport of its own', 422, { body: playOffer.replaceAll('a=rtcp-mux\r\n', '') }], ['who only sends', 406, { body: playOffer.replaceAll('a=recvonly', 'a=sendonly') }],
+      ['JSON', 415, { headers: { 'Content-Type': 'application/json' } }], ['too much', 413, { body: 'v'.repeat(70000) }],
+    ] },
+    'GET /api/v1/whep/{id}': { params: session, status: 204, more: [over] },
+    'PATCH /api/v1/whep/{id}/{viewer}': { params: player, status: 204, headers: trickles, body: playFragment, more: [
+      ['none of that name', 404, { params: async () => ({ ...await player(), viewer: NOBODY }) }], ['no fragment', 400, { body: 'x' }],
+      ['a restart', 422, { body: playFragment.replace('a=ice-ufrag:', 'a=ice-ufrag:x') }, '/no-ice-restart'], ['another type', 415, { headers: plays }],
+      ['another ETag', 412, { headers: { ...trickles, 'If-Match': '"x"' } }], ['too much', 413, { body: 'a'.repeat(70000) }],
+      ['one that the server offered to', 404, { params: async () => ({ id: w.session.id, viewer: await peer() }) }],
+    ] },
+    'GET /api/v1/whep/{id}/{viewer}': { params: player, status: 204, more: [['none of that name', 404, { params: async () => ({ ...await player(), viewer: NOBODY }) }]] },
+    'DELETE /api/v1/whep/{id}/{viewer}': { params: player, status: 200, more: [
+      ['none of that name', 404, { params: async () => ({ ...await player(), viewer: 'x' }) }], ['a page\'s picture', 404, { params: async () => ({ id: w.session.id, viewer: await peer() }) }],
+      ['another account\'s', 404, async () => ({ ...as(w.admin), params: await player() })],
     ] },
     'POST /api/v1/hls/{id}/token': { params: tape, status: 201, body: { expires_in: 60 } },
     'POST /api/v1/hls/live/{id}/token': { params: () => w.live, status: 201, body: { expires_in: 60 } },

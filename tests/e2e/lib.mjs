@@ -10,6 +10,7 @@ export const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '
 const web = createRequire(path.join(root, 'web/package.json'));
 const { chromium } = web('playwright-core');
 export const hlsScript = web.resolve('hls.js/dist/hls.min.js');
+export const whepModule = path.join(root, 'web/node_modules/whip-whep/whep.js'); // the package names no entry
 export const shakaScript = web.resolve('shaka-player/dist/shaka-player.compiled.js');
 
 // The programs under test: the ordinary build, which is what a user runs.

@@ -7,6 +7,7 @@
 #include "fake_sessions.h"
 #include "session/live.h"
 #include "session/map.h"
+#include "wire/sdp_offered.h"
 
 enum { FAKES = 64 };
 struct fake { char id[VCR_UUID_BYTES]; bool used; int64_t owner_id; struct deck deck; int64_t tape_id, length_us; char title[256]; bool wide; };
@@ -207,6 +208,60 @@ void session_answer(struct sessions *s, const char *id, const char *peer_id, con
     struct call *c = begin(l, done, arg);
     if (need(c, find(id)) && strncmp(sdp, "v=0", 3) != 0)
         c->reply.err = vcr_fail(&c->reply.why, VCR_E_INVALID, "no SDP");
+    end(c, l);
+}
+
+/* Players by WHEP: offers and fragments are read in earnest, nothing is sent. */
+static struct player { char session[VCR_UUID_BYTES], peer_id[VCR_UUID_BYTES], ufrag[SDP_ICE_MAX + 1]; int64_t user_id; } players[16];
+bool fake_crowded;
+
+void session_view(struct sessions *s, const char *id, const struct session_person *who, const char *offer, size_t len, struct loop *l, session_done done, void *arg)
+{
+    struct call *c = begin(l, done, arg);
+    struct sdp_choice o;
+    if (need(c, find(id)))
+        c->reply.err = fake_crowded ? vcr_fail(&c->reply.why, VCR_E_BUSY, "too many viewers") : sdp_parse_play(offer, len, &o, &c->reply.why);
+    if (c->reply.err == VCR_OK) {
+        struct player *p = players;
+        while (p->user_id)
+            p++;
+        vcr_strcpy(p->session, sizeof(p->session), id);
+        vcr_uuid7(p->peer_id);
+        vcr_strcpy(p->ufrag, sizeof(p->ufrag), o.client.ufrag);
+        p->user_id = who->user_id;
+        vcr_strcpy(c->reply.peer_id, sizeof(c->reply.peer_id), p->peer_id);
+        c->reply.sdp = vcr_strdup("v=0\r\n");
+    }
+    end(c, l);
+}
+
+static struct player *need_player(struct call *c, const char *id, int64_t asker, const char *peer_id)
+{
+    for (size_t i = 0; i < ARRAY_LEN(players); i++)
+        if (players[i].user_id == asker && strcmp(players[i].session, id) == 0 && strcmp(players[i].peer_id, peer_id) == 0)
+            return &players[i];
+    c->reply.err = vcr_fail(&c->reply.why, VCR_E_NOT_FOUND, "no such viewer");
+    return NULL;
+}
+
+void session_view_trickle(struct sessions *s, const char *id, int64_t asker, const char *peer_id, const char *fragment, size_t len, struct loop *l, session_done done, void *arg)
+{
+    struct call *c = begin(l, done, arg);
+    struct sdp_fragment f;
+    const struct player *p = need_player(c, id, asker, peer_id);
+    if (p && fragment)
+        c->reply.err = sdp_parse_fragment(fragment, len, &f, &c->reply.why);
+    if (p && fragment && c->reply.err == VCR_OK && strcmp(f.ufrag, p->ufrag) != 0)
+        c->reply.err = vcr_refuse(&c->reply.why, VCR_E_INVALID, "/no-ice-restart", "a restart");
+    end(c, l);
+}
+
+void session_view_end(struct sessions *s, const char *id, int64_t asker, const char *peer_id, struct loop *l, session_done done, void *arg)
+{
+    struct call *c = begin(l, done, arg);
+    struct player *p = need_player(c, id, asker, peer_id);
+    if (p)
+        memset(p, 0, sizeof(*p));
     end(c, l);
 }
 
