@@ -23,6 +23,20 @@ ALONE = {"crowd", "day", "live_hls", "soak", "storm", "wide"}
 LONG = ["timeline", "vhs", "dub", "dubcmd", "deck_page", "record", "page", "jobs", "players", "disk", "import", "people", "replay"]
 
 
+def reason_of(lines, at):
+    """What a failed line of node's reporter says of itself, in its block below: the error's first words."""
+    for i, line in enumerate(lines[at + 1:at + 40]):
+        if TAP.match(line) or line.strip() == "...":
+            return ""
+        found = re.match(r"\s*error: (.*)$", line)
+        if found:
+            text = found.group(1).strip("'\"")
+            if text in ("|-", ">-", "|"):
+                text = " ".join(l.strip() for l in lines[at + i + 2:at + i + 8]).split(" code: ")[0]
+            return text[:300]
+    return ""
+
+
 class Totals:
     def __init__(self):
         self.passed = self.failed = 0
@@ -55,7 +69,8 @@ def count(totals, name, output, status, took):
     """Adds a program's TAP lines; a program that ends badly without a failed line is one failure of its own."""
     passed = failed = 0
     reason = ""
-    for line in output.splitlines():
+    lines = output.splitlines()
+    for at, line in enumerate(lines):
         told = re.search(r"# reason: (.*)$", line)  # of the skip that comes: cmocka has no room for it
         reason = told.group(1) if told else reason
         found = TAP.match(line)
@@ -72,7 +87,8 @@ def count(totals, name, output, status, took):
             passed += 1
         else:
             failed += 1
-            totals.failures.append(f"{name}: {what}")
+            why = reason_of(lines, at)
+            totals.failures.append(f"{name}: {what}" + (f": {why}" if why else ""))
     if status != 0 and failed == 0:
         failed += 1
         totals.failures.append(f"{name}: ended with {status}")
@@ -83,8 +99,7 @@ def count(totals, name, output, status, took):
     totals.failed += failed
     print(f"{'FAIL' if failed else 'ok  '} {name}: {passed} passed, {failed} failed ({took:.1f} s)", flush=True)
     if failed:
-        tail = output.splitlines()
-        print("\n".join("    " + line for line in tail[-120:]), flush=True)
+        print("\n".join("    " + line for line in lines[-120:]), flush=True)
 
 
 def shared_env(args):
