@@ -150,9 +150,11 @@ test('a tape that was recorded over', async (t) => {
       const [r, g, b] = pictures.findLast((p) => p.s <= seconds).rgb;
       assert.equal(r > g + 40 && r > b + 40 ? 'red' : g > r + 40 && g > b + 40 ? 'green' : b > r + 40 ? 'blue' : `${r},${g},${b}`, colour, `at ${seconds} s`);
     }
-    const first = named.find((u) => /\d+-\d+\.m4s/.test(u)), status = async (from, to) => (await fetch(first.replace(from, to))).status;
-    assert.notEqual(first.replace(/\d+-\d+/, '1-2'), first);
-    for (const [from, to] of [[/\d+-\d+/, '0-0'], [/\d+-\d+/, '0-65'], [/\d+-\d+/, '0-4294967295'], [/\d+-\d+/, '4294967295-4294967295'], [/\d+-\d+/, '4000-2'], [/\d+-\d+/, '01-2'], [/\d+-\d+/, '0'], ['/240p/', '/480p/x/'], [/v=../, 'v='], [/\?.*/, '']])
+    // the piece is named in the last part of the address; the token in the middle is made of letters that may look like one
+    const first = named.find((u) => /\/\d+-\d+\.m4s\?v=/.test(u)), piece = /\/\d+-\d+(?=\.m4s\?)/, status = async (from, to) => (await fetch(first.replace(from, to))).status;
+    assert.notEqual(first.replace(piece, '/1-2'), first);
+    for (const [from, to] of [[piece, '/0-0'], [piece, '/0-65'], [piece, '/0-4294967295'], [piece, '/4294967295-4294967295'], [piece, '/4000-2'], [piece, '/01-2'], [piece, '/0'],
+      ['/240p/', '/480p/x/'], [/\?v=../, '?v='], [/\?.*/, '']])
       assert.equal(await status(from, to), 404, `${from} ${to}`);
   });
 
@@ -224,6 +226,7 @@ test('a tape that was recorded over', async (t) => {
   /** The picture may come a moment after the player says that it is there. */
   const comes = async (seconds, colour) => {
     let last;
+    await until('the player has all it wants', () => page.evaluate(() => window.settled?.() ?? true));
     await page.evaluate((s) => { document.querySelector('#w').currentTime = s; }, seconds);
     const look = () => page.evaluate((s) => {
       const v = document.querySelector('#w');
@@ -297,6 +300,12 @@ test('a tape that was recorded over', async (t) => {
       player.addEventListener('error', (e) => window.fatal.push(`${e.detail.code} ${e.detail.data}`));
       await player.attach(document.querySelector('#w'));
       await player.load(u);
+      // A seek while it changes sizes can leave Shaka 5.2 with an empty buffer that it takes for a full one, on a busy machine every few runs: so it seeks when what it wanted is there.
+      const goal = player.getConfiguration().streaming.bufferingGoal, video = document.querySelector('#w');
+      window.settled = () => {
+        const to = Math.min(video.currentTime + goal, video.duration) - 0.5;
+        return ['audio', 'video'].every((kind) => player.getBufferedInfo()[kind].some((r) => r.start <= video.currentTime + 0.1 && r.end >= to));
+      };
     }, shakaScript, uri);
     await lookEverywhere();
     assert.deepEqual(await page.evaluate(() => window.fatal), []);
