@@ -1,9 +1,12 @@
-// whep.test.mjs - a standard WHEP client (npm: whip-whep) in a page of another origin watches a session in Chromium: it plays, is listed, and ends in every way.
+// whep.test.mjs - a standard WHEP client (npm: whip-whep) in a page of another origin watches a session in Chromium: it plays, is listed, and ends in every way. GStreamer watches, too.
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import http from 'node:http';
+import os from 'node:os';
+import path from 'node:path';
 import { test } from 'node:test';
-import { addTape, browser, clip, Client, Server, until, whepModule } from './lib.mjs';
+import { addTape, browser, clip, Client, root, Server, until, whepModule } from './lib.mjs';
 
 /** A page with nothing but a video and the client's module, on an origin of its own. */
 async function theatre(t) {
@@ -56,7 +59,7 @@ const plays = async (page, frames = 60) => {
 const viewers = async (client, id) => (await client.ok('GET', `/sessions/${id}`)).viewers;
 
 test('a standard player by WHEP', async (t) => {
-  const server = await Server.start(t);
+  const server = await Server.start(t, { VCR_MEDIA_LISTEN: '0.0.0.0:0' }); // GStreamer's ICE (libnice) has no candidate on loopback
   const client = await Client.register(server), stranger = await Client.register(server, 'eve@example.org');
   const tape = await addTape(client, clip('movie-hello.mpeg'));
   const page = await browser(t);
@@ -100,6 +103,17 @@ test('a standard player by WHEP', async (t) => {
     const now = await until('sound', async () => { const s = await seen(page); return s.audio?.samples > 48000 && s; });
     assert.equal(now.video, undefined);
     await page.evaluate('whep.stop()');
+  });
+
+  await t.test('GStreamer plays it', async (sub) => {
+    if (!Object.values(os.networkInterfaces()).flat().some((i) => i.family === 'IPv4' && !i.internal)) return sub.skip('there is no network but loopback');
+    const child = spawn('/usr/bin/python3', [path.join(root, 'tests/e2e/gst_whep.py'), endpoint, client.token, '60'], { stdio: ['ignore', 'pipe', 'inherit'] });
+    let said = '';
+    child.stdout.on('data', (data) => { said += data; });
+    await new Promise((resolve) => child.once('close', resolve));
+    const { pictures, sounds, ...rest } = JSON.parse(said);
+    assert.deepEqual(rest, { posted: 201, deleted: 200, size: [720, 480], error: null });
+    assert.ok(pictures >= 60 && sounds > 0, said);
   });
 
   await t.test('who may not is told so, in words that the page can read', async () => {
