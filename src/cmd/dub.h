@@ -39,7 +39,7 @@ struct dub_options {
     bool has_mode, has_speed;
     int speed;                   /* in 1/DUB_SPEED_ONE of play speed */
     int tracking, generation, wear_16;
-    bool osd, stats, json, list_profiles, list_settings, help;
+    bool osd, recorded_over, stats, json, list_profiles, list_settings, help;
     const char *isa;
     int64_t frames;              /* 0: as many as the film gives */
 };

@@ -104,6 +104,7 @@ static enum vcr_err draw(struct pass *p, int64_t at, int rate, enum signal_kind 
         f.tracking_error_q8 = dub_tracking_q8(o);
         f.wear_16 = o->wear_16;
         f.pass = o->pass;
+        f.over_us = o->recorded_over ? VCR_MAX(f.tape_us - tape_us(d, 0), 1) : 0;
     }
     int n = kind == SIGNAL_TAPE ? VCR_CLAMP(signal_bands(p->signal, &f, places), 1, SIGNAL_BANDS_MAX) : 0;
     for (int i = 0; i < n; i++) {

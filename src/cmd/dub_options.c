@@ -21,6 +21,7 @@ const char dub_usage[] =
     "  --mode play|still|slow|cue|review|stop           review runs from the end of IN           (play)\n"
     "  --speed X                    times play speed: slow 0.2, cue 5, review -5\n"
     "  --tracking auto|-10..10      --generation 0..5   copies of copies   --wear 0..1           --osd on|off\n"
+    "  --recorded-over on|off       another recording was on the tape, and the deck has no flying erase head: its colour shows at the start of IN\n"
     "  --frames N                   ends after N pictures; still and stop need it\n"
     "  --isa NAME                   no better instructions than: scalar sse2 ssse3 avx2 avx512\n"
     "  --stats                      how fast the tape's picture alone was made, on one thread\n"
@@ -153,6 +154,12 @@ static enum vcr_err opt_osd(struct dub_options *o, const char *v, struct vcr_why
     return o->osd || strcmp(v, "off") == 0 ? VCR_OK : bad(why, "--osd", v, "on or off");
 }
 
+static enum vcr_err opt_recorded_over(struct dub_options *o, const char *v, struct vcr_why *why)
+{
+    o->recorded_over = strcmp(v, "on") == 0;
+    return o->recorded_over || strcmp(v, "off") == 0 ? VCR_OK : bad(why, "--recorded-over", v, "on or off");
+}
+
 static enum vcr_err opt_seed(struct dub_options *o, const char *v, struct vcr_why *why) { return vcr_parse_u64(v, UINT64_MAX, &o->seed) ? VCR_OK : bad(why, "--seed", v, "a whole number"); }
 static enum vcr_err opt_pass(struct dub_options *o, const char *v, struct vcr_why *why) { return vcr_parse_u64(v, UINT64_MAX, &o->pass) ? VCR_OK : bad(why, "--pass", v, "a whole number"); }
 
@@ -181,7 +188,7 @@ static const struct word {
     { "--tracking", false, opt_tracking },   { "--generation", false, opt_generation }, { "--wear", false, opt_wear },             { "--osd", false, opt_osd },
     { "--set", false, opt_set },             { "--isa", false, opt_isa },               { "--frames", false, opt_frames },         { "--audio-out", false, opt_audio_out },
     { "--list-profiles", true, opt_profiles }, { "--list-settings", true, opt_settings }, { "--stats", true, opt_stats },          { "--json", true, opt_json },
-    { "--help", true, opt_help },
+    { "--help", true, opt_help },          { "--recorded-over", false, opt_recorded_over },
 };
 
 /* Both `--name value` and `--name=value`. */

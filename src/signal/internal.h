@@ -29,6 +29,12 @@ struct dropout {
     uint32_t shape;
 };
 
+/* The luma filter of a tape speed: narrow ones have more taps, the narrowest ones go over the line twice. */
+struct luma_filter {
+    int16_t taps[CHROMA_HALF + 1]; /* [0] is half the centre tap; Q16 */
+    int half, times;               /* LUMA_HALF or CHROMA_HALF */
+};
+
 /* One field line as the schedule leaves it: both raster lines of the pair are drawn from it. */
 struct line_plan {
     int32_t shift_q8;      /* displacement to the left in 1/256 luma sample */
@@ -37,6 +43,7 @@ struct line_plan {
     int16_t snow_q8;       /* 0 picture .. 256 snow: the demodulator below its threshold */
     int16_t colour_q8;     /* 256 full .. 0 killed */
     int16_t band;          /* which source */
+    int16_t over_q16;      /* of the wave of a colour that was recorded over */
 };
 
 struct signal {
@@ -47,13 +54,15 @@ struct signal {
     struct signal_kernels k;
     int16_t cubic[256][4];            /* Q15 */
     int16_t sine[1024];               /* Q14, one turn */
+    int16_t wave[SIGNAL_WIDTH_MAX + LINE_ROUND]; /* Q14, of wave_period samples; read over a line of colour from anywhere in the first period */
+    int wave_period;
     uint8_t snow[SNOW_SAMPLES + SIGNAL_WIDTH_MAX];
     uint8_t black[SIGNAL_WIDTH_MAX];
     int16_t torn[SNOW_SAMPLES + SIGNAL_WIDTH_MAX]; /* how the edge of snow wanders along a line */
     float white[WHITE_LEAD + NOISE_SAMPLES + SIGNAL_WIDTH_MAX + WHITE_LEAD], fm[WHITE_LEAD + NOISE_SAMPLES + SIGNAL_WIDTH_MAX + WHITE_LEAD];
     /* set by set_profile */
     struct signal_profile profile;
-    int16_t luma_fir[3][LUMA_HALF + 1]; /* by tape speed; [0] is half the centre tap; Q16 */
+    struct luma_filter luma[3];         /* by tape speed */
     int16_t chroma_fir[CHROMA_HALF + 1];
     struct signal_emphasis emphasis;
     int32_t luma_noise_gain, chroma_noise_gain; /* Q16 */
@@ -65,9 +74,11 @@ struct signal {
     int16_t chroma_noise[NOISE_SAMPLES + SIGNAL_WIDTH_MAX];
     /* a call's own */
     struct line_plan plan[FIELD_LINES_MAX], before_switch; /* before_switch: of switch_line, to the left of switch_x; the plan is what comes after */
+    int64_t moved; /* what moves besides the tape goes by this count of fields */
     int switch_line, switch_x; /* where the heads change; line -1: not in the middle of one */
     struct dropout dropout[DROPOUTS_MAX];
     int dropouts;
+    uint32_t over_phase, over_line_turn; /* of the wave, in turns of 2^32: in the first line, and by how much it goes on in each */
     int roll_rows; /* raster lines that the picture has rolled up */
     int comb_share;
     _Alignas(64) int16_t line[2][LINE_SAMPLES]; /* vectors of them should not straddle cache lines */
@@ -84,7 +95,6 @@ void tables_profile(struct signal *s);
 /* schedule.c */
 /* The tape's field number at a place. */
 int64_t signal_track(const struct signal *s, int64_t tape_us);
-int64_t signal_field_us(const struct signal *s);
 void schedule_field(struct signal *s, const struct signal_field *f);
 /* First raster line below the head switch. */
 int schedule_switch_row(const struct signal *s);
@@ -138,7 +148,7 @@ static inline uint64_t mix64(uint64_t z)
 }
 /* Layers keep the streams apart. */
 enum signal_layer { LAYER_NOISE = 1, LAYER_CHROMA, LAYER_JITTER, LAYER_DROPOUT, LAYER_DRUM, LAYER_SNOW, LAYER_LOCK, LAYER_STILL, LAYER_HISS, LAYER_CAPSTAN, LAYER_BAR,
-    LAYER_STREAK, LAYER_HIFI, LAYER_POP, LAYER_PASS, LAYER_FIELD };
+    LAYER_STREAK, LAYER_HIFI, LAYER_POP, LAYER_PASS, LAYER_FIELD, LAYER_SWITCH, LAYER_OVER };
 static inline uint64_t chance(uint64_t seed, enum signal_layer layer, uint64_t a, uint64_t b)
 {
     return mix64(seed ^ mix64((uint64_t)layer << 56 ^ mix64(a) ^ b * 0xD1342543DE82EF95ull));

@@ -127,11 +127,28 @@ static void swap(int16_t **a, int16_t **b)
     *b = t;
 }
 
+/* The response of tape and heads, and their noise (NULL: none); the line goes on in *a. */
+static void respond(struct signal *s, const struct luma_filter *l, int16_t **a, int16_t **b, const int16_t *noise, int16_t gain)
+{
+    const int n = s->width;
+    const bool at_once = noise && l->half == LUMA_HALF;
+    for (int i = 0; i < l->times; i++) {
+        s->k.edges(*a, n);
+        if (at_once)
+            s->k.fir_noise(*a, *b, n, l->taps, noise, gain);
+        else
+            s->k.fir(*a, *b, n, l->taps, l->half);
+        swap(a, b);
+    }
+    if (noise && !at_once)
+        s->k.noise(*a, noise, n, gain);
+}
+
 static void luma_line(struct signal *s, const struct signal_field *f, const struct line_plan *p, const uint8_t *from, uint8_t *to, uint64_t key, int l)
 {
     int n = s->width;
     int16_t *a = s->line[0] + LINE_PAD, *b = s->line[1] + LINE_PAD;
-    const uint8_t *snow = snow_at(s, f->field_index, l);
+    const uint8_t *snow = snow_at(s, s->moved, l);
     if (!from || p->snow_q8 >= 256) {
         memcpy(to, snow, (size_t)n);
         return;
@@ -143,15 +160,9 @@ static void luma_line(struct signal *s, const struct signal_field *f, const stru
         s->k.edges(a, n);
         s->k.clip(a, scratch, n, &s->emphasis);
     }
-    if (s->profile.luma_mtf_khz > 0) {
-        const int16_t *taps = s->luma_fir[VCR_MIN(f->tape_speed, 2)];
-        s->k.edges(a, n);
-        if (noise)
-            s->k.fir_noise(a, b, n, taps, noise, p->noise_gain);
-        else
-            s->k.fir(a, b, n, taps, LUMA_HALF);
-        swap(&a, &b);
-    } else if (noise)
+    if (s->profile.luma_mtf_khz > 0)
+        respond(s, &s->luma[VCR_MIN(f->tape_speed, 2)], &a, &b, noise, p->noise_gain);
+    else if (noise)
         s->k.noise(a, noise, n, p->noise_gain);
     if (s->peaking_q15) {
         s->k.edges(a, n);
@@ -208,6 +219,16 @@ static void crosstalk(struct signal *s, int16_t *const uv[2], const uint8_t *con
     }
 }
 
+/* What is left of the colour that was there before: its carrier stands in no fixed relation to the new one, so that its hue goes round along a line, and from line to line and from
+ * track to track. */
+static void show_through(struct signal *s, int16_t *const uv[2], int16_t gain_q16, int n, int l)
+{
+    const uint32_t phase = s->over_phase + (uint32_t)l * s->over_line_turn;
+    const int at = (int)((uint64_t)phase * (unsigned)s->wave_period >> 32);
+    s->k.noise(uv[0], s->wave + (at + s->wave_period / 4) % s->wave_period, n, gain_q16);
+    s->k.noise(uv[1], s->wave + at, n, gain_q16);
+}
+
 static void negate(int16_t *line, int n)
 {
     for (int i = 0; i < n; i++)
@@ -250,6 +271,8 @@ static void chroma_line(struct signal *s, const struct line_plan *p, const uint8
     int16_t *played[2] = { chroma_played(s, p, from[0], key, l, 1, parity), chroma_played(s, p, from[1], key, l, 2, parity) };
     if (s->crosstalk_q16 && beside[0])
         crosstalk(s, played, beside, n, l);
+    if (p->over_q16)
+        show_through(s, played, p->over_q16, n, l);
     if (s->phase_quarters)
         turn_quarters(played, n, s->phase_quarters);
     turn(s, played, n, key, l);
@@ -374,6 +397,10 @@ static void colour_lines(struct signal *s, const struct signal_field *f, const s
 
 static void render_tape(struct signal *s, const struct signal_field *f, const struct picture *const *sources, int n, struct picture *out, const struct rows *w)
 {
+    if (s->profile.search_lp_blank && f->tape_speed == 1 && tracks_searched(f)) {
+        fill(out, w, BLACK, GREY, GREY);
+        return;
+    }
     schedule_field(s, f);
     s->comb_share = out->is_422 ? COMB_HALF : COMB_QUARTER;
     uint64_t key = mix64(s->seed ^ mix64((uint64_t)signal_track(s, f->tape_us)) ^ f->pass * 0x9E3779B97F4A7C15ull);

@@ -5,7 +5,7 @@
 
 const struct capstan_part capstan_part[CAPSTAN_PARTS] = { { 0.7, 0.5 }, { 2.9, 0.32 }, { 7.3, 0.18 } }; /* reels, idler, capstan shaft: estimated */
 
-enum { PITCH = TRACK_PITCH, BAR_BELOW_Q8 = 30, BAR_RAGGED_Q8 = 28, KILL_BELOW_Q8 = 56 }; /* of full overlap: noise below 15 % of it, in the mean; colour killed there as well */
+enum { PITCH = TRACK_PITCH, BAR_BELOW_Q8 = 30, BAR_RAGGED_Q8 = 28, KILL_BELOW_Q8 = 56, STILL_PAIR_Q8 = 150 }; /* of full overlap: noise below 15 % of it, in the mean; colour killed there as well */
 
 int64_t signal_field_us(const struct signal *s)
 {
@@ -17,6 +17,12 @@ int64_t signal_track(const struct signal *s, int64_t tape_us)
     if (tape_us < 0)
         tape_us = 0;
     return s->standard == SIGNAL_PAL ? (tape_us + 10000) / 20000 : (tape_us * 60 + 500500) / 1001000;
+}
+
+/* Where a field of the tape is in the middle of those places that are its own: the same for all of them. */
+static int64_t track_us(const struct signal *s, int64_t track)
+{
+    return s->standard == SIGNAL_PAL ? track * 20000 : track * 1001000 / 60;
 }
 
 int schedule_switch_row(const struct signal *s)
@@ -90,7 +96,7 @@ static void plan_time_base(struct signal *s, const struct signal_field *f, uint6
     int32_t drift_ns = 0;
     for (int i = 0; i < CAPSTAN_PARTS; i++) /* what is left of the capstan's error after the television's line oscillator followed it */
         drift_ns += (int32_t)((int64_t)capstan_peak_ppm(p, f->tape_speed) * (int)(capstan_part[i].share * 256) / 256 *
-                              sine_q14(s, capstan_phase(s->seed, i, f->tape_us)) / 16384 / 24);
+                              sine_q14(s, capstan_phase(s->seed, i, track_us(s, (int64_t)track))) / 16384 / 24);
     for (int l = 0; l < s->lines; l++) {
         int32_t ns = drift_ns;
         if (p->jitter_line_ns > 0) /* neighbours differ by the rms of two independent values: 0.41 of a triangular one's half width, twice */
@@ -119,20 +125,25 @@ static void plan_rf(struct signal *s, const struct signal_field *f)
     const int32_t width = tracks_head_width(s->standard, &s->profile, f->tape_speed);
     int last_band = 0;
     /* the parked bar of still and slow is noise like any other: a look without noise has none */
-    const bool is_barless = f->rate >= 0 && f->rate < PITCH && !s->luma_noise_gain && !f->tracking_error_q8;
+    const bool is_parked = f->rate >= 0 && f->rate < PITCH, is_barless = is_parked && !s->luma_noise_gain && !f->tracking_error_q8;
+    /* a further pair of heads, both of one azimuth and wider than the track, loses it nowhere */
+    const int least = is_parked && s->profile.still_pair ? STILL_PAIR_Q8 : 0;
     for (int l = 0; l < lines; l++) {
         struct line_plan *p = &s->plan[l];
         const int64_t at = tracks_at(s, f, l);
-        const int rf = tracks_worn_q8(is_barless ? 256 : tracks_overlap_q8(width, at), wear);
+        p->over_q16 = 0;
+        const int rf = tracks_worn_q8(is_barless ? 256 : VCR_MAX(tracks_overlap_q8(width, at), least), wear);
         p->band = (int16_t)(tracks_searched(f) ? tracks_band(at, top) : 0);
         p->noise_gain = gain_with(s->luma_noise_gain, &s->profile, f->tape_speed, rf);
         p->chroma_noise = gain_with(s->chroma_noise_gain, &s->profile, f->tape_speed, rf);
         p->colour_q8 = (int16_t)(VCR_CLAMP((rf - KILL_BELOW_Q8 + 32) * 8, 0, 256) * colour_left_q8 / 256);
         p->snow_q8 = 0;
         if (rf < 2 * BAR_BELOW_Q8 + BAR_RAGGED_Q8) { /* ragged: lines near the threshold fall below it by chance */
-            uint64_t h = chance(s->seed, LAYER_BAR, (uint64_t)f->field_index, (uint64_t)l);
+            uint64_t h = chance(s->seed, LAYER_BAR, (uint64_t)s->moved, (uint64_t)l);
             int ragged = rf + (int)((h & 127) * BAR_RAGGED_Q8 / 64) - BAR_RAGGED_Q8;
             p->snow_q8 = (int16_t)VCR_CLAMP((2 * BAR_BELOW_Q8 - ragged) * 256 / (BAR_BELOW_Q8 + BAR_RAGGED_Q8 / 2), 0, 256);
+            /* where the picture is still there it is ever noisier: clicks come before the carrier goes */
+            p->noise_gain = (int16_t)VCR_MIN(p->noise_gain + p->noise_gain * p->snow_q8 / 256, 30000);
             /* the sync of the line is noise as well */
             p->shift_q8 += ns_to_q8(s, (int64_t)triangular(h >> 8) * p->snow_q8 * p->snow_q8 / 16384);
         }
@@ -143,23 +154,40 @@ static void plan_rf(struct signal *s, const struct signal_field *f)
     }
 }
 
+/* By how much the heads change too late. A deck's two heads have pulses of their own, each set to within the tolerance; the servo that they follow hunts, over half a second or so;
+ * and no two fields are alike. A third each; estimated. */
+static int wander_q8(const struct signal *s, uint64_t track)
+{
+    enum { KNOT_FIELDS = 16 };
+    const int most = s->profile.headswitch_wander_mlines * 256 / 1000, part = (int)(track % KNOT_FIELDS);
+    const uint64_t knot = track / KNOT_FIELDS;
+    const int before = (int)(chance(s->seed, LAYER_SWITCH, knot, 0) & 511) - 256, after = (int)(chance(s->seed, LAYER_SWITCH, knot + 1, 0) & 511) - 256;
+    const int head = (int)(chance(s->seed, LAYER_SWITCH, track & 1, 1) & 511) - 256, field = (int)(chance(s->seed, LAYER_SWITCH, track, 2) & 511) - 256;
+    return most * (head + field + before + (after - before) * part / KNOT_FIELDS) / (3 * 256);
+}
+
 static void plan_headswitch(struct signal *s, uint64_t jitter_key)
 {
     s->switch_line = -1;
     if (!s->profile.headswitch)
         return;
-    const int row = schedule_switch_row(s), lines = s->lines, first = VCR_MIN(row / 2, lines - 1);
-    const bool in_middle = row % 2; /* half lines are NTSC's */
+    const int lines = s->lines, at_q8 = VCR_CLAMP(schedule_switch_row(s) * 128 + wander_q8(s, (uint64_t)s->moved), 0, lines * 256 - 1);
+    /* of a line's 63.6 us (64 in PAL) the picture begins after some 8.4 */
+    const int line_samples = s->standard == SIGNAL_PAL ? 864 : 858, column = (line_samples * (at_q8 & 255) / 256 - 114) * s->width / 720;
+    const int first = at_q8 / 256 + (column >= s->width);
+    const bool in_middle = column > 0 && column < s->width;
+    if (first >= lines)
+        return;
     if (in_middle) {
         s->switch_line = first;
-        s->switch_x = s->width * 7 / 16; /* 31.8 us of a line, whose picture begins after some 9 of them */
+        s->switch_x = column;
         s->before_switch = s->plan[first];
     }
     int32_t step = ns_to_q8(s, s->profile.headswitch_step_ns);
     step += step * ((int)(chance(s->seed, LAYER_DRUM, jitter_key, 999) & 63) - 32) / 1024;
     if (in_middle) {
         s->plan[first].shift_q8 += step;
-        plan_step(s, first + 1, step - step * 42 / 1024); /* half a line on */
+        plan_step(s, first + 1, step - step * 84 * (256 - (at_q8 & 255)) / 256 / 1024); /* the rest of a line on */
     } else
         plan_step(s, first, step);
     for (int l = first; l < lines; l++) {
@@ -209,6 +237,28 @@ static void plan_unlocked(struct signal *s, const struct signal_field *f)
     plan_flag(s, field, loose);
 }
 
+/* A deck without a flying erase head erases with the one that stands across the whole tape, before the drum. What lay between them when a recording began was recorded over only,
+ * which luma's carrier stands and colour's, beneath it, does not: it shows through in all the colours of the rainbow, and then goes away from the top of the picture to the
+ * bottom while the tape's erased end, which is straight, passes the length of a slanted track. From that head to where the tape comes to the drum it is some 65 mm (estimated); a
+ * track is 5.80 m/s (NTSC) or 4.85 m/s (PAL) times a field, 97 mm long. */
+static void plan_over(struct signal *s, const struct signal_field *f, uint64_t track)
+{
+    enum { ERASE_UM = 65000, TRACK_UM = 96500, SOFT_LINES = 6, SHOWN_Q16 = 7680 /* 30 codes */ };
+    static const int32_t speed_um_s[2][3] = { [SIGNAL_NTSC] = { 33350, 16670, 11120 }, [SIGNAL_PAL] = { 23390, 11700, 7800 } };
+    if (f->over_us <= 0 || f->over_us > INT64_C(60000000))
+        return;
+    const int64_t gone_um = f->over_us * speed_um_s[s->standard == SIGNAL_PAL][VCR_MIN(f->tape_speed, 2)] / 1000000 - ERASE_UM;
+    if (gone_um >= TRACK_UM)
+        return;
+    const int lines = s->lines, first = (int)(VCR_MAX(gone_um, 0) * lines / TRACK_UM), soft = gone_um > 0 ? VCR_MAX(SOFT_LINES * lines / 240, 1) : 1;
+    for (int l = first; l < lines; l++)
+        s->plan[l].over_q16 = (int16_t)(SHOWN_Q16 * VCR_MIN(l - first + 1, soft) / soft);
+    s->before_switch.over_q16 = s->switch_line >= 0 ? s->plan[s->switch_line].over_q16 : 0;
+    const uint64_t way = chance(s->seed, LAYER_OVER, 0, 0);
+    s->over_line_turn = 0x04000000u + (uint32_t)(way & 0x03ffffff); /* a turn in 32 to 64 lines, */
+    s->over_phase = (uint32_t)(way >> 32) + (uint32_t)track * (0x18000000u + (uint32_t)(way >> 8 & 0x1fffffff)); /* and in 5 to 11 fields */
+}
+
 int schedule_dropouts(const struct dropout_list *of, int64_t track, int band, int wear_16, struct dropout *to, int max)
 {
     enum { SLOTS = 60, REACH = 4 };
@@ -238,10 +288,12 @@ void schedule_field(struct signal *s, const struct signal_field *f)
     uint64_t jitter_key = (uint64_t)track;
     if (f->rate != PITCH || f->lock_q16 < 65536)
         jitter_key = mix64(jitter_key ^ (uint64_t)f->field_index << 20);
+    s->moved = f->rate == PITCH && f->lock_q16 >= 65536 ? track : f->field_index;
     plan_time_base(s, f, (uint64_t)track, jitter_key);
     plan_rf(s, f);
     plan_unlocked(s, f);
     plan_headswitch(s, jitter_key);
+    plan_over(s, f, (uint64_t)track);
     s->dropouts = 0;
     if (s->profile.dropout_per_minute > 0) {
         struct dropout_list of = { s->standard, s->seed, s->profile.dropout_per_minute, s->lines, s->width };

@@ -13,7 +13,7 @@ static const char *const tracks[] = { "hifi", "linear", "auto", NULL };
 static const double speed_mhz[] = { 3.0, 2.76, 2.4 };
 static const char data_sheets[] = "usual range of deck data sheets", none_found[] = "no published figure found";
 
-enum { MOST = 32 };
+enum { MOST = 40 };
 /* A field holds value x scale; 0, or below it where `negative_off` says so, is off. */
 static const struct row {
     struct signal_setting setting;
@@ -38,11 +38,14 @@ static const struct row {
     { { "jitter.field_us", "us", 0, 20, 0.3, none_found, true, SIGNAL_NUMBER, NULL }, AT(jitter_field_ns), 1000, false },
     { { "headswitch", "", 0, 1, 1, "6.5 H +-1.5 H before vertical sync: US 5,675,698 and others", false, SIGNAL_ON_OFF, NULL }, AT(headswitch), 1, false },
     { { "headswitch.step_us", "us", -20, 20, 4.2, none_found, true, SIGNAL_NUMBER, NULL }, AT(headswitch_step_ns), 1000, false },
+    { { "headswitch.wander_lines", "lines", 0, 3, 0.4, "6.5 H +-1.5 H is all that it may be off; how it wanders is estimated", true, SIGNAL_NUMBER, NULL }, AT(headswitch_wander_mlines), 1000, false },
     { { "dropout.per_minute", "1/min", 0, 5000, 30, none_found, true, SIGNAL_NUMBER, NULL }, AT(dropout_per_minute), 1, false },
     { { "dropout.compensator", "", 0, 1, 1, "every deck since the late 1970s", false, SIGNAL_ON_OFF, NULL }, AT(dropout_compensator), 1, false },
     { { "capstan.error_percent", "% peak", 0, 5, 0.62, "0.18 % WRMS; SP 0.15 to 0.2 estimated", true, SIGNAL_NUMBER, NULL }, AT(capstan_error_ppm), 10000, false },
     { { "head.width_um", "um", 10, 100, 46, none_found, true, SIGNAL_NUMBER, NULL }, AT(head_width_um10), 10, false },
     { { "track.bend_um", "um", 0, 30, 8, none_found, true, SIGNAL_NUMBER, NULL }, AT(track_bend_um10), 10, false },
+    { { "still.pair", "", 0, 1, 0, "decks with four heads: Pioneer's training manual", false, SIGNAL_ON_OFF, NULL }, AT(still_pair), 1, false },
+    { { "search.lp_blank", "", 0, 1, 0, "many NTSC decks: Chicago Tribune 1985", false, SIGNAL_ON_OFF, NULL }, AT(search_lp_blank), 1, false },
     { { "limiter", "", 0, 1, 1, "WCAG 2.3.1", false, SIGNAL_ON_OFF, NULL }, AT(limiter), 1, false },
     { { "audio.track", "", 0, 2, 1, "a mono deck", false, SIGNAL_CHOICE, tracks }, AT(audio_track), 1, false },
     { { "audio.linear_high_hz", "Hz", 1000, 20000, 10000, "a little beyond 10 kHz in SP, 4 to 5 kHz slow: Feldman 1983", false, SIGNAL_NUMBER, NULL }, AT(linear_high_hz), 1, false },

@@ -34,6 +34,9 @@ struct signal_profile {
     int32_t jitter_line_ns;      /* rms difference of neighbouring lines */
     int32_t jitter_field_ns;     /* peak to peak in a field */
     int32_t headswitch, headswitch_step_ns; /* on; displacement below it */
+    int32_t headswitch_wander_mlines; /* 1/1000 line: how far at most it is off its place, from field to field */
+    int32_t still_pair;          /* on: further heads for still and slow, which show no noise bar */
+    int32_t search_lp_blank;     /* on: a search of LP tape is blanked */
     int32_t dropout_per_minute, dropout_compensator;
     int32_t capstan_error_ppm;   /* wow and flutter: peak speed error; 10000 are 0.29 % WRMS (IEC 386) */
     int32_t limiter;
@@ -72,12 +75,16 @@ struct signal_field {
     int32_t wear_16;          /* 0..16: less carrier and colour, more dropouts; nothing of the former in a look without noise */
     uint8_t tape_speed;       /* 0 SP 1 LP 2 EP: bandwidth and noise follow */
     uint64_t pass;            /* of the pass layer; constant in settled PLAY */
-    int64_t field_index;      /* deck's own field count, for what moves while the tape stands still */
+    int64_t field_index;      /* deck's own field count, for what moves while the tape stands still; in settled PLAY all follows from the place */
+    int64_t over_us;          /* how long before this place a recording over another one began, by a deck without a flying erase head: colour of that one shows through for
+                               * some seconds. 0: long ago, or over nothing */
     const struct picture *beside; /* what the neighbouring track holds, the field before: its lines are taken as those of the sources are. Only chroma.crosstalk looks at it;
                                    * NULL: a neighbour like the field itself */
 };
 /* What a deck's tracking scale, -10 to 10, is as a tracking error: nearly a whole track at its ends, where nothing is left. */
 int32_t signal_tracking_q8(int tracking);
+/* How long a field is. */
+int64_t signal_field_us(const struct signal *s);
 enum { SIGNAL_BANDS_MAX = 16 };
 /* The bands of a field at this rate: *ret_tape_us[i] is the tape place that band i shows. 1 in play, still and slow. */
 int signal_bands(const struct signal *s, const struct signal_field *f, int64_t ret_tape_us[SIGNAL_BANDS_MAX]);

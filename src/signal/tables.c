@@ -2,11 +2,16 @@
  *
  * Floating point lives here and only here; what comes out is rounded to int16, and the pictures are made from that. */
 #include <math.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "signal/exact.h"
 #include "signal/internal.h"
 
 static const double luma_hz = 13.5e6, chroma_hz = 6.75e6;
+enum { NOISE_HALF = 2 * CHROMA_HALF };
+/* Corners, in turns a sample, above which 17 taps do (2.2 MHz), and above which 25 do at one go (1.5 MHz). */
+static const double short_above = 2.2 / 13.5, once_above = 1.5 / 13.5;
 
 /* Amplitude at f (turns a sample) of the symmetric filter k, k[0] the centre. */
 static double amplitude(const double *k, int half, double f)
@@ -28,14 +33,14 @@ static void windowed_sinc(double *k, int half, double cut)
         k[j] /= sum;
 }
 
-/* The filter whose response is -3 dB at f, found by halving: a short window moves the corner, so the sinc's own corner is not it. */
-static void low_pass(double *k, int half, double f)
+/* The filter whose response at f is `there`, found by halving: a short window moves the corner, so the sinc's own corner is not it. */
+static void low_pass(double *k, int half, double f, double there)
 {
     double low = 0.0005, high = 0.4999;
     for (int i = 0; i < 40; i++) {
         double cut = (low + high) / 2;
         windowed_sinc(k, half, cut);
-        if (amplitude(k, half, f) < M_SQRT1_2)
+        if (amplitude(k, half, f) < there)
             low = cut;
         else
             high = cut;
@@ -112,7 +117,7 @@ static void make_fm(const float *white, float *to, int n)
 static void shape_noise(int16_t *table, int n, const float *raw, const double *k, int half)
 {
     enum { BLOCK = 256 };
-    float tap[CHROMA_HALF + 1], sum[BLOCK];
+    float tap[NOISE_HALF + 1], sum[BLOCK];
     double power = 0;
     for (int pass = 0; pass < 2; pass++) { /* the first on a part, for the level */
         float scale = pass ? (float)(NOISE_RMS / sqrt(power / (NOISE_SAMPLES / 4))) : 1;
@@ -185,24 +190,52 @@ static void make_emphasis(struct signal *s, double scale)
         decay(s->emphasis.slow[i], i < 3 ? 4 : 2, slow);
 }
 
+/* What is a filter's twice over is one filter of twice the reach. */
+static void squared(const double *k, int half, double *ret)
+{
+    for (int j = 0; j <= 2 * half; j++) {
+        ret[j] = 0;
+        for (int i = j - half; i <= half; i++)
+            ret[j] += k[abs(i)] * k[abs(j - i)];
+    }
+}
+
+/* -3 dB at f, in turns a sample, and half a percent of the power at most above 1.5 f: that takes so many taps. Its response goes to k; returns how far that reaches. */
+static int luma_filter(struct luma_filter *l, double f, double k[NOISE_HALF + 1])
+{
+    double one[CHROMA_HALF + 1];
+    l->half = f < short_above ? CHROMA_HALF : LUMA_HALF;
+    l->times = f < once_above ? 2 : 1;
+    low_pass(one, l->half, f, l->times == 2 ? sqrt(M_SQRT1_2) : M_SQRT1_2);
+    to_q16(one, l->half, l->taps);
+    if (l->times == 2)
+        squared(one, l->half, k);
+    else
+        memcpy(k, one, (size_t)(l->half + 1) * sizeof(*k));
+    return l->half * l->times;
+}
+
 void tables_profile(struct signal *s)
 {
     static const double speed_mtf[3] = { 1, 0.92, 0.80 }; /* SP LP EP: 240, 220, 192 lines; LP and EP weakly sourced */
     const struct signal_profile *p = &s->profile;
     const double scale = 720.0 / s->width; /* megahertz belong to the line, whatever number of samples it has */
-    const double flat_luma[LUMA_HALF + 1] = { 1 }, flat_chroma[CHROMA_HALF + 1] = { 1 };
-    double k[CHROMA_HALF + 1];
-    for (int i = 2; i >= 0 && p->luma_mtf_khz > 0; i--) { /* SP last: the noise is shaped by it */
+    const double flat_chroma[CHROMA_HALF + 1] = { 1 };
+    double k[NOISE_HALF + 1], luma[NOISE_HALF + 1] = { 1 };
+    int luma_half = 0;
+    for (int i = 0; i < 3 && p->luma_mtf_khz > 0; i++) {
         double f = VCR_CLAMP(p->luma_mtf_khz * 1e3 * speed_mtf[i] / speed_mtf[p->tape_speed] * scale / luma_hz, 0.03, 0.45);
-        low_pass(k, LUMA_HALF, f);
-        to_q16(k, LUMA_HALF, s->luma_fir[i]);
+        int half = luma_filter(&s->luma[i], f, k);
+        if (i == p->tape_speed) { /* the noise is shaped by the one that the numbers are for */
+            memcpy(luma, k, sizeof(luma));
+            luma_half = half;
+        }
     }
-    const double *luma = p->luma_mtf_khz > 0 ? k : flat_luma;
-    s->luma_noise_gain = noise_gain(p->noise_luma_db10, unweighted_ratio(luma, LUMA_HALF));
-    shape_noise(s->luma_noise, NOISE_SAMPLES + SIGNAL_WIDTH_MAX, s->fm, luma, LUMA_HALF);
+    s->luma_noise_gain = noise_gain(p->noise_luma_db10, unweighted_ratio(luma, luma_half));
+    shape_noise(s->luma_noise, NOISE_SAMPLES + SIGNAL_WIDTH_MAX, s->fm, luma, luma_half);
     const double *chroma = flat_chroma;
     if (p->chroma_bandwidth_khz > 0) {
-        low_pass(k, CHROMA_HALF, VCR_CLAMP(p->chroma_bandwidth_khz * 1e3 * scale / chroma_hz, 0.03, 0.45));
+        low_pass(k, CHROMA_HALF, VCR_CLAMP(p->chroma_bandwidth_khz * 1e3 * scale / chroma_hz, 0.03, 0.45), M_SQRT1_2);
         to_q16(k, CHROMA_HALF, s->chroma_fir);
         chroma = k;
     }
@@ -255,6 +288,9 @@ void tables_open(struct signal *s)
         cubic_weights(s->cubic[f], f);
     for (int i = 0; i < 1024; i++)
         s->sine[i] = (int16_t)lrint(16384 * sin(2 * M_PI * i / 1024));
+    s->wave_period = s->width * 9 / 20; /* nine tenths of a line of colour: estimated */
+    for (int i = 0; i < (int)ARRAY_LEN(s->wave); i++)
+        s->wave[i] = (int16_t)lrint(16384 * sin(2 * M_PI * (i % s->wave_period) / s->wave_period));
     for (int i = 0; i < (int)ARRAY_LEN(s->white); i++)
         s->white[i] = (float)gaussian((1u << 20) + (uint64_t)i);
     make_fm(s->white, s->fm, (int)ARRAY_LEN(s->fm));
