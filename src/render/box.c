@@ -9,7 +9,7 @@
 
 struct box {
     /* set by open, then read-only */
-    int rows;
+    int width, height, rows;
     /* the one user's own */
     struct boxed {
         bool used;
@@ -28,23 +28,27 @@ int box_rows(int width, int height, int sar_num, int sar_den)
     return VCR_MAX((int)(height * narrow / wide) & ~3, 16);
 }
 
-enum vcr_err box_open(struct box **ret, int width, int height, int rows, struct vcr_why *why)
+struct box *box_open(int width, int height, int rows)
 {
     struct box *b = vcr_alloc(sizeof(*b));
-    size_t luma = (size_t)width * (size_t)height;
+    b->width = width;
+    b->height = height;
     b->rows = rows;
-    for (int i = 0; i < BOX_KEPT; i++) {
-        uint8_t *m = malloc(luma * 3 / 2);
-        if (!m) {
-            box_close(&b);
-            return vcr_fail(why, VCR_E_NOMEM, "no memory for a wide picture");
-        }
-        memset(m, 16, luma); /* the bars are drawn once */
-        memset(m + luma, 128, luma / 2);
-        b->kept[i].picture = (struct picture){ width, height, { m, m + luma, m + luma + luma / 4 }, { width, width / 2, width / 2 } };
-    }
-    *ret = b;
-    return VCR_OK;
+    return b;
+}
+
+static bool ready_picture(const struct box *b, struct picture *p)
+{
+    size_t luma = (size_t)b->width * (size_t)b->height;
+    if (p->plane[0])
+        return true;
+    uint8_t *m = malloc(luma * 3 / 2);
+    if (!m)
+        return false;
+    memset(m, 16, luma); /* the bars are drawn once */
+    memset(m + luma, 128, luma / 2);
+    *p = (struct picture){ b->width, b->height, { m, m + luma, m + luma + luma / 4 }, { b->width, b->width / 2, b->width / 2 } };
+    return true;
 }
 
 void box_close(struct box **b)
@@ -76,6 +80,9 @@ const struct picture *box_picture(struct box *b, uint32_t n, const struct pictur
         if (b->kept[i].used && b->kept[i].n == n)
             return &b->kept[i].picture;
     struct boxed *k = &b->kept[b->head++ % BOX_KEPT];
+    k->used = false;
+    if (!ready_picture(b, &k->picture))
+        return NULL;
     for (int p = 0; p < 3; p++) {
         int shift = p ? 1 : 0, height = from->height >> shift, rows = b->rows >> shift;
         ptrdiff_t top = (height - rows) / 2 * k->picture.stride[p];

@@ -3,15 +3,15 @@
 #pragma once
 #include <stdint.h>
 
-#include "base/why.h"
 #include "signal/picture.h"
+#include "signal/signal.h"
 
 struct box;
 /* Rows of a picture of that size and sample aspect that are left for its contents on a 4:3 screen: all of them unless it is wide. */
 int box_rows(int width, int height, int sar_num, int sar_den);
 /* rows: as box_rows says. */
-enum vcr_err box_open(struct box **ret, int width, int height, int rows, struct vcr_why *why);
+struct box *box_open(int width, int height, int rows);
 void box_close(struct box **b);
-enum { BOX_KEPT = 4 };
-/* The picture of sample n, squeezed; stays until BOX_KEPT others were made. */
+enum { BOX_KEPT = SIGNAL_BANDS_MAX + 1 };
+/* The picture of sample n, squeezed; stays until BOX_KEPT others were made; NULL: no memory. */
 const struct picture *box_picture(struct box *b, uint32_t n, const struct picture *from);

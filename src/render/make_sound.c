@@ -22,6 +22,7 @@ struct heard {
     struct make *make;
     struct tune *tune;           /* NULL: the job has parts */
     struct signal_audio *signal; /* NULL until the first sound, whose tape it is opened for */
+    uint8_t tape_speed;          /* of signal */
     enum signal_sound sound;
     int frame;                   /* sample pairs in one of the grid */
     int64_t next;                /* sample pair that comes out of tune next */
@@ -47,13 +48,16 @@ static void read_tape(struct heard *h)
 static enum vcr_err ready_signal(struct heard *h, uint64_t seed, uint8_t tape_speed, struct vcr_why *why)
 {
     const struct make_job *j = h->make->job;
-    if (!h->signal) {
+    const enum signal_standard standard = j->pal ? SIGNAL_PAL : SIGNAL_NTSC;
+    const bool is_new = !h->signal;
+    enum vcr_err err = is_new ? signal_audio_open(&h->signal, standard, seed, why) : VCR_OK;
+    if (err != VCR_OK)
+        return err;
+    if (is_new || h->tape_speed != tape_speed) { /* a look's figures are those of its speed */
         struct signal_profile profile;
-        enum vcr_err err = signal_audio_open(&h->signal, j->pal ? SIGNAL_PAL : SIGNAL_NTSC, seed, why);
-        if (err != VCR_OK)
-            return err;
-        signal_profile_shown(&profile, j->look, j->pal ? SIGNAL_PAL : SIGNAL_NTSC, 0);
+        signal_profile_shown(&profile, j->look, standard, tape_speed);
         signal_audio_set_profile(h->signal, &profile);
+        h->tape_speed = tape_speed;
     }
     signal_audio_set_tape(h->signal, seed); /* where one recording begins over another, one hears it */
     signal_audio_set_tape_speed(h->signal, tape_speed);

@@ -33,6 +33,9 @@ struct screen {
     uint64_t seed;               /* of signal */
     struct signal_limiter *limiter; /* NULL: off in this look, or no picture through the tape yet */
     char look[DECK_LOOK_BYTES];  /* of signal */
+    uint8_t tape_speed;          /* that look is in force for */
+    bool edit, edited;           /* see screen_edit; what signal is set to */
+    bool crosstalk;              /* look shows the neighbouring track's colour */
     struct drawn drawn;          /* on the canvas; kind -1: something that won't come again */
     uint32_t last_sample;        /* shown in PLAY, at last_tape_us; UINT32_MAX: none */
     int64_t last_tape_us;
@@ -85,7 +88,7 @@ static void copy(struct picture *to, const struct picture *from)
 
 static enum vcr_err ready_signal(struct screen *s, const struct deck_snapshot *snap, struct vcr_why *why)
 {
-    if (s->signal && s->seed == snap->seed && strcmp(s->look, snap->look) == 0)
+    if (s->signal && s->seed == snap->seed && s->tape_speed == snap->tape_speed && s->edited == s->edit && strcmp(s->look, snap->look) == 0)
         return VCR_OK;
     if (!s->signal || s->seed != snap->seed) {
         signal_close(&s->signal);
@@ -95,8 +98,13 @@ static enum vcr_err ready_signal(struct screen *s, const struct deck_snapshot *s
         s->seed = snap->seed;
     }
     struct signal_profile profile;
-    signal_profile_shown(&profile, snap->look, s->pal ? SIGNAL_PAL : SIGNAL_NTSC, 0);
+    signal_profile_shown(&profile, snap->look, s->pal ? SIGNAL_PAL : SIGNAL_NTSC, snap->tape_speed);
+    if (s->edit)
+        profile.peaking_db10 = 0;
     signal_set_profile(s->signal, &profile);
+    s->crosstalk = profile.chroma_crosstalk_db10 > 0;
+    s->tape_speed = snap->tape_speed;
+    s->edited = s->edit;
     if (!profile.limiter)
         signal_limiter_close(&s->limiter);
     else if (!s->limiter) {
@@ -125,6 +133,8 @@ enum vcr_err screen_saw(struct screen *s, const struct deck_snapshot *snap, cons
 }
 
 void screen_forget(struct screen *s) { s->last_sample = UINT32_MAX; }
+
+void screen_edit(struct screen *s, bool on) { s->edit = on; }
 
 void screen_reels_closed(struct screen *s)
 {
@@ -182,6 +192,22 @@ struct found {
     uint32_t n;
 };
 
+/* What the track beside holds, where the head follows one track and the look shows its neighbour: the field before, as `vcr dub` has it. Nothing that is shown depends on whether
+ * it can be had: at the beginning of a recording, and where it is damaged, the field itself stands for it. */
+static struct found neighbour(struct screen *s, const struct screen_tape *tape, const struct view *view, int64_t field_us)
+{
+    struct found f = { .frame = NULL };
+    int64_t ahead_us, begins_us, at_us = view->tape_us - field_us;
+    f.film = reel_at(tape, view->tape_us, &ahead_us, &begins_us);
+    at_us += ahead_us;
+    if (!f.film || view->rate < -65536 || view->rate > 65536 || at_us < begins_us || at_us < 0 || at_us >= reel_duration_us(film_reel(f.film)))
+        return f;
+    f.n = reel_sample_at(film_reel(f.film), at_us);
+    if (film_picture(f.film, f.n, view->rate < 0 ? FILM_BACKWARD : FILM_FORWARD, &f.frame, NULL) != VCR_OK)
+        f.frame = NULL;
+    return f;
+}
+
 static struct found source(struct screen *s, const struct screen_tape *tape, const struct view *view, int64_t tape_us, struct screen_shot *shot)
 {
     struct found f = { .frame = NULL };
@@ -228,8 +254,10 @@ static const struct picture *shown(struct screen *s, const struct found *f, bool
     int rows = size_fits ? box_rows(shape.width, shape.height, shape.sar_num, shape.sar_den) : 0;
     if (!through_tape || !size_fits || (s->boxed && s->boxed != f->film))
         return fitted(s, f, &shape, through_tape);
-    if (rows == shape.height || (!s->box && box_open(&s->box, shape.width, shape.height, rows, NULL) != VCR_OK))
+    if (rows == shape.height)
         return &f->frame->picture;
+    if (!s->box)
+        s->box = box_open(shape.width, shape.height, rows);
     s->boxed = f->film;
     return box_picture(s->box, f->n, &f->frame->picture);
 }
@@ -258,8 +286,15 @@ static enum vcr_err draw_through_tape(struct screen *s, const struct deck_snapsh
                                   .tape_speed = snap->tape_speed, .field_index = field_index };
     int64_t places[SIGNAL_BANDS_MAX];
     const struct picture *sources[SIGNAL_BANDS_MAX] = { NULL };
-    struct frame *held[SIGNAL_BANDS_MAX] = { NULL };
+    struct frame *held[SIGNAL_BANDS_MAX + 1] = { NULL };
     int n = view->kind == VIEW_SNOW ? 1 : VCR_CLAMP(signal_bands(s->signal, &field, places), 0, SIGNAL_BANDS_MAX);
+    if (view->kind == VIEW_TAPE && n == 1 && s->crosstalk) {
+        struct found f = neighbour(s, tape, view, signal_field_us(s->signal));
+        if (f.frame) {
+            held[SIGNAL_BANDS_MAX] = frame_ref(f.frame);
+            field.beside = shown(s, &f, true);
+        }
+    }
     for (int i = 0; view->kind == VIEW_TAPE && i < n; i++) {
         struct found f = source(s, tape, view, places[i], ret);
         if (f.frame) {
@@ -268,7 +303,7 @@ static enum vcr_err draw_through_tape(struct screen *s, const struct deck_snapsh
         }
     }
     signal_render(s->signal, &field, sources, n, &s->canvas);
-    for (int i = 0; i < n; i++)
+    for (int i = 0; i <= SIGNAL_BANDS_MAX; i++)
         frame_unref(&held[i]);
     s->drawn.kind = (enum view_kind)-1;
     draw_osd(s, view);

@@ -17,6 +17,8 @@ enum vcr_err screen_open(struct screen **ret, bool pal, const struct fit_shape *
 void screen_close(struct screen **s);
 /* What the first picture through the tape would set up: its tables take milliseconds. */
 enum vcr_err screen_warm(struct screen *s, const struct deck_snapshot *snap, struct vcr_why *why);
+/* What is shown is recorded: no peaking, which is for who looks at the picture; decks turn it off for dubbing (their EDIT switch). Off after open. */
+void screen_edit(struct screen *s, bool on);
 /* Of the size that every picture has; what it shows is open. */
 const struct picture *screen_canvas(const struct screen *s);
 struct screen_shot {

@@ -49,6 +49,7 @@ struct seat {
     struct audio_encoder *sound_encoder;
     struct signal_audio *sound;          /* NULL: open before it is needed */
     bool sound_pal;                      /* what it was opened for */
+    uint8_t sound_speed;
     char sound_look[DECK_LOOK_BYTES];
     bool sound_discontinuity;
     int64_t sound_n;                     /* frame of 20 ms of the tape in PLAY that was heard last; -1: none */

@@ -19,10 +19,11 @@ static enum vcr_err ready_sound(struct seat *s, const struct deck_snapshot *snap
         s->sound_pal = s->pal;
         s->sound_look[0] = '\0';
     }
-    if (strcmp(s->sound_look, s->snap.look) != 0) {
+    if (strcmp(s->sound_look, s->snap.look) != 0 || s->sound_speed != snap->tape_speed) {
         struct signal_profile profile;
-        signal_profile_shown(&profile, s->snap.look, s->pal ? SIGNAL_PAL : SIGNAL_NTSC, 0);
+        signal_profile_shown(&profile, s->snap.look, s->pal ? SIGNAL_PAL : SIGNAL_NTSC, snap->tape_speed);
         signal_audio_set_profile(s->sound, &profile);
+        s->sound_speed = snap->tape_speed;
         vcr_strcpy(s->sound_look, sizeof(s->sound_look), s->snap.look);
     }
     signal_audio_set_tape(s->sound, snap->seed);

@@ -160,6 +160,8 @@ static enum vcr_err live(struct seat *s, const struct view *view, const struct r
     struct packet p;
     struct screen_tape tape = { .recordings = s->recordings };
     enum vcr_err err = seat_ready_screen(s, why);
+    if (err == VCR_OK)
+        screen_edit(s->screen, s->encode_all);
     if (err == VCR_OK && s->walk.n >= 0)
         screen_forget(s->screen);
     if (err == VCR_OK)
