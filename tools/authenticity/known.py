@@ -3,9 +3,7 @@
 
 tests: such a reading is reported as a skip with its reason instead of a failure. Take the line away when it passes; test_rows.py says so."""
 
-KNOWN = {
-    "luma.mtf": {s + ", luma.mtf=1.6: most power": "17 taps are too few to fall that fast at 1.6 MHz" for s in ("ntsc", "pal")},
-}
+KNOWN = {}
 
 
 def reason(row_name, what):

@@ -81,6 +81,18 @@ def bars_still(bench):
         yield Reading(f"{standard.name}, play: noisiest line", "codes", **at_most(0.5), measured=float(play.max()), control=float(cue.max()), control_how="cue 5")
 
 
+@row("bars.habits")
+def bars_habits(bench):
+    """What was a matter of the deck: four heads stand still without a bar, some decks blank a search of LP"""
+    for standard in (NTSC, PAL):
+        grey = bench.source("grey", standard, lambda: patterns.flat(standard, 40))
+        lowest = lambda pair: float(fields(bench.play(grey, standard, {"still.pair": pair, "headswitch": "off"}, profile="family", mode="still", frames=2).y)[:, -16:].astype(float).std())
+        yield Reading(f"{standard.name}, still.pair=on: noise of the lowest lines", "codes", 0.5, 15, lowest("on"), lowest("off"), "two heads", estimated=True)
+        dark = lambda **o: float((bench.play(grey, standard, {"search.lp_blank": "on"}, profile="family", mode="cue", speed=5, frames=2, **o).y == 16).mean())
+        yield Reading(f"{standard.name}, search.lp_blank=on, LP: share of the picture that is black", "", **exactly(1), measured=dark(tape_speed="lp"), control=dark(tape_speed="sp"),
+                      control_how="SP")
+
+
 @row("bars.mosaic")
 def bars_mosaic(bench):
     """Each band between bars comes from the next track of its head: two fields on (cue) or back (review)"""

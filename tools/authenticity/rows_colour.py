@@ -116,3 +116,21 @@ def chroma_crosstalk(bench):
         db = lambda v: 20 * numpy.log10(max(v, 1e-4))
         yield Reading(f"{standard.name}, chroma.crosstalk_db=20: neighbour's colour (rms)", "dB", **around(-20, 3), measured=db(level({"chroma.crosstalk_db": 20})),
                       control=db(level({})), control_how="off", estimated=True)
+
+
+@row("chroma.recorded_over", quick=False)
+def chroma_recorded_over(bench):
+    """A recording over another one, without a flying erase head: the old colour shows until the erased tape has come from its head to the drum (65 mm) and past the track (97 mm)"""
+    for standard, speed in ((NTSC, 33.35), (PAL, 23.39)):
+        frames = int(180 / speed * standard.rate_num / standard.rate_den)
+        grey = bench.source("grey-long", standard, lambda: patterns.flat(standard, frames))
+        def shown(over):
+            played = bench.play(grey, standard, {}, recorded_over=over)
+            strength = numpy.hypot(fields(played.u).astype(float) - 128, fields(played.v).astype(float) - 128).mean(axis=2) > 8  # [field, line of colour]
+            gone = strength.sum(axis=0) * standard.rate_den / standard.rate_num / 2
+            return gone, strength.any()
+        gone, none = shown("on")[0], shown("off")[0]
+        top, bottom = len(gone) // 20, len(gone) - 1 - len(gone) // 20
+        for line, name in ((top, "near the top"), (bottom, "near the bottom")):
+            expected = (65 + 96.5 * line / len(gone)) / speed
+            yield Reading(f"{standard.name}: seconds that it shows {name}", "s", **percent(expected, 5), measured=float(gone[line]), control=float(none[line]), control_how="off", estimated=True)

@@ -71,6 +71,25 @@ def headswitch(bench):
                       control=float(numpy.abs(shift).max()), control_how="whole field")
 
 
+@row("headswitch.wander")
+def headswitch_wander(bench):
+    """The head switch is never twice in the same place: within what is set and the tolerance of 1.5 lines, another in each field"""
+    fields_of = 20 if bench.quick else 120
+    for standard in (NTSC, PAL):
+        ramp = bench.source(f"ramp{fields_of}", standard, lambda: patterns.ramps(standard, fields_of // 2))
+        off = fields(bench.play(ramp, standard, {}).y)
+        def place(lines):
+            on = fields(bench.play(ramp, standard, {"headswitch": "on", "headswitch.step_us": 5, "headswitch.wander_lines": lines}).y)
+            found = [measure_time.first_difference(a[None], b[None]) for a, b in zip(off, on)]
+            return numpy.array([line + ((column + 114) / standard.line_samples if column else 0) for line, column in found])  # picture begins 114 samples into a line
+        for lines in (0.4,) if bench.quick else (0.4, 1):
+            moved, still = place(lines), place("off")
+            far = lambda at: float(numpy.abs(at - (standard.height / 2 - standard.switch)).max())
+            yield Reading(f"{standard.name}, headswitch.wander_lines={lines}: farthest from 6.5 H before vertical sync", "lines", 0.1 * lines, lines + 0.16, far(moved), far(still + 2), "two lines off")
+            step = lambda at: float(numpy.abs(numpy.diff(at)).mean())
+            yield Reading(f"{standard.name}, headswitch.wander_lines={lines}: movement from field to field", "lines", 0.1 * lines, 0.6 * lines, step(moved), step(still), "off", estimated=True)
+
+
 @row("capstan.tie")
 def capstan_tie(bench):
     """Picture and sound under one capstan error: correlation of the picture's place with the tone's pitch above 0.95"""
