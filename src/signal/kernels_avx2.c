@@ -16,6 +16,7 @@ typedef __m256i vec;
 #define v_subs _mm256_subs_epi16
 #define v_min _mm256_min_epi16
 #define v_max _mm256_max_epi16
+#define v_and _mm256_and_si256
 #define v_or _mm256_or_si256
 #define v_any(v) !_mm256_testz_si256(v, v)
 #define v_mulhr _mm256_mulhrs_epi16

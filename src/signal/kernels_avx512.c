@@ -16,6 +16,7 @@ typedef __m512i vec;
 #define v_subs _mm512_subs_epi16
 #define v_min _mm512_min_epi16
 #define v_max _mm512_max_epi16
+#define v_and _mm512_and_si512
 #define v_or _mm512_or_si512
 #define v_any(v) (_mm512_test_epi16_mask(v, v) != 0)
 #define v_mulhr _mm512_mulhrs_epi16

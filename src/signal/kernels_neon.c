@@ -20,6 +20,7 @@ typedef int16x8_t vec;
 #define v_shl vshlq_n_s16
 #define v_widen(p) vreinterpretq_s16_u16(vmovl_u8(vld1_u8(p)))
 #define v_narrow(p, v) vst1_u8(p, vqmovun_s16(v))
+#define v_and vandq_s16
 #define v_or vorrq_s16
 #define v_any(v) (vmaxvq_u16(vreinterpretq_u16_s16(v)) != 0)
 #define v_mulhr vqrdmulhq_s16

@@ -1,12 +1,7 @@
 /* signal/kernels_scalar.c - the kernels as plain C: what every other set must equal, byte for byte.
  *
- * Compiled twice: as it stands, and on x86-64 once more for SSE2, where the compiler turns these loops without branches into vector code.
  * (a * b) >> 16 of two int16 is the high multiply of SSE2, AVX2 and NEON alike. Floors add up over a filter's taps; the bias is taken out by a constant. */
 #include "signal/kernels.h"
-
-#ifndef KERNELS
-#define KERNELS signal_kernels_scalar
-#endif
 
 static inline int16_t mulh(int16_t a, int16_t b)
 {
@@ -203,7 +198,7 @@ static void line_shift_narrow(const int16_t *restrict from, uint8_t *restrict to
     }
 }
 
-const struct signal_kernels KERNELS = {
+const struct signal_kernels signal_kernels_scalar = {
     .widen = line_widen, .narrow = line_narrow, .fir = line_fir, .noise = line_noise, .peak = line_peak, .shift = line_shift,
     .comb = line_comb, .turn = line_turn, .scale = line_scale, .snow = line_snow, .edges = line_edges, .clip = line_clip,
     .fir_noise = line_fir_noise, .fir_comb_noise = line_fir_comb_noise, .shift_narrow = line_shift_narrow,

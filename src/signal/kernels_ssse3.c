@@ -16,6 +16,7 @@ typedef __m128i vec;
 #define v_subs _mm_subs_epi16
 #define v_min _mm_min_epi16
 #define v_max _mm_max_epi16
+#define v_and _mm_and_si128
 #define v_or _mm_or_si128
 #define v_any(v) (_mm_movemask_epi8(_mm_cmpeq_epi8(v, _mm_setzero_si128())) != 0xffff)
 #define v_mulhr _mm_mulhrs_epi16

@@ -1,8 +1,8 @@
 /* signal/kernels_vector.h - the kernels for vector units, written once: kernels_<unit>.c says what a vector is and how it adds, and includes this.
  *
  * The unit gives: type vec of LANES int16, KERNELS (the table's name), and
- *   v_load v_store (anywhere)  v_all(x)  v_add v_sub (they wrap)  v_adds v_subs (they saturate)  v_min v_max  v_or v_any (a bit is set)  v_mulh (high half of the product)  v_mulhr (Q15, rounded)
- *   v_neighbours(near, before, now, after): near[j / 2] gets what stands j to the left and to the right, for even j to NEAR
+ *   v_load v_store (anywhere)  v_all(x)  v_add v_sub (they wrap)  v_adds v_subs (they saturate)  v_min v_max  v_and v_or v_any (a bit is set)  v_mulh (high half of the product)  v_mulhr (Q15, rounded)
+ *   v_neighbours(near, before, now, after): near[j / 2] gets what stands j to the left and to the right, for even j to NEAR, and in any case for 4 and 8
  *   v_shr(v, n) v_shl(v, n)  v_widen(p): LANES bytes  v_narrow(p, v): saturated to bytes
  * Int16 lines are done in whole vectors, past n; bytes exactly: their last vector overlaps the one before, or is left to plain C where n is less than one. */
 #include "signal/kernels.h"
@@ -90,12 +90,12 @@ static void line_fir(const int16_t *restrict from, int16_t *restrict to, int n, 
         fir(from, to, n, k, CHROMA_HALF, NULL, 0, NULL, 0);
 }
 
-static void line_fir_noise(const int16_t *restrict from, int16_t *restrict to, int n, const int16_t *restrict k, const int16_t *restrict noise, int16_t gain)
+static __attribute__((nonnull)) void line_fir_noise(const int16_t *restrict from, int16_t *restrict to, int n, const int16_t *restrict k, const int16_t *restrict noise, int16_t gain)
 {
     fir(from, to, n, k, LUMA_HALF, NULL, 0, noise, gain);
 }
 
-static void line_fir_comb_noise(const int16_t *restrict from, int16_t *restrict to, int16_t *restrict above, int n, int share, const int16_t *restrict k,
+static __attribute__((nonnull)) void line_fir_comb_noise(const int16_t *restrict from, int16_t *restrict to, int16_t *restrict above, int n, int share, const int16_t *restrict k,
     const int16_t *restrict noise, int16_t gain)
 {
     if (share == COMB_QUARTER)
@@ -191,51 +191,91 @@ static void line_snow(int16_t *restrict line, const uint8_t *restrict snow, cons
     }
 }
 
-/* One step of a decaying mean: four samples, d apart. */
-static inline __attribute__((always_inline)) void spread(const int16_t *from, int16_t *to, int first, int n, int d, const int16_t taps[4])
+/* Two steps of a decaying mean, the first of samples 1 apart, the second 4, of which the earlier ones are in registers still. */
+struct steps {
+    vec near[4], far[4]; /* weights */
+    vec last, before;    /* of the first step: the vectors before */
+};
+static inline __attribute__((always_inline)) void steps_begin(struct steps *s, const int16_t near[4], const int16_t far[4])
 {
-    const vec w[4] = { v_all(taps[0]), v_all(taps[1]), v_all(taps[2]), v_all(taps[3]) };
-    for (int i = first; i < n; i += LANES) {
-        const int16_t *at = from + i;
-        vec a = v_add(v_mulhr(v_load(at), w[0]), v_mulhr(v_load(at - d), w[1])), b = v_add(v_mulhr(v_load(at - 2 * d), w[2]), v_mulhr(v_load(at - 3 * d), w[3]));
-        v_store(to + i, v_add(a, b));
+    for (int i = 0; i < 4; i++) {
+        s->near[i] = v_all(near[i]);
+        s->far[i] = v_all(far[i]);
     }
+    s->last = s->before = v_all(0);
 }
 
+static inline __attribute__((always_inline)) vec step_near(const struct steps *s, vec a, vec b, vec c, vec d)
+{
+    return v_add(v_add(v_mulhr(a, s->near[0]), v_mulhr(b, s->near[1])), v_add(v_mulhr(c, s->near[2]), v_mulhr(d, s->near[3])));
+}
+
+static inline __attribute__((always_inline)) vec step_far(struct steps *s, vec now)
+{
+    vec beside[CHROMA_HALF / 2 + 1][2], earlier[CHROMA_HALF / 2 + 1][2], at12;
+    v_neighbours(beside, s->last, now, now);
+    if (LANES == 8) {
+        v_neighbours(earlier, s->before, s->last, s->last);
+        at12 = earlier[2][0];
+    } else
+        at12 = beside[6][0];
+    vec a = v_add(v_mulhr(now, s->far[0]), v_mulhr(beside[2][0], s->far[1])), b = v_add(v_mulhr(beside[4][0], s->far[2]), v_mulhr(at12, s->far[3]));
+    s->before = s->last;
+    s->last = now;
+    return v_add(a, b);
+}
+
+static inline __attribute__((always_inline)) vec quarter(const int16_t *p) { return v_shr(v_load(p), 2); }
+
 /* What clips; false where nothing does. */
-static inline bool cut_off(const int16_t *line, const int16_t *mean, int16_t *cut, int n, const struct signal_emphasis *e)
+static inline bool cut_off(const int16_t *line, int16_t *cut, int n, const struct signal_emphasis *e)
 {
     const vec white = v_all(e->white), dark = v_all(e->dark);
     vec any = v_all(0);
-    for (int i = 0; i < n; i += LANES) {
-        vec slow = v_load(mean + i), v = v_sub(v_shl(v_shr(v_load(line + i), 2), 2), v_add(slow, v_add(slow, slow)));
-        vec off = v_sub(v_min(v_max(v, dark), white), v);
+    struct steps s;
+    steps_begin(&s, e->fast[0], e->fast[1]);
+    for (int i = LANES == 8 ? -2 * LANES : -LANES; i < n; i += LANES) {
+        const int16_t *at = line + i - 1;
+        vec mean = step_far(&s, step_near(&s, quarter(at), quarter(at - 1), quarter(at - 2), quarter(at - 3)));
+        if (i < 0)
+            continue;
+        vec v = v_sub(v_and(v_load(line + i), v_all(~3)), v_add(mean, v_add(mean, mean))), off = v_sub(v_min(v_max(v, dark), white), v);
         v_store(cut + i, off);
         any = v_or(any, off);
     }
     return v_any(any);
 }
 
+enum { STREAK = 1 + 3 * (1 + 4 + 16) + CLIP_REACH }; /* samples that one that clips is seen in, behind it */
 static void line_clip(int16_t *restrict line, int16_t *const scratch[CLIP_SCRATCH], int n, const struct signal_emphasis *e)
 {
-    const vec w0 = v_all(e->slow[3][0]), w1 = v_all(e->slow[3][1]), none = v_all(0);
+    const vec w[4] = { v_all(e->slow[2][0]), v_all(e->slow[2][1]), v_all(e->slow[2][2]), v_all(e->slow[2][3]) }, w0 = v_all(e->slow[3][0]), w1 = v_all(e->slow[3][1]), none = v_all(0);
     int16_t *cut = scratch[0], *a = scratch[1], *b = scratch[2];
-    for (int i = -LINE_ROUND; i < n; i += LANES)
-        v_store(cut + i, v_shr(v_load(line + i - 1), 2));
-    spread(cut, a, -LINE_ROUND, n, 1, e->fast[0]);
-    spread(a, b, 0, n, 4, e->fast[1]);
-    if (!cut_off(line, b, cut, n, e))
+    struct steps s;
+    if (!cut_off(line, cut, n, e))
         return;
+    /* from the first vector of it to where the last one's streak has come to nothing */
+    int first = 0, end = (n - 1) / LANES * LANES;
+    while (!v_any(v_load(cut + first)))
+        first += LANES;
+    while (!v_any(v_load(cut + end)))
+        end -= LANES;
+    end = VCR_MIN(end + LANES + STREAK, n);
     for (int i = -CLIP_REACH; i < 0; i += LANES) {
-        v_store(cut + i, none);
-        v_store(a + i, none);
-        v_store(b + i, none);
+        if (first < CLIP_REACH)
+            v_store(cut + i, none);
+        v_store(a + first + i, none);
+        v_store(b + first + i, none);
     }
-    spread(cut - 1, a, 0, n, 1, e->slow[0]);
-    spread(a, b, 0, n, 4, e->slow[1]);
-    spread(b, a, 0, n, 16, e->slow[2]);
-    for (int i = 0; i < n; i += LANES) {
-        vec mean = v_add(v_mulhr(v_load(a + i), w0), v_mulhr(v_load(a + i - CLIP_REACH), w1));
+    steps_begin(&s, e->slow[0], e->slow[1]);
+    for (int i = first; i < end; i += LANES) {
+        const int16_t *at = cut + i - 1;
+        v_store(b + i, step_far(&s, step_near(&s, v_load(at), v_load(at - 1), v_load(at - 2), v_load(at - 3))));
+    }
+    for (int i = first; i < end; i += LANES) {
+        vec wide = v_add(v_add(v_mulhr(v_load(b + i), w[0]), v_mulhr(v_load(b + i - 16), w[1])), v_add(v_mulhr(v_load(b + i - 32), w[2]), v_mulhr(v_load(b + i - 48), w[3])));
+        v_store(a + i, wide);
+        vec mean = v_add(v_mulhr(wide, w0), v_mulhr(v_load(a + i - CLIP_REACH), w1));
         v_store(line + i, v_adds(v_adds(v_load(line + i), v_load(cut + i)), v_adds(mean, v_adds(mean, mean))));
     }
 }

@@ -169,6 +169,36 @@ static void equals_plain_c(void **arg)
     }
 }
 
+/* Units look only at what clips and at its streak. */
+static void what_clips_seldom_equals_plain_c(void **arg)
+{
+    const enum signal_isa isa = *(const enum signal_isa *)*arg;
+    static const int wide[] = { 40, 200, 719, 720 };
+    static const struct row row = { "clip", call_clip, ROUND };
+    if (!signal_isa_here(isa) || !signal_kernels_of(isa)->clip) {
+        print_message("# reason: this processor or this build has no %s\n", signal_isa_name(isa));
+        skip();
+    }
+    for (size_t k = 0; k < ARRAY_LEN(wide); k++)
+        for (int at = 0; at < wide[k]; at += 1 + at / 17) {
+            uint8_t byte = 0;
+            before.n = wide[k], before.from = before.table = &byte;
+            memset(before.bytes, GUARD & 0xff, sizeof(before.bytes));
+            for (int i = 0; i < SPAN; i++)
+                before.line[0][i] = 3000;
+            for (size_t i = 0; i < ARRAY_LEN(before.number); i++)
+                before.number[i] = (int16_t)(2000 + 500 * i);
+            before.line[0][LINE_PAD + at] = 14000;
+            if (at % 3 == 0 && at + 150 < wide[k])
+                before.line[0][LINE_PAD + at + 150] = -9000;
+            is = should = before;
+            call_clip(signal_kernels_of(isa), &is);
+            call_clip(&signal_kernels_scalar, &should);
+            compare(&row, signal_isa_name(isa), 3, &before, &is, &should);
+            assert_true(memcmp(should.line[0], before.line[0], sizeof(before.line[0])) != 0);
+        }
+}
+
 /* A set never hands out a kernel of a unit above the one asked for, and never has a gap. */
 static void the_choice_is_complete(void **arg)
 {
@@ -225,11 +255,12 @@ int main(void)
 {
     enum { FIRST = 4 };
     static enum signal_isa isa[SIGNAL_ISAS];
-    struct CMUnitTest tests[SIGNAL_ISAS - 1 + FIRST] = { cmocka_unit_test(the_choice_is_complete), cmocka_unit_test(units_have_names),
+    struct CMUnitTest tests[2 * (SIGNAL_ISAS - 1) + FIRST] = { cmocka_unit_test(the_choice_is_complete), cmocka_unit_test(units_have_names),
         cmocka_unit_test(a_unit_that_is_not_here_is_refused), cmocka_unit_test(bright_snow_covers_the_darkest_undershoot) };
     for (int i = SIGNAL_SCALAR + 1; i < SIGNAL_ISAS; i++) {
         isa[i] = (enum signal_isa)i;
-        tests[FIRST + i - 1] = (struct CMUnitTest) { signal_isa_name(isa[i]), equals_plain_c, NULL, NULL, &isa[i] };
+        tests[FIRST + 2 * i - 2] = (struct CMUnitTest) { signal_isa_name(isa[i]), equals_plain_c, NULL, NULL, &isa[i] };
+        tests[FIRST + 2 * i - 1] = (struct CMUnitTest) { "seldom clipped", what_clips_seldom_equals_plain_c, NULL, NULL, &isa[i] };
     }
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
