@@ -40,6 +40,7 @@ enum {
     JOIN_PAYLOADS = 768,    /* a group of pictures longer than this (two to three seconds) is not replayed to who joins */
     NACK_BYTES_PER_S = 250000,
     NACK_BURST_BYTES = 125000,
+    RESENDS = 64,           /* sequence numbers of a viewer of which it is known when they went out again */
     KEY_EVERY_US = 250000,  /* asks for key frames: at most four a second */
     KEY_FRESH_US = 500000,  /* who joins at a younger one need not ask for another */
     REPORT_EVERY_US = 1000000,
@@ -136,6 +137,10 @@ struct viewer_format { /* what it takes, by its own numbers */
     uint8_t video_pt, rtx_pt, audio_pt;                      /* payload types, 0: not taken */
     uint8_t video_send_time, audio_send_time, playout_delay; /* ids of header extensions (1..14), 0: not taken */
 };
+struct resent {
+    int64_t at_us; /* when it last went out again, 0: never */
+    uint16_t seq;
+};
 struct viewer {
     struct peer peer;
     /* set by the offer, then read-only */
@@ -157,6 +162,7 @@ struct viewer {
     int bad_reports;
     int64_t keys_only_until_us;
     int64_t nack_bytes, nack_at_us;
+    struct resent resends[RESENDS];
     int64_t report_due_us;
     struct rate_line line;
     /* for statistics */

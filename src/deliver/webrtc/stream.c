@@ -288,6 +288,18 @@ static bool may_resend(struct viewer *v, size_t len)
     return true;
 }
 
+/* Sent again less than a round trip ago: the viewer cannot know yet, and asks too early. */
+static bool is_under_way(struct viewer *v, uint16_t seq)
+{
+    enum { LEAST_US = 10000, MOST_US = 300000, UNKNOWN_US = 50000 };
+    struct resent *r = &v->resends[seq % RESENDS];
+    int64_t now_us = v->stream->rtc->now_us, trip_us = v->rtt_ms < 0 ? UNKNOWN_US : VCR_CLAMP((int64_t)(v->rtt_ms * 1000), (int64_t)LEAST_US, (int64_t)MOST_US);
+    if (r->at_us && r->seq == seq && now_us - r->at_us < trip_us)
+        return true;
+    *r = (struct resent) { .at_us = now_us, .seq = seq };
+    return false;
+}
+
 /* RFC 4588: the original number before the payload, under an SSRC of its own. A plain repeat with new header extensions would use a GCM nonce twice. */
 void stream_resend(struct viewer *v, uint16_t seq)
 {
@@ -297,7 +309,7 @@ void stream_resend(struct viewer *v, uint16_t seq)
     if (!v->format.rtx_pt || index > last || index < v->base_index)
         return;
     const struct slot *p = slot_at(v->stream, v->base + (index - v->base_index));
-    if (!p || !may_resend(v, p->len))
+    if (!p || is_under_way(v, seq) || !may_resend(v, p->len))
         return;
     wr16be(payload, seq);
     memcpy(payload + 2, p->data, p->len);

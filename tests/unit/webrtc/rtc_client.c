@@ -55,7 +55,7 @@ static void read_server(struct rtc_client *c, const char *offer)
     line_of(offer, "a=candidate:1 1 udp ", text, sizeof(text));
     int n = sscanf(text, "%*u %63s %u", address, &port);
     must(n == 2);
-    c->server = (struct sockaddr_in) { .sin_family = AF_INET, .sin_port = htons((uint16_t)port) };
+    c->server = (struct sockaddr_in) { .sin_family = AF_INET, .sin_port = htons(c->options.via_port ? c->options.via_port : (uint16_t)port) };
     n = inet_pton(AF_INET, address, &c->server.sin_addr);
     must(n == 1);
     c->video_ssrc = ssrc_of(offer, "m=video ");

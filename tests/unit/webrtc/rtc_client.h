@@ -22,6 +22,7 @@ struct rtc_client_options {
     bool nack;           /* ask for what is missing */
     bool cm_only;        /* offer AES-CM with SHA-1 alone */
     bool counts_only;    /* after the first key frame count packets without decrypting them */
+    uint16_t via_port;   /* sends to this port in place of the offer's: something between (line.h); 0: the offer's */
     bool wrong_print;    /* answer with another certificate's fingerprint */
     /* A whole access unit in Annex B; may be NULL. */
     void (*frame)(void *arg, const uint8_t *au, size_t len, uint32_t ts);
