@@ -22,7 +22,7 @@ LIMIT_S = 180  # one bench; more is a hang
 
 def commands(build):
     """name -> command line, in the order of the table"""
-    programs = {name: [str(build / "bench" / f"bench_{name}")] for name in ("deck", "signal", "render", "make", "webrtc", "store", "timeline")}
+    programs = {name: [str(build / "bench" / f"bench_{name}")] for name in ("deck", "signal", "render", "cached", "make", "webrtc", "store", "timeline")}
     programs["ingest"] = [sys.executable, str(BENCH / "bench_ingest.py")]
     programs["http"] = [sys.executable, str(BENCH / "bench_http.py")]
     programs["hls"] = [sys.executable, str(BENCH / "bench_hls.py")]

@@ -1,9 +1,11 @@
 /* cmd/vcr-render.c - main of vcr-render. Started by vcrd: without arguments it has the descriptors of wire/render_msg.h, with --make those of wire/make_msg.h. */
+#include <malloc.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/util.h"
 #include "render/make.h"
 #include "render/render.h"
 #include "render/seal.h"
@@ -42,6 +44,8 @@ int main(int argc, char **argv)
         return 2;
     }
     log_setup(LOG_JSON, LOG_INFO, "vcr-render");
+    vcr_descriptors_max(); /* a seat has about ten */
+    mallopt(M_MMAP_THRESHOLD, 128 << 10); /* for good: what a seat gives back that rests goes back to the system */
     struct render *render = NULL;
     struct vcr_why why = { 0 };
     const struct render_config config = { RENDER_FD_CONTROL, RENDER_FD_RING, RENDER_FD_WAKE, .seals = true, .clock_us = clock_mono_us };

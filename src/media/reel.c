@@ -16,9 +16,10 @@ enum { INDEX_BYTES_MAX = 512 << 20, CHUNK_BYTES = 32 << 10, NONE = -1, NAL_SPS =
 struct reel {
     /* set by open, then read-only */
     struct io *file, *index;
-    struct reelidx idx;
+    struct reelidx idx;   /* fragments NULL: it rests */
     struct reelidx_shape shape;
     struct reel_format format;
+    int64_t start_us;
     struct buf sets;      /* SPS and PPS with start codes */
     /* the reader's own: a fragment's sample records */
     int64_t held_of;      /* its number, NONE */
@@ -95,11 +96,47 @@ static enum vcr_err read_index(struct reel *r, struct vcr_why *why)
     return err;
 }
 
+/* The fragments of a reel that has rested, from an index that was checked when it was opened. Where that cannot be read any more there is one fragment, of nothing. */
+static void wake(struct reel *r)
+{
+    size_t len = (size_t)r->shape.samples_at;
+    struct reelidx again = { 0 };
+    if (r->idx.fragments)
+        return;
+    uint8_t *bytes = malloc(len);
+    if (bytes && io_pread_all(r->index, bytes, len, 0, NULL) == VCR_OK && reelidx_parse_fragments(&again, bytes, len, NULL) == VCR_OK &&
+        again.fragment_count == r->idx.fragment_count && again.sample_count == r->idx.sample_count) {
+        r->idx.fragments = again.fragments;
+        again.fragments = NULL;
+    } else {
+        r->unread = true;
+        r->idx.fragment_count = 1;
+        r->idx.fragments = vcr_calloc(1, sizeof(*r->idx.fragments));
+        r->idx.fragments[0].sample_count = 1;
+    }
+    reelidx_free(&again);
+    free(bytes);
+}
+
+void reel_rest(struct reel *r)
+{
+    buf_free(&r->held);
+    buf_free(&r->bytes);
+    buf_free(&r->sample);
+    r->loaded = r->held_of = NONE;
+    free(r->idx.fragments);
+    free(r->idx.parts);
+    r->idx.fragments = NULL;
+    r->idx.parts = NULL;
+}
+
 /* Sample n, of fragment `number`. An index that cannot be read any more tells one picture a fragment; reading the fragment itself will say why. */
 static struct reelidx_sample sample_of(struct reel *r, uint32_t number, uint32_t n)
 {
     const struct reelidx_fragment *f = &r->idx.fragments[number];
     size_t len = (size_t)f->sample_count * REELIDX_SAMPLE_BYTES;
+    if (n - f->first_sample >= f->sample_count)
+        return (struct reelidx_sample){ 0, false };
     if (r->held_of != number) {
         buf_reset(&r->held);
         r->held_of = NONE;
@@ -128,6 +165,7 @@ enum vcr_err reel_open(struct reel **ret, struct io *file, struct io *index, str
     if (err != VCR_OK)
         goto fail;
     fill_format(&r->format, &r->idx);
+    r->start_us = r->idx.fragment_count > 0 ? r->idx.fragments[0].start_us : 0;
     if (r->idx.sample_count == 0 || (r->format.codec == REEL_H264) != r->shape.has_samples ||
         (r->format.codec == REEL_H264 && !fmp4_read_sets(&r->sets, r->idx.config, r->idx.config_len))) {
         err = vcr_fail(why, VCR_E_IO, "the reel's index does not fit its codec");
@@ -157,7 +195,7 @@ void reel_close(struct reel **r)
 
 const struct reel_format *reel_format(const struct reel *r) { return &r->format; }
 int64_t reel_duration_us(const struct reel *r) { return r->idx.duration_us; }
-int64_t reel_start_us(const struct reel *r) { return r->idx.fragment_count > 0 ? r->idx.fragments[0].start_us : 0; }
+int64_t reel_start_us(const struct reel *r) { return r->start_us; }
 uint32_t reel_sample_count(const struct reel *r) { return r->idx.sample_count; }
 
 /* The fragment that holds sample n; n is below sample_count. */
@@ -183,12 +221,14 @@ static int64_t pts_in(struct reel *r, const struct reelidx_fragment *f, uint32_t
 
 int64_t reel_sample_pts_us(struct reel *r, uint32_t n)
 {
+    wake(r);
     n = VCR_MIN(n, r->idx.sample_count - 1);
     return pts_in(r, &r->idx.fragments[fragment_of(r, n)], n);
 }
 
 uint32_t reel_sample_at(struct reel *r, int64_t at_us)
 {
+    wake(r);
     uint32_t lo = 0, hi = r->idx.fragment_count;
     while (hi - lo > 1) {
         uint32_t mid = lo + (hi - lo) / 2;
@@ -212,6 +252,7 @@ uint32_t reel_key_at(struct reel *r, uint32_t n)
     n = VCR_MIN(n, r->idx.sample_count - 1);
     if (!r->shape.has_samples)
         return n;
+    wake(r);
     uint32_t number = fragment_of(r, n), first = r->idx.fragments[number].first_sample;
     while (n > first && !sample_of(r, number, n).key)
         n--;
@@ -308,6 +349,7 @@ enum vcr_err reel_read(struct reel *r, uint32_t n, struct packet *ret, struct vc
 {
     if (n >= r->idx.sample_count)
         return vcr_fail(why, VCR_E_INVALID, "sample %u of %u", n, r->idx.sample_count);
+    wake(r);
     uint32_t number = fragment_of(r, n);
     const struct reelidx_fragment *f = &r->idx.fragments[number];
     enum vcr_err err = load(r, number, why);

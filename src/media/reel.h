@@ -75,5 +75,7 @@ int64_t reel_start_us(const struct reel *r);
 /* Sample n: Annex B with parameter sets before key frames, or a raw audio frame. Borrowed until the next call; pts from the reel's start. Keeps the fragment
  * last read in memory. */
 enum vcr_err reel_read(struct reel *r, uint32_t n, struct packet *ret, struct vcr_why *why);
+/* Gives back nearly all of its memory; what is asked of it next reads its index again, without comparing the checksum once more. One whose index cannot be read then has nothing but damage. */
+void reel_rest(struct reel *r);
 /* Since it was opened the disk has refused bytes that are there: what was missing then is no damage of the reel, and may come another time. */
 bool reel_unread(const struct reel *r);

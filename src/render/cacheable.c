@@ -18,6 +18,6 @@ static bool is_the_film(const struct recording *at)
 
 bool cacheable_at(const struct cacheable *c, int64_t at_us)
 {
-    return !c->encode_all && c->shed < 2 && c->line_bps == 0 && !c->snap->clean && deck_snapshot_settled(c->snap, at_us) &&
+    return !c->encode_all && c->line_bps == 0 && !c->snap->clean && deck_snapshot_settled(c->snap, at_us) &&
            is_the_film(c->at) && cacheable_look(c->snap->look);
 }

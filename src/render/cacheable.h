@@ -11,7 +11,6 @@ struct cacheable {
     const struct deck_snapshot *snap;
     const struct recording *at;
     bool encode_all;        /* it is recorded: all its pictures have one form */
-    int shed;               /* what overload takes away: made segments have every picture */
     uint32_t line_bps;      /* what is known to limit its viewers' lines, which may be too narrow for made segments; 0: nothing */
 };
 /* The same picture as everyone sees: a deck in settled PLAY of the tape's own film, in a look with a name. */

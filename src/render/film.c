@@ -15,7 +15,7 @@ struct film {
     struct io *reel_io, *index_io;
     struct reel *reel;
     /* the reader's own */
-    struct video_decoder *decoder;
+    struct video_decoder *decoder; /* NULL: it rests */
     uint32_t next;               /* the sample that the decoder can take; meaningless unless warm */
     bool warm;
     uint32_t bad_from, bad_to;   /* samples that cannot be decoded: [from, to) */
@@ -75,6 +75,15 @@ void film_close(struct film **f)
     *f = NULL;
 }
 
+void film_rest(struct film *f)
+{
+    for (size_t i = 0; i < KEPT_BACKWARD; i++)
+        frame_unref(&f->kept[i].frame);
+    video_decoder_close(&f->decoder);
+    f->warm = false;
+    reel_rest(f->reel);
+}
+
 struct reel *film_reel(struct film *f) { return f->reel; }
 
 static struct frame *find(struct film *f, uint32_t n)
@@ -99,7 +108,9 @@ static enum vcr_err decode_one(struct film *f, uint32_t n, unsigned limit, struc
 {
     struct packet packet;
     struct frame *frame = NULL;
-    enum vcr_err err = reel_read(f->reel, n, &packet, why);
+    enum vcr_err err = f->decoder ? VCR_OK : video_decoder_open(&f->decoder, why);
+    if (err == VCR_OK)
+        err = reel_read(f->reel, n, &packet, why);
     if (err == VCR_OK)
         err = video_decode(f->decoder, packet.data, packet.len, &frame, why);
     if (err != VCR_OK)
@@ -127,7 +138,8 @@ static uint32_t head_for(struct film *f, uint32_t n)
     if (f->warm && f->next >= from && f->next <= n)
         return f->next;
     if (!f->warm || f->next != from) {
-        video_decoder_flush(f->decoder);
+        if (f->decoder)
+            video_decoder_flush(f->decoder);
         f->warm = false;
     }
     return from;

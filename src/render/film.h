@@ -15,6 +15,8 @@ struct film;
 enum vcr_err film_open(struct film **ret, int reel_fd, int index_fd, struct vcr_why *why);
 void film_close(struct film **f);
 struct reel *film_reel(struct film *f);
+/* Gives back its decoder, its pictures and what reel_rest does, until it is asked for a picture. */
+void film_rest(struct film *f);
 enum film_direction { FILM_FORWARD, FILM_BACKWARD };
 /* Decodes up to so many pictures on the way to picture n, so that it costs little when its time comes. True: there is nothing left to do, also when it cannot be decoded. */
 bool film_approach(struct film *f, uint32_t n, uint32_t pictures);

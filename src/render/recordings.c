@@ -82,6 +82,23 @@ enum vcr_err recordings_film(struct recordings *r, const int fds[6], struct vcr_
     return reels_open(&r->film, fds, why);
 }
 
+static void reels_rest(struct reels *r)
+{
+    if (r->film)
+        film_rest(r->film);
+    if (r->clean)
+        film_rest(r->clean);
+    if (r->tune)
+        tune_rest(r->tune);
+}
+
+void recordings_rest(struct recordings *r)
+{
+    reels_rest(&r->film);
+    for (size_t i = 0; i < RENDER_TAKES_MAX; i++)
+        reels_rest(&r->takes[i]);
+}
+
 /* ---- spans ---- */
 static bool spans_are_true(const struct render_span *s, size_t count)
 {

@@ -51,6 +51,8 @@ void recordings_at(struct recordings *r, int64_t tape_us, struct recording *ret)
 void recordings_foresee(struct recordings *r, int64_t tape_us, int32_t rate);
 /* The next recording that begins after this place, within so long; false: none does, or its reels are not open yet. */
 bool recordings_coming(struct recordings *r, int64_t tape_us, int64_t within_us, struct recording *ret);
+/* Gives back most of the memory of all that is open; it stays open, and takes as long as it takes when it is needed again. */
+void recordings_rest(struct recordings *r);
 /* The next take to ask vcrd for; each is told once. False: none. */
 bool recordings_want(struct recordings *r, int64_t *ret_take);
 /* It could not be asked for: it is wanted still. */

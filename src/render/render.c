@@ -16,7 +16,7 @@
 #include "render/seal.h"
 #include "render/seat.h"
 
-enum { STATS_US = 1000000, BUSY_TOO_MUCH = 950, STRAINED_S = 2, RELAXED_S = 10, PREPARE_WAIT_US = 300000 };
+enum { STATS_US = 1000000, BUSY_TOO_MUCH = 950, STRAINED_S = 2, RELAXED_S = 10, PREPARE_WAIT_US = 300000, WAKE_US = 500, TOGETHER_US = 1000 };
 
 struct render {
     /* set by open, then read-only */
@@ -25,10 +25,19 @@ struct render {
     /* the one thread's own */
     struct out out;
     struct seat *seats[RENDER_SEAT_MAX]; /* NULL: free */
+    int64_t due_us[RENDER_SEAT_MAX];     /* of each what seat_due_us says, INT64_MAX of none */
+    bool preparing[RENDER_SEAT_MAX];     /* and seat_preparing */
     struct seat_counts counts;           /* since the last statistics */
     int64_t stats_us, busy_us;           /* when they were sent; time spent working since then */
     int shed, strained_s, relaxed_s;     /* what overload takes away now, and for how long it has been so */
 };
+
+/* After anything was asked of a seat. */
+static void note(struct render *r, size_t i)
+{
+    r->due_us[i] = r->seats[i] ? seat_due_us(r->seats[i]) : INT64_MAX;
+    r->preparing[i] = r->seats[i] && seat_preparing(r->seats[i]);
+}
 
 /* Everything that a codec reads or sets up at its first use happens here, before sealing. */
 static enum vcr_err warm_up(struct vcr_why *why)
@@ -75,6 +84,8 @@ enum vcr_err render_open(struct render **ret, const struct render_config *config
         return err;
     }
     r->stats_us = r->clock_us();
+    for (size_t i = 0; i < RENDER_SEAT_MAX; i++)
+        note(r, i);
     *ret = r;
     return VCR_OK;
 }
@@ -211,6 +222,8 @@ static bool obey(struct render *r)
         case CONTROL_BAD: log_warn("render", "a message that is none"); break;
         case CONTROL_MSG:
             handlers[m.head.type](r, find(r, m.head.seat), &m);
+            for (size_t i = 0; i < RENDER_SEAT_MAX; i++)
+                note(r, i);
             if (m.head.type == RENDER_OPEN || m.head.type == RENDER_TAPE || m.head.type == RENDER_TAKE || m.head.type == RENDER_CLOSE)
                 return true;
             break;
@@ -234,9 +247,11 @@ static void shed(struct render *r, int busy_permille)
         return;
     r->shed = level;
     r->strained_s = r->relaxed_s = 0;
-    for (size_t i = 0; i < RENDER_SEAT_MAX; i++)
+    for (size_t i = 0; i < RENDER_SEAT_MAX; i++) {
         if (r->seats[i])
             seat_shed(r->seats[i], level);
+        note(r, i);
+    }
 }
 
 static void statistics(struct render *r, int64_t now_us)
@@ -255,19 +270,17 @@ static void statistics(struct render *r, int64_t now_us)
     r->stats_us = now_us;
 }
 
-/* The seat whose next picture or sound is due first. One that prepares comes after those that are due, unless it has waited for too long. */
-static struct seat *earliest(struct render *r, int64_t now_us, int64_t *ret_due_us)
+/* The seat whose next picture or sound is due first; RENDER_SEAT_MAX: none is. One that prepares comes after those that are due, unless it has waited for too long. */
+static size_t earliest(struct render *r, int64_t now_us, int64_t *ret_due_us)
 {
-    struct seat *first = NULL;
+    size_t first = RENDER_SEAT_MAX;
     *ret_due_us = r->stats_us + STATS_US;
     for (size_t i = 0; i < RENDER_SEAT_MAX; i++) {
-        if (!r->seats[i])
-            continue;
-        int64_t due = seat_due_us(r->seats[i]);
-        if (seat_preparing(r->seats[i]) && now_us - due < PREPARE_WAIT_US)
+        int64_t due = r->due_us[i];
+        if (r->preparing[i] && now_us - due < PREPARE_WAIT_US)
             due = VCR_MAX(due, now_us);
         if (due < *ret_due_us) {
-            first = r->seats[i];
+            first = i;
             *ret_due_us = due;
         }
     }
@@ -277,7 +290,8 @@ static struct seat *earliest(struct render *r, int64_t now_us, int64_t *ret_due_
 static void wait_until(struct render *r, int64_t due_us, int64_t now_us)
 {
     struct pollfd p = { .fd = r->control_fd, .events = POLLIN };
-    int64_t us = VCR_MAX(due_us - now_us, 0);
+    /* hundreds of sessions that are only sent are due all the time: those of a millisecond together */
+    int64_t us = VCR_MAX((due_us + TOGETHER_US - 1) / TOGETHER_US * TOGETHER_US - now_us, 0);
     struct timespec t = { .tv_sec = us / 1000000, .tv_nsec = us % 1000000 * 1000 };
     ppoll(&p, 1, &t, NULL);
 }
@@ -300,15 +314,19 @@ bool render_step(struct render *r, int64_t *ret_due_us)
         return false;
     int64_t now = r->clock_us();
     statistics(r, now);
-    struct seat *seat = earliest(r, now, ret_due_us);
-    if (!seat || *ret_due_us > now)
+    size_t first = earliest(r, now, ret_due_us);
+    if (first == RENDER_SEAT_MAX || *ret_due_us > now)
         return true;
+    struct seat *seat = r->seats[first];
     struct vcr_why failed;
     if (seat_run(seat, now, &r->out, &r->counts, &failed) != VCR_OK)
         control_failed(r->control_fd, seat_id(seat), failed.text);
     hear(r, seat);
-    out_wake(&r->out);
-    r->busy_us += r->clock_us() - now;
+    note(r, first);
+    int64_t done = r->clock_us(), next_us;
+    if (done - now >= WAKE_US || earliest(r, done, &next_us) == RENDER_SEAT_MAX || next_us > done) /* what takes no time goes out together */
+        out_wake(&r->out);
+    r->busy_us += done - now;
     return true;
 }
 

@@ -74,7 +74,8 @@ static void tape_out(struct seat *s)
     s->sound_replaying = false;
     if (s->passing || s->replaying)
         s->key_wanted = true; /* what comes next is not of that stream */
-    s->passing = s->replaying = false;
+    s->passing = s->replaying = s->resting = false;
+    s->replayed_us = 0;
     s->passed = NULL;
 }
 

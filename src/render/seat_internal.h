@@ -41,9 +41,12 @@ struct seat {
     const struct reel *passed;           /* the reel it came from, for comparing only; NULL again whenever another may be opened in its place */
     uint32_t pass_next;                  /* sample to pass next */
     bool replaying;                      /* the last picture came from a made segment */
+    int64_t replayed_us;                 /* for how long: since then nothing else was drawn; 0: not yet */
+    bool resting;                        /* what drawing needs was given back */
     int64_t last_pts_us;                 /* of a picture that left; pts never go back */
     struct grid_walk walk;               /* along the tape's pictures in PLAY (grid.h) */
     int64_t flash_us, flashed_at_us;     /* the flash limiter's time since it began anew, and the display's when it was told */
+    bool flash_begins;                   /* it does with this picture, or would have with one that was left out */
     bool flash_same;                     /* since then it has seen what that of the made segment has */
     /* sound */
     struct audio_encoder *sound_encoder;
@@ -56,6 +59,7 @@ struct seat {
     int sound_run;                       /* how many were heard one after another */
     struct pieces *sound_pieces;         /* as pieces */
     bool sound_replaying;                /* the last one came from a made segment */
+    unsigned sound_replayed;             /* how many did, one after another */
 };
 
 /* What a first picture needs, one thing at a time, so that the pictures of other seats go out between them. */
@@ -82,5 +86,6 @@ bool seat_replay(struct seat *s, const struct recording *at, const struct deck_s
 enum vcr_err seat_video_prepare(struct seat *s, int64_t at_us, struct vcr_why *why);
 enum vcr_err seat_video_tick(struct seat *s, int64_t at_us, struct out *out, struct seat_counts *counts, struct vcr_why *why);
 enum vcr_err seat_sound_tick(struct seat *s, int64_t at_us, struct out *out, struct vcr_why *why);
+enum { SEAT_SOUND_HEARD = 50 /* frames of 20 ms: what has a memory of sound has forgotten what was before, as make_sound.c has it */ };
 /* What made segments of the tape are called. */
 void seat_piece_name(const struct seat *s, const struct deck_snapshot *snap, enum render_piece_kind kind, struct render_piece *ret);

@@ -1,5 +1,6 @@
 /* render/seat_replay.c - a seat in settled PLAY that shows the pictures of made segments in place of drawn ones: when it comes in, how it goes out, and what the limiter of flashes
  * has to know of them. */
+#include <malloc.h>
 #include <string.h>
 
 #include "base/util.h"
@@ -46,7 +47,8 @@ static bool see_again(struct seat *s, const struct deck_snapshot *snap, int64_t 
  * pictures are looked at again, so that the limiter goes on; later on it may begin anew. */
 static void leave(struct seat *s, const struct deck_snapshot *snap, int64_t n)
 {
-    s->replaying = false;
+    s->replaying = s->resting = false;
+    s->replayed_us = 0;
     if (seat_ready_screen(s, NULL) != VCR_OK)
         return;
     screen_left(s->screen);
@@ -55,6 +57,21 @@ static void leave(struct seat *s, const struct deck_snapshot *snap, int64_t n)
         s->flash_us = 0;
         s->flash_same = false;
     }
+}
+
+/* Who does nothing but send needs no screen, no encoder and no decoders. All of them come back with the first picture that is drawn, and with the first sound. */
+static void rest(struct seat *s, int64_t at_us)
+{
+    enum { REST_AFTER_US = 2000000 };
+    if (s->replayed_us == 0)
+        s->replayed_us = at_us;
+    if (s->resting || at_us - s->replayed_us < REST_AFTER_US)
+        return;
+    s->resting = true;
+    screen_close(&s->screen);
+    video_encoder_close(&s->encoder);
+    recordings_rest(s->recordings);
+    malloc_trim(0);
 }
 
 /* Picture n of the grid, which is at the heads at pts_us; false: it is not there. */
@@ -76,23 +93,29 @@ static bool send_made(struct seat *s, const struct grid *g, int64_t n, int64_t p
 bool seat_replay(struct seat *s, const struct recording *at, const struct deck_snapshot *snap, int64_t n, int64_t before, int64_t at_us, struct out *out)
 {
     struct grid g = grid_of(s->pal, s->field_rate);
-    struct cacheable c = { snap, at, s->encode_all, s->shed, s->line_bps };
+    struct cacheable c = { snap, at, s->encode_all, s->line_bps };
     struct render_piece name;
     int64_t each = make_segment_units((uint32_t)g.num, (uint32_t)g.den);
     bool may = s->pieces && n >= 0 && cacheable_at(&c, at_us);
+    int64_t from = s->replaying ? before + 1 : s->flash_begins ? n - n % each : n, each_us = INT64_C(1000000) * g.den / g.num;
     s->flash_same &= may;
     seat_piece_name(s, snap, RENDER_PIECE_VIDEO, &name);
     if (s->replaying && (!may || !seat_follows_made(n, before) || s->key_wanted || !pieces_are(s->pieces, &name)))
         leave(s, snap, before);
     if (!may)
         return false;
-    for (int64_t i = s->replaying ? before + 1 : n; i <= n; i++) {
+    for (int64_t i = from; i <= n; i++) {
         pieces_need(s->pieces, &name, (uint32_t)(i / each), at_us);
-        if (s->flash_same && send_made(s, &g, i, at_us - (n - i) * seat_period_us(s), out))
+        if ((s->flash_same || s->flash_begins) && send_made(s, &g, i, at_us - (n - i) * each_us, out))
             continue;
         if (s->replaying)
             leave(s, snap, i - 1);
         return false;
     }
+    if (s->flash_begins) {
+        s->flash_us = grid_flash_us(s->pal, grid_field(s->field_rate, n)) - grid_flash_us(s->pal, grid_field(s->field_rate, from));
+        s->flash_same = true;
+    }
+    rest(s, at_us);
     return true;
 }

@@ -7,7 +7,7 @@
 #include "render/splice.h"
 #include "signal/settings.h"
 
-enum { SOUND_HEARD = 50, SOUND_ENCODED = 12 }; /* frames, as make_sound.c has it */
+enum { SOUND_ENCODED = 12 }; /* frames, as make_sound.c has it */
 
 static enum vcr_err ready_sound(struct seat *s, const struct deck_snapshot *snap, struct vcr_why *why)
 {
@@ -96,7 +96,7 @@ static void sound_step(struct seat *s, struct view *view)
     int64_t next = s->sound_n + 1, off_us = view->tape_us - next * AUDIO_FRAME_US;
     bool follows = s->sound_n >= 0 && off_us >= -OFF_MAX_US && off_us <= OFF_MAX_US;
     s->sound_n = follows ? next : (view->tape_us + AUDIO_FRAME_US / 2) / AUDIO_FRAME_US;
-    s->sound_run = follows ? VCR_MIN(s->sound_run + 1, SOUND_HEARD) : 0;
+    s->sound_run = follows ? VCR_MIN(s->sound_run + 1, SEAT_SOUND_HEARD) : 0;
     view->tape_us = s->sound_n * AUDIO_FRAME_US;
 }
 
@@ -109,7 +109,7 @@ static enum vcr_err hear_before(struct seat *s, const struct view *view, struct 
     enum vcr_err err = VCR_OK;
     if (s->sound)
         signal_audio_reset(s->sound);
-    for (int64_t n = VCR_MAX(s->sound_n - SOUND_HEARD, 0); err == VCR_OK && n < s->sound_n; n++) {
+    for (int64_t n = VCR_MAX(s->sound_n - SEAT_SOUND_HEARD, 0); err == VCR_OK && n < s->sound_n; n++) {
         struct view before = *view;
         before.tape_us = n * AUDIO_FRAME_US;
         err = hear(s, &before, pcm, why);
@@ -122,7 +122,7 @@ static enum vcr_err hear_before(struct seat *s, const struct view *view, struct 
 /* True when the frame at the heads comes from a made segment. Each of its packets stands by itself as far as a decoder hears, so it comes in and goes out anywhere. */
 static bool replay(struct seat *s, const struct view *view, int64_t at_us, struct packet *ret)
 {
-    enum { EACH = 100 };
+    enum { EACH = 100, REST_AFTER = 100 };
     struct recording at;
     struct deck_snapshot snap;
     struct render_piece name;
@@ -132,7 +132,15 @@ static bool replay(struct seat *s, const struct view *view, int64_t at_us, struc
         return false;
     seat_piece_name(s, &snap, RENDER_PIECE_SOUND, &name);
     pieces_need(s->sound_pieces, &name, (uint32_t)(s->sound_n / EACH), at_us);
-    return s->sound_run == SOUND_HEARD && pieces_read(s->sound_pieces, (uint32_t)(s->sound_n / EACH), (uint32_t)(s->sound_n % EACH), ret);
+    if (s->sound_run < SEAT_SOUND_HEARD || !pieces_read(s->sound_pieces, (uint32_t)(s->sound_n / EACH), (uint32_t)(s->sound_n % EACH), ret)) {
+        s->sound_replayed = 0;
+        return false;
+    }
+    if (++s->sound_replayed == REST_AFTER) {
+        signal_audio_close(&s->sound);
+        tune_rest(at.tune);
+    }
+    return true;
 }
 
 /* The packet of the clean look, as the reel has it. */

@@ -144,9 +144,11 @@ static int64_t time_of(struct seat *s, int64_t n, int64_t before, int64_t at_us)
     bool follows = n == before + 1 || (s->replaying && seat_follows_made(n, before));
     s->flash_us += gone_us;
     s->flash_same &= follows;
+    s->flash_begins = false;
     if (n >= 0 && s->flash_us >= SIGNAL_LIMITER_SECOND_US && grid_begins_segment(&g, before, n)) {
         s->flash_us = s->replaying && follows ? grid_flash_us(s->pal, field) - grid_flash_us(s->pal, grid_field(s->field_rate, n - into)) : 0;
         s->flash_same = into == 0 || (s->replaying && follows);
+        s->flash_begins = !s->replaying && (into == 0 || seat_follows_made(n, before));
     }
     s->flashed_at_us = at_us;
     return n >= 0 ? field : field_at(s, at_us);

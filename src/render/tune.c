@@ -83,6 +83,8 @@ void tune_close(struct tune **t)
     *t = NULL;
 }
 
+void tune_rest(struct tune *t) { reel_rest(t->reel); }
+
 bool tune_unread(const struct tune *t) { return reel_unread(t->reel); }
 
 static void drop(struct tune *t, int n)

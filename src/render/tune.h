@@ -10,6 +10,8 @@ struct tune;
 /* Owns both descriptors from the call on. */
 enum vcr_err tune_open(struct tune **ret, int reel_fd, int index_fd, struct vcr_why *why);
 void tune_close(struct tune **t);
+/* Gives back what reel_rest does, until it is read. */
+void tune_rest(struct tune *t);
 bool tune_unread(const struct tune *t); /* see reel_unread */
 /* One AUDIO_FRAME of sample pairs from place_us on; silence beyond the ends and where the reel is damaged. Calls for places that follow one another give
  * sound without a joint; *ret_jumped says that this one did not follow. */

@@ -15,7 +15,7 @@
 #include "base/log.h"
 #include "session/internal.h"
 
-enum { QUEUE_MAX = 1024, RING_BYTES = 8 << 20, READ_BURST = 4096, START_SILENCE_FACTOR = 4 };
+enum { QUEUE_MAX = 8 * RENDER_SEAT_MAX /* a process that begins is told all of its seats */, RING_BYTES = 16 << 20, READ_BURST = 4096, START_SILENCE_FACTOR = 4 };
 static const int64_t silence_default_us = 5000000;
 static const int64_t pts_max_us = INT64_C(1000000) * 3600 * 24 * 366 * 100; /* the clock of a machine that ran for a century; RTP multiplies it */
 

@@ -5,7 +5,8 @@
 #pragma once
 #include <stdint.h>
 
-enum { RENDER_FD_CONTROL = 3, RENDER_FD_RING = 4, RENDER_FD_WAKE = 5, RENDER_SEAT_MAX = 64, RENDER_SNAPSHOT_MAX = 2048, RENDER_SPANS_MAX = 16384, RENDER_TAKES_MAX = 8, RENDER_LOOK_BYTES = 32 };
+enum { RENDER_FD_CONTROL = 3, RENDER_FD_RING = 4, RENDER_FD_WAKE = 5, RENDER_SEAT_MAX = 320 /* most of them sent from made segments: ten are drawn a core */,
+       RENDER_SNAPSHOT_MAX = 2048, RENDER_SPANS_MAX = 16384, RENDER_TAKES_MAX = 8, RENDER_LOOK_BYTES = 32 };
 
 enum render_msg_type {
     /* vcrd -> vcr-render */

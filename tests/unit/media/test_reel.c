@@ -100,6 +100,44 @@ static void samples_come_back_in_any_order(void **state)
     reel_close(&r);
 }
 
+/* What has rested reads its index again; where that is gone there is only damage. */
+static void a_reel_that_rested_is_the_same(void **state)
+{
+    struct fixture *f = *state;
+    struct reel *r = NULL;
+    struct packet p;
+    uint8_t before[4096];
+    write_video(f);
+    assert_int_equal(reel_open(&r, f->file_io, f->index_io, NULL), VCR_OK);
+    uint32_t n = reel_sample_count(r) / 2, at = reel_sample_at(r, frame_us((int)n)), key = reel_key_at(r, n);
+    assert_int_equal(reel_read(r, n, &p, NULL), VCR_OK);
+    size_t len = p.len;
+    assert_true(len <= sizeof(before));
+    memcpy(before, p.data, len);
+    for (int i = 0; i < 3; i++) {
+        reel_rest(r);
+        assert_int_equal(reel_sample_count(r), FRAMES);
+        if (i == 1)
+            assert_int_equal(reel_sample_at(r, frame_us((int)n)), at);
+        if (i == 2)
+            assert_int_equal(reel_key_at(r, n), key);
+        assert_int_equal(reel_read(r, n, &p, NULL), VCR_OK);
+        assert_int_equal(p.len, len);
+        assert_memory_equal(p.data, before, len);
+    }
+    reel_rest(r);
+    size_t index_len = f->index.len;
+    f->index.len = 100;
+    assert_int_equal(reel_read(r, n, &p, NULL), VCR_E_IO);
+    assert_true(reel_unread(r));
+    reel_key_at(r, n);
+    reel_sample_at(r, frame_us((int)n));
+    reel_sample_pts_us(r, n);
+    assert_int_equal(reel_read(r, 0, &p, NULL), VCR_E_IO);
+    f->index.len = index_len;
+    reel_close(&r);
+}
+
 static void decode_times_go_on_over_fragments(void **state)
 {
     struct fixture *f = *state;
@@ -224,6 +262,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(samples_come_back_in_any_order, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_reel_that_rested_is_the_same, setup, teardown),
         cmocka_unit_test_setup_teardown(decode_times_go_on_over_fragments, setup, teardown),
         cmocka_unit_test_setup_teardown(boxes_have_the_sizes_of_the_standard, setup, teardown),
         cmocka_unit_test_setup_teardown(a_flipped_bit_is_noticed_with_its_fragment, setup, teardown),

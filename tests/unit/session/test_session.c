@@ -21,6 +21,7 @@
 #include "fake_rtc.h"
 #include "session/map.h"
 #include "session/session.h"
+#include "wire/render_msg.h"
 
 /* A quick mechanism, so that tests need not wait for a cassette lift. */
 static const struct deck_profile quick = {
@@ -527,9 +528,11 @@ static void a_render_process_that_dies_again_is_a_fault_until_it_stays(void **st
 
 static void every_seat_can_be_taken(void **state)
 {
+    enum { SEATS = 2 * RENDER_SEAT_MAX };
+    vcr_descriptors_max();
     begin((struct sessions_config){ .render_processes = 2 });
     char id[16];
-    for (int i = 0; i < 128; i++) {
+    for (int i = 0; i < SEATS; i++) {
         snprintf(id, sizeof(id), "s%d", i);
         struct session_tape t = tape_of(i, id);
         assert_int_equal(start(id, &t, plain).err, VCR_OK);
@@ -538,14 +541,14 @@ static void every_seat_can_be_taken(void **state)
     int before = open_descriptors();
     assert_int_equal(start("x", &t, plain).err, VCR_E_BUSY);
     assert_int_equal(open_descriptors(), before - 2);
-    for (int i = 0; i < 128; i++) {
+    for (int i = 0; i < SEATS; i++) {
         snprintf(id, sizeof(id), "tape=s%d ", i);
         wait_said(i, id, 0);
     }
     assert_int_not_equal(said_pid(0), said_pid(1));
     struct sessions_counts counts;
     sessions_counts(sessions, &counts);
-    assert_int_equal(counts.sessions, 128);
+    assert_int_equal(counts.sessions, SEATS);
 }
 
 static void viewers_and_key_frames(void **state)
