@@ -2,12 +2,13 @@
  *
  * A handshake costs as much as some hundred packets, so it is made on a thread of its own; the sender thread hands datagrams over and is told what came of them:
  *
- *   sender thread   input --> waiting (at most WAITING_MAX) --> job --+                     +--> done: secured, gone, or when to come again
- *   worker                                                            +--> OpenSSL, socket --+
+ *   sender thread   input --> waiting (at most WAITING_MAX) --> job --+             +--> done: the answer is sent; ready, gone, or when to come again
+ *   worker                                                            +--> OpenSSL --+
  *
+ * The sender thread sends the answer and makes the connection ready in one go: what the client sends because of it finds us ready.
  * A connection has at most one job under way, so there are never more jobs than connections, and one that sends ClientHellos without end delays nobody's picture.
  * Only datagrams of an address with a valid check get here (peer.c). While a job is under way the SSL is the worker's, else the sender thread's.
- * OpenSSL reads and writes through a BIO of our own, because its memory BIO loses where a datagram ends: a write is one sendto, a read the datagram in hand. The first
+ * OpenSSL reads and writes through a BIO of our own, because its memory BIO loses where a datagram ends: a write is one datagram, a read the datagram in hand. The first
  * repeat comes after 100 ms (OpenSSL's own second would be felt), then doubles. The client's certificate is checked against its description, not by a chain. */
 #include "deliver/webrtc/internal.h"
 
@@ -21,7 +22,7 @@
 
 #include "base/clock.h"
 
-enum { FIRST_TIMEOUT_US = 100000, LAST_TIMEOUT_US = 2000000, DAY_S = 86400, WAITING_MAX = 8, EARLY_MAX = 64 };
+enum { FIRST_TIMEOUT_US = 100000, LAST_TIMEOUT_US = 2000000, DAY_S = 86400, WAITING_MAX = 8, ANSWERS_MAX = 16 };
 
 struct datagram {
     struct datagram *next;
@@ -40,12 +41,12 @@ struct dtls {
     struct peer *peer; /* NULL: it is gone, what is left goes when the job is done */
     bool running;
     struct queue waiting;
-    struct queue early; /* SRTP that came while the worker was at what may be the last of the handshake */
     /* the job's while it is under way, else the sender thread's */
     SSL *ssl;
     struct sockaddr_in6 to;
     struct datagram *in;
     bool in_taken; /* OpenSSL has read the first of `in` */
+    struct queue out;
     bool finished; /* the handshake; then: */
     bool has_keys;
     uint8_t digest[SDP_DIGEST_BYTES]; /* of the client's certificate */
@@ -88,8 +89,8 @@ static void drop_all(struct datagram *list)
 
 static int bio_write(BIO *b, const char *p, int len)
 {
-    const struct dtls *d = BIO_get_data(b);
-    udp_send(d->rtc->udp, &d->to, p, (size_t)len);
+    struct dtls *d = BIO_get_data(b);
+    push(&d->out, ANSWERS_MAX, (const uint8_t *)p, (size_t)len);
     return len; /* a lost datagram is the timer's business */
 }
 
@@ -268,15 +269,23 @@ static enum vcr_err work(struct pool_job *job, void *worker, struct vcr_why *why
 
 /* ---- on the sender thread ---- */
 
+static void send_answers(struct dtls *d)
+{
+    struct datagram *all = take_all(&d->out);
+    for (; all; drop_first(&all))
+        udp_send(d->rtc->udp, &d->to, all->bytes, all->len);
+}
+
 static void dtls_free(struct dtls *d)
 {
     if (d->ssl && SSL_is_init_finished(d->ssl) && !d->gone) {
         ERR_clear_error();
         SSL_shutdown(d->ssl); /* one close_notify, no waiting */
+        send_answers(d);
     }
     SSL_free(d->ssl);
     drop_all(take_all(&d->waiting));
-    drop_all(take_all(&d->early));
+    drop_all(take_all(&d->out));
     srtp_close(&d->srtp_in);
     srtp_close(&d->srtp_out);
     free(d);
@@ -294,6 +303,7 @@ static void done(struct pool_job *job)
         return;
     }
     p->rtc->now_us = clock_mono_us();
+    send_answers(d); /* before the first picture, for which they give the client its keys; an alert, too, of one that is gone */
     if (d->gone && !p->gone)
         p->gone = d->gone;
     p->dtls_due_us = d->timeout_us ? p->rtc->now_us + d->timeout_us : 0;
@@ -301,10 +311,6 @@ static void done(struct pool_job *job)
         p->secured = true;
         peer_try_ready(p);
     }
-    struct datagram *early = take_all(&d->early);
-    for (; early; drop_first(&early))
-        if (p->ready && !p->gone)
-            peer_srtp(p, early->bytes, early->len);
     if (!p->gone && d->waiting.count)
         submit(d);
     rtc_sweep(p->rtc);
@@ -340,12 +346,6 @@ void dtls_input(struct peer *p, const uint8_t *bytes, size_t len)
     push(&p->dtls->waiting, WAITING_MAX, bytes, len);
     if (!p->dtls->running && p->dtls->waiting.count)
         submit(p->dtls);
-}
-
-void dtls_early(struct peer *p, const uint8_t *bytes, size_t len)
-{
-    if (p->dtls && p->dtls->running)
-        push(&p->dtls->early, EARLY_MAX, bytes, len);
 }
 
 void dtls_tick(struct peer *p)

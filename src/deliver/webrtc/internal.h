@@ -246,8 +246,6 @@ void peer_close(struct peer *p);
 void peer_know(struct peer *p, const struct sdp_remote *remote);
 /* Makes it ready when the description is there and the handshake done. */
 void peer_try_ready(struct peer *p);
-/* Sealed RTP or RTCP of one that is ready. */
-void peer_srtp(struct peer *p, uint8_t *bytes, size_t len);
 void peer_datagram(void *rtc, uint8_t *p, size_t len, const struct sockaddr_in6 *from);
 
 /* ---- viewer.c ---- */
@@ -282,9 +280,6 @@ void intake_bye(struct rtc_publisher *p);
 enum vcr_err dtls_setup(struct rtc *r, struct vcr_why *why);
 /* A copy goes to the worker; more than a few that wait are dropped, as by a network. The peer must have a valid check. */
 void dtls_input(struct peer *p, const uint8_t *bytes, size_t len);
-/* SRTP that came before the keys: the client has them as soon as it has our last flight. Kept (within a bound) while a handshake is under
- * way. */
-void dtls_early(struct peer *p, const uint8_t *bytes, size_t len);
 void dtls_tick(struct peer *p);
 /* Whether the client's certificate is the one its description named. */
 bool dtls_peer_matches(const struct peer *p);

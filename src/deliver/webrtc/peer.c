@@ -182,16 +182,7 @@ static void stun_input(struct rtc *r, const uint8_t *bytes, size_t len, const st
         bind_to(p, from);
 }
 
-/* RFC 5761: the second byte tells RTCP from RTP. */
-void peer_srtp(struct peer *p, uint8_t *bytes, size_t len)
-{
-    if (bytes[1] >= 192 && bytes[1] < 224)
-        p->kind->rtcp(p, bytes, len);
-    else if (p->kind->rtp)
-        p->kind->rtp(p, bytes, len);
-}
-
-/* RFC 7983: the first byte tells the protocols apart. */
+/* RFC 7983: the first byte tells the protocols apart; RFC 5761: the second tells RTCP from RTP. */
 void peer_datagram(void *arg, uint8_t *bytes, size_t len, const struct sockaddr_in6 *from)
 {
     struct rtc *r = arg;
@@ -206,10 +197,10 @@ void peer_datagram(void *arg, uint8_t *bytes, size_t len, const struct sockaddr_
         return;
     if (bytes[0] >= 20 && bytes[0] < 64) {
         dtls_input(p, bytes, len);
-    } else if (bytes[0] >= 128 && bytes[0] < 192) {
-        if (p->ready)
-            peer_srtp(p, bytes, len);
-        else
-            dtls_early(p, bytes, len);
+    } else if (bytes[0] >= 128 && bytes[0] < 192 && p->ready) {
+        if (bytes[1] >= 192 && bytes[1] < 224)
+            p->kind->rtcp(p, bytes, len);
+        else if (p->kind->rtp)
+            p->kind->rtp(p, bytes, len);
     }
 }
