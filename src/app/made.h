@@ -28,6 +28,8 @@ struct made_piece {
     int64_t start_us, end_us, reel_start_us;
     uint64_t seed;
     uint8_t tape_speed;
+    bool is_over;           /* see struct timeline_span */
+    int64_t over_us;
     char blob_key[APP_HLS_KEY_BYTES], index_key[APP_HLS_KEY_BYTES]; /* "": its reel is missing */
 };
 enum { MADE_PIECES_MAX = 64 };

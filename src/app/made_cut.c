@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "app/made.h"
-#include "app/timeline.h"
+#include "app/timeline_internal.h"
 #include "deliver/hls/made.h"
 
 /* A second of unrecorded tape before a segment decides how it begins, and the sound's filters hear a quarter of a second. */
@@ -56,7 +56,7 @@ static void add_row(struct sql_rows *rows, struct made_pieces *p)
     if (p->count > 0 && piece[-1].start_us == start_us) /* its other reel, which comes after the better one */
         return;
     *piece = (struct made_piece){ .start_us = start_us, .end_us = sql_int(rows, 1), .reel_start_us = sql_int(rows, 2), .tape_speed = app_speed_by_name(sql_text(rows, 3)),
-                                  .seed = (uint64_t)sql_int(rows, 4) };
+                                  .seed = (uint64_t)sql_int(rows, 4), .is_over = sql_int(rows, 7) >= 0, .over_us = VCR_MAX(sql_int(rows, 7), 0) };
     if (!sql_is_null(rows, 5) && (!vcr_strcpy(piece->blob_key, sizeof(piece->blob_key), sql_text(rows, 5)) ||
                                   !vcr_strcpy(piece->index_key, sizeof(piece->index_key), sql_text(rows, 6))))
         piece->blob_key[0] = '\0';
@@ -76,7 +76,7 @@ enum vcr_err made_pieces_read(struct sql_tx *tx, const struct app_hls *h, const 
         return vcr_fail(why, VCR_E_NOT_FOUND, "this tape was recorded onto; load its playlist again");
     if (err == VCR_OK)
         err = sql_query(tx, &rows,
-                        "SELECT s.tape_start_us, s.tape_end_us, s.reel_start_us, s.speed, s.seed, r.blob_key, r.index_key FROM spans s LEFT JOIN reels r ON r.tape_id = s.tape_id"
+                        "SELECT s.tape_start_us, s.tape_end_us, s.reel_start_us, s.speed, s.seed, r.blob_key, r.index_key, " SPAN_OVER("s") " FROM spans s LEFT JOIN reels r ON r.tape_id = s.tape_id"
                         " AND COALESCE(r.take_id, 0) = COALESCE(s.take_id, 0) AND r.track = 0 AND r.kind IN ($4, $5)"
                         " WHERE s.tape_id = $1 AND s.tape_end_us > $2 AND s.tape_start_us < $3 ORDER BY s.tape_start_us, r.kind DESC",
                         SQL_ARGS(SQL_I(h->tape_id), SQL_I(from_us), SQL_I(to_us), SQL_T(sound ? "opus" : "tape_video"), SQL_T(sound ? "opus" : "clean_video")), why);
@@ -136,7 +136,7 @@ enum vcr_err made_open_pieces(const struct app *a, const struct made_pieces *p, 
         if (piece->end_us <= from_us || piece->start_us >= to_us)
             continue;
         j->parts[j->part_count++] = (struct make_part){ .start_us = piece->start_us, .end_us = piece->end_us, .reel_start_us = piece->reel_start_us, .seed = piece->seed,
-                                                        .tape_speed = piece->tape_speed, .reel = reel_of(a, piece, reels, w) };
+                                                        .is_over = piece->is_over, .over_us = piece->over_us, .tape_speed = piece->tape_speed, .reel = reel_of(a, piece, reels, w) };
     }
     return VCR_OK;
 }

@@ -176,7 +176,7 @@ static enum vcr_err find_newest(struct sql_tx *tx, struct undo *u, struct vcr_wh
 
 static enum vcr_err put_back(struct sql_tx *tx, struct undo *u, struct timeline *gone, struct vcr_why *why)
 {
-    enum vcr_err err = span_rows(tx, "SELECT id, " SPAN_COLUMNS " FROM former_spans WHERE history_id = $1 ORDER BY tape_start_us", SQL_ARGS(SQL_I(u->item)), &u->cut.former, why);
+    enum vcr_err err = span_rows(tx, "SELECT id, " SPAN_COLUMNS ", " SPAN_OVER_NOT_ASKED " FROM former_spans WHERE history_id = $1 ORDER BY tape_start_us", SQL_ARGS(SQL_I(u->item)), &u->cut.former, why);
     timeline_cut_stretch(&u->cut, &u->start_us, &u->end_us);
     if (err == VCR_OK)
         err = spans_touched(tx, u->tape_id, u->start_us, u->end_us, &u->place, why);

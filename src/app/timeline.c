@@ -49,6 +49,7 @@ enum vcr_err span_rows(struct sql_tx *tx, const char *text, const struct sql_val
         struct timeline_span s = {
             .row = sql_int(rows, 0), .start_us = sql_int(rows, 1), .end_us = sql_int(rows, 2), .take = sql_int(rows, 3), .take_start_us = sql_int(rows, 4),
             .speed = app_speed_by_name(sql_text(rows, 5)), .generation = (int32_t)sql_int(rows, 6), .seed = (uint64_t)sql_int(rows, 7), .recorded_ms = sql_int(rows, 8),
+            .is_over = sql_int(rows, 9) >= 0, .over_us = VCR_MAX(sql_int(rows, 9), 0),
         };
         if (timeline_append(ret, &s, &bad) != VCR_OK)
             err = vcr_fail(why, VCR_E_IO, "span %" PRId64 ": %s", s.row, bad.text);
@@ -61,7 +62,7 @@ enum vcr_err app_timeline_read(struct sql_tx *tx, int64_t tape_id, struct timeli
 {
     struct timeline_span film;
     ret->count = 0;
-    enum vcr_err err = span_rows(tx, "SELECT id, " SPAN_COLUMNS " FROM spans WHERE tape_id = $1 ORDER BY tape_start_us", SQL_ARGS(SQL_I(tape_id)), ret, why);
+    enum vcr_err err = span_rows(tx, "SELECT id, " SPAN_COLUMNS ", " SPAN_OVER("spans") " FROM spans WHERE tape_id = $1 ORDER BY tape_start_us", SQL_ARGS(SQL_I(tape_id)), ret, why);
     if (err == VCR_OK && ret->count == 0)
         err = span_film(tx, tape_id, &film, why);
     return err == VCR_OK && ret->count == 0 && film.end_us > 0 ? timeline_append(ret, &film, why) : err;
@@ -128,7 +129,7 @@ enum vcr_err span_add(struct sql_tx *tx, int64_t tape_id, const struct timeline_
 
 enum vcr_err spans_touched(struct sql_tx *tx, int64_t tape_id, int64_t start_us, int64_t end_us, struct timeline *ret, struct vcr_why *why)
 {
-    return span_rows(tx, "SELECT id, " SPAN_COLUMNS TOUCHED " ORDER BY tape_start_us", SQL_ARGS(SQL_I(tape_id), SQL_I(start_us), SQL_I(end_us)), ret, why);
+    return span_rows(tx, "SELECT id, " SPAN_COLUMNS ", " SPAN_OVER_NOT_ASKED TOUCHED " ORDER BY tape_start_us", SQL_ARGS(SQL_I(tape_id), SQL_I(start_us), SQL_I(end_us)), ret, why);
 }
 
 enum vcr_err spans_delete(struct sql_tx *tx, int64_t tape_id, int64_t start_us, int64_t end_us, struct vcr_why *why)

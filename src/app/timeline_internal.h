@@ -7,7 +7,12 @@ enum { PAYLOAD_MAX = 1 << 20 };
 
 /* All of a film as it is before anything was recorded onto it; end_us 0: there is none. */
 enum vcr_err span_film(struct sql_tx *tx, int64_t tape_id, struct timeline_span *ret, struct vcr_why *why);
-/* A query for "<number>, " SPAN_COLUMNS in the order of the tape. */
+/* Where the recording began that a row of `spans` (or what is called so) shows, if another one lay there; -1: over nothing, or not known. */
+#define SPAN_OVER(spans)                                                                                                                                  \
+    "COALESCE((SELECT MIN(o.start_us) FROM recordings o JOIN former_spans f ON f.history_id = o.history_id WHERE o.take_id = " spans ".take_id"             \
+    " AND o.start_us <= " spans ".tape_start_us AND o.end_us > " spans ".tape_start_us AND f.tape_start_us <= o.start_us AND f.tape_end_us > o.start_us), -1)"
+#define SPAN_OVER_NOT_ASKED "CAST(-1 AS BIGINT)"
+/* A query for "<number>, " SPAN_COLUMNS ", " SPAN_OVER in the order of the tape. */
 enum vcr_err span_rows(struct sql_tx *tx, const char *text, const struct sql_val *vals, size_t n, struct timeline *ret, struct vcr_why *why);
 enum vcr_err span_add(struct sql_tx *tx, int64_t tape_id, const struct timeline_span *s, struct vcr_why *why);
 /* Those that share tape with [start_us, end_us). */

@@ -21,7 +21,7 @@ const char dub_usage[] =
     "  --mode play|still|slow|cue|review|stop           review runs from the end of IN           (play)\n"
     "  --speed X                    times play speed: slow 0.2, cue 5, review -5\n"
     "  --tracking auto|-10..10      --generation 0..5   copies of copies   --wear 0..1           --osd on|off\n"
-    "  --recorded-over on|off       another recording was on the tape, and the deck has no flying erase head: its colour shows at the start of IN\n"
+    "  --recorded-over on|off       another recording was on the tape: its colour shows at the start of IN, if erase.fixed is on\n"
     "  --frames N                   ends after N pictures; still and stop need it\n"
     "  --isa NAME                   no better instructions than: scalar sse2 ssse3 avx2 avx512\n"
     "  --stats                      how fast the tape's picture alone was made, on one thread\n"

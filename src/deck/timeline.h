@@ -26,6 +26,8 @@ struct timeline_span {
     uint64_t seed;             /* of the damage */
     int32_t generation;        /* 0: from the source, 1: a copy of a tape, … */
     uint8_t speed;             /* 0 SP, 1 LP, 2 EP */
+    bool is_over;              /* its recording began where another one lay, */
+    int64_t over_us;           /* at this place of the tape */
     int64_t row;               /* the keeper's own number, kept by a span that is not touched; 0: new or changed */
 };
 struct timeline {

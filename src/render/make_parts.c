@@ -33,7 +33,8 @@ enum vcr_err make_open_parts(struct make *m, struct vcr_why *why)
         return vcr_fail(why, VCR_E_INVALID, "parts that make no sense");
     for (int i = 0; i < j->part_count; i++) {
         const struct make_part *p = &j->parts[i];
-        spans[i] = (struct render_span){ .start_us = p->start_us, .end_us = p->end_us, .take = p->reel + 1, .take_start_us = p->reel_start_us, .seed = p->seed, .speed = p->tape_speed };
+        spans[i] = (struct render_span){ .start_us = p->start_us, .end_us = p->end_us, .take = p->reel + 1, .take_start_us = p->reel_start_us, .seed = p->seed, .speed = p->tape_speed,
+                                         .is_over = p->is_over, .over_us = p->over_us };
     }
     m->recordings = recordings_open();
     enum vcr_err err = recordings_table(m->recordings, spans, j->part_count, 1, NULL);

@@ -106,7 +106,7 @@ static bool spans_are_true(const struct render_span *s, size_t count)
     int64_t end = 0;
     for (size_t i = 0; i < count; end = s[i++].end_us)
         if (s[i].start_us < end || s[i].end_us <= s[i].start_us || s[i].end_us > limit || s[i].take < 0 || s[i].take_start_us < 0 || s[i].take_start_us > limit ||
-            s[i].speed > 2)
+            s[i].speed > 2 || s[i].is_over > 1 || s[i].over_us < 0 || s[i].over_us > limit)
             return false;
     return true;
 }
@@ -291,6 +291,8 @@ static void describe(const struct render_span *s, struct recording *ret)
     ret->reel_ahead_us = s->take_start_us - s->start_us;
     ret->seed = s->seed;
     ret->tape_speed = (uint8_t)s->speed;
+    ret->is_over = s->is_over;
+    ret->over_us = s->over_us;
 }
 
 void recordings_at(struct recordings *r, int64_t tape_us, struct recording *ret)

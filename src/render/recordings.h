@@ -35,6 +35,8 @@ struct recording {
     int64_t reel_ahead_us;        /* place on its reels = place on the tape + this */
     uint64_t seed;
     uint8_t tape_speed;
+    bool is_over;                 /* it began where another one lay, */
+    int64_t over_us;              /* at this place of the tape */
     bool is_film_alone;           /* nobody told spans: seed and speed are the deck's */
     /* NULL where it has none. Borrowed until another function here is called; recordings_at leaves those of the last RENDER_TAKES_MAX - 1 takes open that it gave. A pointer that
      * is kept for comparing means nothing after recordings_take, _give_up and _film: another reel may lie there. */

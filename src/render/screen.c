@@ -275,6 +275,16 @@ static void draw_osd(struct screen *s, const struct view *view)
             signal_osd(&s->canvas, places[i].row, places[i].column, view->osd[i]);
 }
 
+/* How long before a place its recording began over another one; 0: over nothing. */
+static int64_t over_for(const struct screen_tape *tape, int64_t tape_us)
+{
+    struct recording r;
+    if (!tape->recordings)
+        return 0;
+    recordings_at(tape->recordings, tape_us, &r);
+    return r.state == RECORDING_THERE && r.is_over && tape_us >= r.over_us ? tape_us - r.over_us + 1 : 0;
+}
+
 static enum vcr_err draw_through_tape(struct screen *s, const struct deck_snapshot *snap, const struct view *view, const struct screen_tape *tape,
                                       int64_t field_index, struct screen_shot *ret, struct vcr_why *why)
 {
@@ -283,7 +293,7 @@ static enum vcr_err draw_through_tape(struct screen *s, const struct deck_snapsh
         return err;
     struct signal_field field = { .kind = view->kind == VIEW_SNOW ? SIGNAL_SNOW : SIGNAL_TAPE, .tape_us = view->tape_us, .rate = view->rate,
                                   .lock_q16 = view->lock_q16, .tracking_error_q8 = view->tracking_error_q8, .wear_16 = snap->wear_16,
-                                  .tape_speed = snap->tape_speed, .field_index = field_index };
+                                  .tape_speed = snap->tape_speed, .field_index = field_index, .over_us = view->kind == VIEW_TAPE ? over_for(tape, view->tape_us) : 0 };
     int64_t places[SIGNAL_BANDS_MAX];
     const struct picture *sources[SIGNAL_BANDS_MAX] = { NULL };
     struct frame *held[SIGNAL_BANDS_MAX + 1] = { NULL };

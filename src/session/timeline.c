@@ -21,7 +21,8 @@ static int table_of(const struct timeline *t)
     struct render_span *spans = vcr_calloc(t->count, sizeof(*spans));
     for (size_t i = 0; i < t->count; i++) {
         const struct timeline_span *s = &t->spans[i];
-        spans[i] = (struct render_span){ .start_us = s->start_us, .end_us = s->end_us, .take = s->take, .take_start_us = s->take_start_us, .seed = s->seed, .speed = s->speed };
+        spans[i] = (struct render_span){ .start_us = s->start_us, .end_us = s->end_us, .take = s->take, .take_start_us = s->take_start_us, .seed = s->seed, .speed = s->speed,
+                                         .is_over = s->is_over, .over_us = s->over_us };
     }
     int fd = memfd_create("spans", MFD_CLOEXEC | MFD_ALLOW_SEALING);
     if (fd >= 0 && pwrite(fd, spans, bytes, 0) != (ssize_t)bytes)

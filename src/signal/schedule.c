@@ -245,7 +245,7 @@ static void plan_over(struct signal *s, const struct signal_field *f, uint64_t t
 {
     enum { ERASE_UM = 65000, TRACK_UM = 96500, SOFT_LINES = 6, SHOWN_Q16 = 7680 /* 30 codes */ };
     static const int32_t speed_um_s[2][3] = { [SIGNAL_NTSC] = { 33350, 16670, 11120 }, [SIGNAL_PAL] = { 23390, 11700, 7800 } };
-    if (f->over_us <= 0 || f->over_us > INT64_C(60000000))
+    if (!s->profile.erase_fixed || f->over_us <= 0 || f->over_us > INT64_C(60000000))
         return;
     const int64_t gone_um = f->over_us * speed_um_s[s->standard == SIGNAL_PAL][VCR_MIN(f->tape_speed, 2)] / 1000000 - ERASE_UM;
     if (gone_um >= TRACK_UM)

@@ -45,6 +45,7 @@ static const struct row {
     { { "head.width_um", "um", 10, 100, 46, none_found, true, SIGNAL_NUMBER, NULL }, AT(head_width_um10), 10, false },
     { { "track.bend_um", "um", 0, 30, 8, none_found, true, SIGNAL_NUMBER, NULL }, AT(track_bend_um10), 10, false },
     { { "still.pair", "", 0, 1, 0, "decks with four heads: Pioneer's training manual", false, SIGNAL_ON_OFF, NULL }, AT(still_pair), 1, false },
+    { { "erase.fixed", "", 0, 1, 1, "all but editing decks and camcorders: Goldwasser, VCR FAQ 12.10", false, SIGNAL_ON_OFF, NULL }, AT(erase_fixed), 1, false },
     { { "search.lp_blank", "", 0, 1, 0, "many NTSC decks: Chicago Tribune 1985", false, SIGNAL_ON_OFF, NULL }, AT(search_lp_blank), 1, false },
     { { "limiter", "", 0, 1, 1, "WCAG 2.3.1", false, SIGNAL_ON_OFF, NULL }, AT(limiter), 1, false },
     { { "audio.track", "", 0, 2, 1, "a mono deck", false, SIGNAL_CHOICE, tracks }, AT(audio_track), 1, false },

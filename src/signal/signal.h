@@ -36,6 +36,7 @@ struct signal_profile {
     int32_t headswitch, headswitch_step_ns; /* on; displacement below it */
     int32_t headswitch_wander_mlines; /* 1/1000 line: how far at most it is off its place, from field to field */
     int32_t still_pair;          /* on: further heads for still and slow, which show no noise bar */
+    int32_t erase_fixed;         /* on: recorded by a deck without a flying erase head */
     int32_t search_lp_blank;     /* on: a search of LP tape is blanked */
     int32_t dropout_per_minute, dropout_compensator;
     int32_t capstan_error_ppm;   /* wow and flutter: peak speed error; 10000 are 0.29 % WRMS (IEC 386) */
@@ -76,8 +77,8 @@ struct signal_field {
     uint8_t tape_speed;       /* 0 SP 1 LP 2 EP: bandwidth and noise follow */
     uint64_t pass;            /* of the pass layer; constant in settled PLAY */
     int64_t field_index;      /* deck's own field count, for what moves while the tape stands still; in settled PLAY all follows from the place */
-    int64_t over_us;          /* how long before this place a recording over another one began, by a deck without a flying erase head: colour of that one shows through for
-                               * some seconds. 0: long ago, or over nothing */
+    int64_t over_us;          /* how long before this place a recording over another one began, whose colour shows through for some seconds (erase.fixed). 0: long ago, or over
+                               * nothing */
     const struct picture *beside; /* what the neighbouring track holds, the field before: its lines are taken as those of the sources are. Only chroma.crosstalk looks at it;
                                    * NULL: a neighbour like the field itself */
 };

@@ -36,7 +36,9 @@ struct make_part {
     uint64_t seed;
     uint8_t tape_speed;
     uint8_t reel;              /* which of those that travel; MAKE_REELS_MAX: it is missing */
-    uint8_t zero[6];
+    uint8_t is_over;           /* 1: its recording began where another one lay, at over_us of the tape; else 0 */
+    uint8_t zero[5];
+    int64_t over_us;
 };
 struct make_job {
     struct make_head h;

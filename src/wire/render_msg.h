@@ -61,7 +61,8 @@ struct render_span {
     int64_t take, take_start_us;
     uint64_t seed;             /* of the damage */
     uint32_t speed;            /* 0 SP, 1 LP, 2 EP */
-    uint32_t zero;
+    uint32_t is_over;          /* 1: its recording began where another one lay, at over_us of the tape; else 0 */
+    int64_t over_us;
 };
 struct render_want {
     struct render_head h;

@@ -21,6 +21,7 @@ SHOTS = (
     ("play-worn", "PLAY of a worn tape", {"wear": 1}, {}, 6, 8),
     ("play-third-copy", "PLAY of a copy of a copy of a copy", {"generation": 3}, {}, 6, 8),
     ("play-no-compensator", "PLAY, 5000 dropouts a minute, no compensator", {}, {"dropout.per_minute": 5000, "dropout.compensator": "off"}, 6, 8),
+    ("play-recorded-over", "PLAY, the first second of a recording over another one", {"recorded_over": "on"}, {}, 6, 8),
     ("tracking-off", "PLAY with the tracking turned away", {"tracking": 7}, {}, 6, 8),
     ("cue-3", "CUE, 3 times", {"mode": "cue", "speed": 3}, {}, 4, 6),
     ("cue-5", "CUE, 5 times", {"mode": "cue", "speed": 5}, {}, 4, 6),
@@ -30,6 +31,7 @@ SHOTS = (
     ("review-3", "REVIEW, 3 times", {"mode": "review", "speed": -3}, {}, 4, 6),
     ("review-7", "REVIEW, 7 times", {"mode": "review", "speed": -7}, {}, 4, 6),
     ("still", "STILL", {"mode": "still", "osd": "on"}, {}, 4, 6),
+    ("still-four-heads", "STILL of a deck with four heads", {"mode": "still", "osd": "on"}, {"still.pair": "on"}, 4, 6),
     ("slow", "SLOW, a fifth", {"mode": "slow", "speed": 0.2}, {}, 7, 9),
     ("stop", "STOP", {"mode": "stop", "osd": "on"}, {}, 4, 6),
 )

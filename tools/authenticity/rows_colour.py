@@ -125,7 +125,7 @@ def chroma_recorded_over(bench):
         frames = int(180 / speed * standard.rate_num / standard.rate_den)
         grey = bench.source("grey-long", standard, lambda: patterns.flat(standard, frames))
         def shown(over):
-            played = bench.play(grey, standard, {}, recorded_over=over)
+            played = bench.play(grey, standard, {"erase.fixed": "on"}, recorded_over=over)
             strength = numpy.hypot(fields(played.u).astype(float) - 128, fields(played.v).astype(float) - 128).mean(axis=2) > 8  # [field, line of colour]
             gone = strength.sum(axis=0) * standard.rate_den / standard.rate_num / 2
             return gone, strength.any()

@@ -307,6 +307,33 @@ static void only_the_newest_is_undone_and_only_by_the_owner(void **state)
     assert_int_equal(kit_number(&kit, "SELECT COUNT(*) FROM tape_history WHERE action = 'undone'"), 2);
 }
 
+/* Which spans began over something, and where: not those that were added at an end, or to blank tape. */
+static void it_is_known_what_a_recording_began_over(void **state)
+{
+    struct timeline t = { 0 };
+    record(0, 5 * SECOND);
+    record(5 * SECOND, 5 * SECOND); /* behind it */
+    record(20 * SECOND, 5 * SECOND); /* blank tape */
+    record(3 * SECOND, 4 * SECOND); /* over two */
+    record(4 * SECOND, SECOND); /* over that: cut in two, its second part began where the first one did */
+    read_spans(&t);
+    static const struct { int64_t start_s; bool is_over; int64_t over_s; } want[] = { { 0, false, 0 }, { 3, true, 3 }, { 4, true, 4 }, { 5, true, 3 }, { 7, false, 0 }, { 20, false, 0 } };
+    assert_int_equal(t.count, ARRAY_LEN(want));
+    for (size_t i = 0; i < t.count; i++) {
+        assert_int_equal(t.spans[i].start_us, want[i].start_s * SECOND);
+        assert_int_equal(t.spans[i].is_over, want[i].is_over);
+        assert_int_equal(t.spans[i].over_us, want[i].over_s * SECOND);
+    }
+    undo_newest();
+    undo_newest();
+    t.count = 0;
+    read_spans(&t);
+    assert_int_equal(t.count, 3);
+    for (size_t i = 0; i < t.count; i++)
+        assert_false(t.spans[i].is_over);
+    timeline_free(&t);
+}
+
 static void a_recording_over_thousands_writes_little_and_can_be_undone(void **state)
 {
     struct timeline before = { 0 }, after = { 0 };
@@ -538,7 +565,7 @@ int main(void)
         TEST(undoing_to_the_film_leaves_a_tape_that_was_never_recorded_onto),
         TEST(undoing_all_of_a_blank_tape_leaves_it_blank),
         TEST(only_the_newest_is_undone_and_only_by_the_owner),
-        TEST(a_recording_over_thousands_writes_little_and_can_be_undone),
+        TEST(it_is_known_what_a_recording_began_over), TEST(a_recording_over_thousands_writes_little_and_can_be_undone),
         TEST(the_tables_say_what_the_timeline_in_memory_says),
         TEST(reels_of_a_take_are_opened_and_missing_ones_left_out),
         cmocka_unit_test(a_tape_wears_a_sixteenth_in_sixteen_passes),

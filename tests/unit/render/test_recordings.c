@@ -322,11 +322,11 @@ static void few_takes_are_open_at_a_time(void **state)
 static void tables_that_cannot_be_true_are_refused(void **state)
 {
     const struct render_span good = { .start_us = 10, .end_us = 20, .take = 1 };
-    struct render_span bad[] = { good, good, good, good, good, good };
+    struct render_span bad[] = { good, good, good, good, good, good, good, good };
     struct recordings *r = recordings_open();
     struct recording at;
     tell(r, &good, 1, 1);
-    bad[0].end_us = 10, bad[1].start_us = -1, bad[2].take = -1, bad[3].take_start_us = -1, bad[4].speed = 3, bad[5].end_us = INT64_MAX;
+    bad[0].end_us = 10, bad[1].start_us = -1, bad[2].take = -1, bad[3].take_start_us = -1, bad[4].speed = 3, bad[5].end_us = INT64_MAX, bad[6].is_over = 2, bad[7].over_us = -1;
     for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
         int fd = memfd_create("spans", MFD_CLOEXEC);
         assert_int_equal(write(fd, &bad[i], sizeof(bad[i])), (ssize_t)sizeof(bad[i]));

@@ -55,7 +55,7 @@ static void tape_close(struct tape *t)
     rig_tape_free(&t->reels);
 }
 
-static const struct picture *draw(struct tape *t, int n, const char *look, uint8_t tape_speed)
+static const struct picture *draw_of(struct tape *t, const struct screen_tape *of, int n, const char *look, uint8_t tape_speed)
 {
     struct screen_shot shot;
     struct deck_snapshot snap = rig_snap(DECK_PLAY, 1, 0, 1, look);
@@ -64,9 +64,14 @@ static const struct picture *draw(struct tape *t, int n, const char *look, uint8
     snap.tape_speed = tape_speed;
     snap.wear_16 = 0;
     screen_forget(t->screen);
-    assert_int_equal(screen_draw(t->screen, &snap, &view, &(struct screen_tape){ .film = t->film }, &(struct screen_time){ grid_field(false, n), 0 }, &shot, NULL), VCR_OK);
+    assert_int_equal(screen_draw(t->screen, &snap, &view, of, &(struct screen_time){ grid_field(false, n), 0 }, &shot, NULL), VCR_OK);
     assert_false(shot.damaged);
     return shot.picture;
+}
+
+static const struct picture *draw(struct tape *t, int n, const char *look, uint8_t tape_speed)
+{
+    return draw_of(t, &(struct screen_tape){ .film = t->film }, n, look, tape_speed);
 }
 
 /* All its bytes, row by row. */
@@ -96,21 +101,23 @@ static void write_film(struct tape *t, const char *path)
     assert_int_equal(fclose(f), 0);
 }
 
-static void dub(const char *in, const char *out, const char *profile, uint8_t tape_speed)
+static void dub(const char *in, const char *out, const char *profile, uint8_t tape_speed, bool over)
 {
     static const char *const speeds[] = { "sp", "lp", "ep" };
     int status = -1;
     pid_t child = fork();
     if (child == 0) {
-        execl(VCR_DUB, VCR_DUB, "dub", in, out, "--profile", profile, "--set", "limiter=off", "--seed", "7", "--tape-speed", speeds[tape_speed], (char *)NULL);
+        execl(VCR_DUB, VCR_DUB, "dub", in, out, "--profile", profile, "--set", "limiter=off", "--seed", "7", "--tape-speed", speeds[tape_speed], "--recorded-over", over ? "on" : "off", (char *)NULL);
         _exit(127);
     }
     assert_int_equal(waitpid(child, &status, 0), child);
     assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 }
 
-static void same_as_dubbed(struct tape *t, const char *profile, uint8_t tape_speed)
+/* of: NULL: the film alone; else it lies there as a recording that began over another one. */
+static void same_as_dubbed(struct tape *t, const struct screen_tape *of, const char *profile, uint8_t tape_speed)
 {
+    const struct screen_tape film = { .film = t->film };
     static uint8_t drawn[BYTES_MOST], dubbed[BYTES_MOST];
     char folder[] = "/tmp/test_screen_XXXXXX", in[64], out[64], look[64], line[128];
     assert_non_null(mkdtemp(folder));
@@ -118,12 +125,12 @@ static void same_as_dubbed(struct tape *t, const char *profile, uint8_t tape_spe
     snprintf(out, sizeof(out), "%s/out.y4m", folder);
     snprintf(look, sizeof(look), "%s;limiter=off", profile);
     write_film(t, in);
-    dub(in, out, profile, tape_speed);
+    dub(in, out, profile, tape_speed, of != NULL);
     FILE *f = fopen(out, "rb");
     assert_non_null(f);
     assert_non_null(fgets(line, sizeof(line), f));
     for (int n = 0; n < PICTURES; n++) {
-        size_t size = bytes_of(draw(t, n, look, tape_speed), drawn), differ = 0;
+        size_t size = bytes_of(draw_of(t, of ? of : &film, n, look, tape_speed), drawn), differ = 0;
         assert_non_null(fgets(line, sizeof(line), f));
         assert_int_equal(fread(dubbed, 1, size, f), size);
         for (size_t i = 0; i < size; i++)
@@ -143,10 +150,32 @@ static void settled_play_has_the_bytes_of_a_dub(void **state)
     for (int pal = 0; pal < 2; pal++) {
         struct tape t = { 0 };
         tape_open(&t, pal);
-        same_as_dubbed(&t, "family", 0);
-        same_as_dubbed(&t, pal ? "rental" : "ep-thin", pal ? 1 : 2);
+        same_as_dubbed(&t, NULL, "family", 0);
+        same_as_dubbed(&t, NULL, pal ? "rental" : "ep-thin", pal ? 1 : 2);
         tape_close(&t);
     }
+}
+
+static void a_recording_over_another_one_shows_that_ones_colour(void **state)
+{
+    static uint8_t over[BYTES_MOST], under[BYTES_MOST];
+    struct render_span span = { .start_us = 0, .end_us = rig_pts_us(2 * PICTURES), .seed = SEED, .is_over = 1, .over_us = 0 };
+    struct tape t = { 0 };
+    tape_open(&t, false);
+    struct recordings *r = recordings_open();
+    const struct screen_tape of = { .recordings = r };
+    const int fds[6] = { dup(t.reels.video_fd), dup(t.reels.video_index_fd), -1, -1, -1, -1 };
+    assert_int_equal(recordings_film(r, fds, NULL), VCR_OK);
+    assert_int_equal(recordings_table(r, &span, 1, 1, NULL), VCR_OK);
+    same_as_dubbed(&t, &of, "family", 0);
+    size_t size = bytes_of(draw_of(&t, &of, 3, "family;limiter=off", 0), over);
+    span.is_over = 0;
+    assert_int_equal(recordings_table(r, &span, 1, 2, NULL), VCR_OK);
+    bytes_of(draw_of(&t, &of, 3, "family;limiter=off", 0), under);
+    assert_memory_equal(over, under, (size_t)(W * t.height));
+    assert_memory_not_equal(over, under, size);
+    recordings_close(&r);
+    tape_close(&t);
 }
 
 /* How hard its edges are: sum of squares of the second difference in the middle rows. */
@@ -183,6 +212,7 @@ static void what_is_recorded_is_not_peaked(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(settled_play_has_the_bytes_of_a_dub), cmocka_unit_test(what_is_recorded_is_not_peaked) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(settled_play_has_the_bytes_of_a_dub), cmocka_unit_test(a_recording_over_another_one_shows_that_ones_colour),
+                                        cmocka_unit_test(what_is_recorded_is_not_peaked) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

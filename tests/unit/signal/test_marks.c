@@ -152,7 +152,9 @@ static void what_was_recorded_over_shows_through_and_goes_away_downwards(void **
 {
     const struct raster *t = *state;
     static const double mm_s[2][3] = { { 33.35, 16.67, 11.12 }, { 23.39, 11.7, 7.8 } };
-    struct signal *s = open_signal(t, &off);
+    struct signal_profile p = off;
+    p.erase_fixed = 1;
+    struct signal *s = open_signal(t, &p);
     memset(in_memory, 126, (size_t)(W * t->h));
     memset(in_memory + W * t->h, 128, (size_t)(W * t->h / 2));
     for (uint8_t speed = 0; speed < 3; speed++) {
@@ -186,6 +188,11 @@ static void what_was_recorded_over_shows_through_and_goes_away_downwards(void **
     for (int i = 0; i < 8; i++)
         assert_true(hues[i] > W * t->h / 4 / 20);
     memcpy(then, u, (size_t)(W * t->h / 4));
+    p.erase_fixed = 0; /* a flying erase head leaves nothing */
+    signal_set_profile(s, &p);
+    assert_false(coloured(t, render(s, t, &f), &first, &last));
+    p.erase_fixed = 1;
+    signal_set_profile(s, &p);
     struct signal_field next = play_at(t, 3001);
     next.over_us = 500000;
     assert_memory_not_equal(render(s, t, &next) + W * t->h, then, W * t->h / 4);
