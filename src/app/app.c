@@ -11,6 +11,7 @@
 #include "app/recordings.h"
 #include "app/recover.h"
 #include "app/hls.h"
+#include "app/wishes.h"
 #include "app/tapes.h"
 #include "base/clock.h"
 
@@ -64,6 +65,7 @@ enum vcr_err app_open(struct app **ret, const struct app_config *config, struct 
         err = device_list_open(a, why);
     if (err == VCR_OK)
         err = hls_state_open(a, why);
+    a->wishes = wishes_open();
     if (err != VCR_OK)
         goto fail;
     *ret = a;
@@ -87,6 +89,7 @@ void app_close(struct app **ap)
         return;
     app_stop(a);
     hls_state_close(a);
+    wishes_close(&a->wishes);
     device_list_close(&a->devices);
     sodium_memzero(a->secret, sizeof(a->secret));
     free((char *)a->config.data_dir);

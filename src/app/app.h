@@ -23,6 +23,7 @@ struct segments;
 struct maker;
 struct device_list;
 struct hls_state;
+struct wishes;
 struct whip;
 struct recovery;
 
@@ -67,6 +68,7 @@ struct app {
     struct pool *passwords;         /* argon2id only: never more than its threads times password_mem_bytes */
     struct pool *files;             /* blocking file work: uploads, purging */
     struct hls_state *hls;          /* app/hls.h; has locks of its own */
+    struct wishes *wishes;          /* app/wishes.h; likewise */
     struct device_list *devices;    /* app/devices.h; has a lock of its own */
     struct whip *whip;              /* app/whip.h; NULL: no live pictures by WebRTC */
     struct recovery *recovery;      /* app/recover.h; has a lock of its own */

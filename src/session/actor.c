@@ -62,6 +62,7 @@ static struct session *session_new(struct sessions *s, const char *id, const str
 {
     struct session *x = vcr_alloc(sizeof(*x));
     x->owner = s;
+    x->asker = ++s->askers;
     x->settings = *settings;
     if (x->settings.grace_us <= 0)
         x->settings.grace_us = grace_default_us;

@@ -67,6 +67,7 @@ struct session {
     bool has_tape;
     uint32_t insertion;           /* counts the tapes that came in: what a render process says of another one is out of date */
     int takes_opening, pieces_opening;
+    uint64_t asker;               /* of made segments: counts sessions */
     bool missing;                 /* as the render process says: a recording is at the heads whose reels are not there */
     const char *tape_gone;        /* its tape is to be put out, or was: why. Until the next comes in */
     int64_t passed_us, passed_at_us; /* tape that passed the heads since it came in, and its place when that was reckoned */
@@ -123,6 +124,7 @@ struct sessions {
     struct live_source *sources;
     struct programmes *programmes; /* set by open, then read-only */
     uint64_t take_number;         /* of the last one */
+    uint64_t askers;              /* sessions that there were */
     struct engine engines[ENGINES_MAX];
     int engine_count;
     uv_timer_t second;

@@ -69,8 +69,8 @@ static bool describe(const struct session *x, const struct render_piece *m, stru
 {
     const struct session_tape *t = &x->tape;
     uint64_t spans = t->map ? (uint64_t)t->map->revision : 0;
-    *ret = (struct session_piece){ .tape_id = t->tape_id, .video_key = t->video_key, .number = m->number, .sound = m->kind == RENDER_PIECE_SOUND, .pal = m->pal != 0, .field_rate = m->field_rate != 0, .seed = m->seed,
-                                   .tape_speed = m->tape_speed, .wear_16 = m->wear_16 };
+    *ret = (struct session_piece){ .tape_id = t->tape_id, .asker = x->asker, .video_key = t->video_key, .number = m->number, .sound = m->kind == RENDER_PIECE_SOUND,
+                                   .pal = m->pal != 0, .field_rate = m->field_rate != 0, .seed = m->seed, .tape_speed = m->tape_speed, .wear_16 = m->wear_16 };
     return m->kind <= RENDER_PIECE_SOUND && memchr(m->look, '\0', sizeof(m->look)) && vcr_strcpy(ret->look, sizeof(ret->look), m->look) && m->spans == spans && t->video_key[0];
 }
 

@@ -41,6 +41,7 @@ struct session_take {
 /* Segment `number` of the pictures or of the sound that are made of a tape as a deck shows it (wire/make_msg.h), by all that they depend on. */
 struct session_piece {
     int64_t tape_id;
+    uint64_t asker;             /* the same of all that a session asks for */
     const char *video_key;      /* the reel that the deck plays */
     uint32_t number;
     bool sound, pal, field_rate;
