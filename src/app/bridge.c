@@ -15,7 +15,7 @@ enum { KEY_BYTES = 204, ARG_BYTES = 24, ARGS_MAX = REEL_CHILD_WORDS_MAX, MAKE_MS
 enum kind { VIDEO, AUDIO, KINDS };
 /* Indexes of reels that are held at once: the film's and of those that its neighbours show. */
 enum { OPEN_INDEXES = 8 };
-static const char *const kind_names[KINDS] = { "clean_video", "clean_audio" }, *const short_names[KINDS] = { "video", "audio" };
+static const char *const kind_names[KINDS] = { "clean_video", "clean_audio" }, *const short_names[KINDS] = { "picture", "sound" };
 
 struct source {               /* a reel that something of shows */
     int64_t take;
@@ -244,12 +244,14 @@ static enum vcr_err make_wanted(struct plan *p, const struct want *w, struct vcr
 static enum vcr_err bridge_span(struct plan *p, size_t i, enum kind kind, struct vcr_why *why)
 {
     const struct timeline_span *s = &p->timeline.spans[i];
-    int64_t gap_us = s->start_us - (i > 0 ? s[-1].end_us : 0);
+    int64_t gap_from_us = i > 0 ? s[-1].end_us : 0, gap_us = kind == AUDIO ? reelspan_silence_us(gap_from_us, s->start_us) : s->start_us - gap_from_us;
+    int64_t from_us = s->take_start_us, to_us = from_us + s->end_us - s->start_us;
     const struct source *source = source_of(p, s->take, kind);
     struct reelspan cut;
     if (!source || !s->row)
         return VCR_OK;
-    reelspan_cut(&cut, &source->index, s->take_start_us, s->take_start_us + s->end_us - s->start_us);
+    reelspan_sound(&source->index, s->start_us, &from_us, &to_us);
+    reelspan_cut(&cut, &source->index, from_us, to_us);
     const struct want wants[] = {
         { s, source, "gap", 0, gap_us },
         { s, source, "head", cut.head_from_us, cut.head_to_us },

@@ -95,7 +95,9 @@ static enum vcr_err add_piece(struct cut *c, const struct app_pieces *pieces, si
     struct hls_span *span = &c->spans[c->count];
     *span = hls_whole(s->index, s->uri);
     if (p->take_to_us) {
-        reelspan_cut(&r, s->index, p->take_from_us, p->take_to_us);
+        int64_t from_us = p->take_from_us, to_us = p->take_to_us;
+        reelspan_sound(s->index, p->tape_us, &from_us, &to_us);
+        reelspan_cut(&r, s->index, from_us, to_us);
         span->first = r.first;
         span->count = r.count;
     }

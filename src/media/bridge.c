@@ -11,7 +11,8 @@
 #include "wire/h264sps.h"
 #include "wire/reelidx.h"
 
-enum { SAMPLES_MAX = 4096, BIT_PER_PIXEL = 20, BITRATE_MIN = 2000000, BITRATE_MAX = 20000000, EARLY_US = 1000 };
+enum { SAMPLES_MAX = 4096, BIT_PER_PIXEL = 20, BITRATE_MIN = 2000000, BITRATE_MAX = 20000000, EARLY_US = 1000,
+       HELD_MAX_US = 200000 /* a picture stays on for so long; where it is away for longer there is a hole */ };
 enum { NAL_AUD = 9, SET_MAX = 128 };
 
 /* The fragment that is being filled. */
@@ -105,6 +106,21 @@ static enum vcr_err open_encoder(const struct span *s, struct video_encoder **re
     return video_encoder_open(ret, &c, why);
 }
 
+static int64_t next_pts_us(const struct span *s, uint32_t n)
+{
+    return n + 1 < reel_sample_count(s->reel) ? reel_sample_pts_us(s->reel, n + 1) : reel_duration_us(s->reel);
+}
+
+/* When picture n is shown, INT64_MIN: not at all. The first that begins in the stretch is on from the cut; where none does, the one that is on there is. One that would be on
+ * for less than its time at the end makes way for the one before it: no two are nearer to each other than the film's own, which who makes it into an even rate stumbles over. */
+static int64_t shown_at(const struct span *s, uint32_t n)
+{
+    int64_t pts_us = reel_sample_pts_us(s->reel, n), next_us = next_pts_us(s, n);
+    if (pts_us >= s->from_us - EARLY_US)
+        return s->count == 0 && pts_us - s->from_us < HELD_MAX_US ? s->from_us : s->count > 0 && next_us > s->to_us + EARLY_US ? INT64_MIN : pts_us;
+    return next_us >= s->to_us - EARLY_US && s->from_us - pts_us < HELD_MAX_US ? s->from_us : INT64_MIN;
+}
+
 static enum vcr_err encode_pictures(struct span *s, struct vcr_why *why)
 {
     struct video_decoder *decoder = NULL;
@@ -116,14 +132,14 @@ static enum vcr_err encode_pictures(struct span *s, struct vcr_why *why)
     for (; err == VCR_OK && n < total; n++) {
         struct packet in, out;
         struct frame *frame = NULL;
-        int64_t pts_us = reel_sample_pts_us(s->reel, n);
-        if (pts_us >= s->to_us - EARLY_US)
+        if (reel_sample_pts_us(s->reel, n) >= s->to_us - EARLY_US)
             break;
+        int64_t at_us = shown_at(s, n);
         err = reel_read(s->reel, n, &in, why);
         if (err == VCR_OK)
             err = video_decode(decoder, in.data, in.len, &frame, why);
-        if (err == VCR_OK && pts_us >= s->from_us - EARLY_US)
-            err = (err = video_encode(encoder, &frame->picture, pts_us, s->count == 0, &out, why)) == VCR_OK ? add_picture(s, &out, why) : err;
+        if (err == VCR_OK && at_us != INT64_MIN)
+            err = (err = video_encode(encoder, &frame->picture, at_us, s->count == 0, &out, why)) == VCR_OK ? add_picture(s, &out, why) : err;
         frame_unref(&frame);
     }
     video_encoder_close(&encoder);

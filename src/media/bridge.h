@@ -1,7 +1,7 @@
 /* media/bridge.h - small reels for where a tape was cut: what lies between a cut and the nearest fragment's edge, and unrecorded tape.
  *
  * A bridge has one fragment. Its pictures are encoded anew from the cut on, as none of theirs need be a key; its sounds are copied, as each stands alone. Both keep
- * the times they have in the reel, so that picture and sound of a bridge stay together. A slate has as many fragments as it has seconds.
+ * the times they have in the reel, so that picture and sound of a bridge stay together; but its first picture is on from the cut, so that all of the stretch has one. A slate has as many fragments as it has seconds.
  * Bounds   a bridge is shorter than BRIDGE_MAX_US.     Owns  neither reels nor io.     Threads  none.
  * Errors   VCR_E_END: nothing begins in that stretch, so there is nothing to bridge; VCR_E_IO: the reel is damaged there. */
 #pragma once

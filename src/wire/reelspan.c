@@ -2,6 +2,13 @@
 #include "wire/reelspan.h"
 
 #include "base/util.h"
+#include "wire/fmp4.h"
+
+enum { AAC_FRAME = 1024, SILENCE_RATE = 48000 };
+
+/* The frame that begins nearest to a time. */
+static int64_t frame_at(int64_t us, int64_t rate) { return (us * rate + INT64_C(500000) * AAC_FRAME) / (INT64_C(1000000) * AAC_FRAME); }
+static int64_t frame_us(int64_t n, int64_t rate) { return (n * AAC_FRAME * 1000000 + rate / 2) / rate; }
 
 static int64_t end_of(const struct reelidx_fragment *f) { return f->start_us + (int64_t)f->duration_us; }
 
@@ -48,4 +55,20 @@ void reelspan_cut(struct reelspan *ret, const struct reelidx *x, int64_t from_us
         ret->tail_from_us = end_of(&x->fragments[last - 1]);
         ret->tail_to_us = to_us;
     }
+}
+
+void reelspan_sound(const struct reelidx *x, int64_t tape_us, int64_t *from_us, int64_t *to_us)
+{
+    int64_t rate = x->sample_rate;
+    if (x->codec != FMP4_AAC || rate == 0 || x->fragment_count == 0)
+        return;
+    int64_t count = frame_at(tape_us + *to_us - *from_us, rate) - frame_at(tape_us, rate), total = frame_at(end_of(&x->fragments[x->fragment_count - 1]), rate);
+    int64_t first = VCR_MIN(frame_at(*from_us, rate), VCR_MAX(total - count, 0));
+    *from_us = frame_us(first, rate);
+    *to_us = frame_us(first + count, rate);
+}
+
+int64_t reelspan_silence_us(int64_t from_us, int64_t to_us)
+{
+    return frame_us(frame_at(to_us, SILENCE_RATE) - frame_at(from_us, SILENCE_RATE), SILENCE_RATE);
 }
