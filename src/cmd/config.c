@@ -45,7 +45,7 @@ static const struct setting settings[] = {
     { "VCR_LIBRARY_DIRS", TEXT, AT(library_dirs), "", NULL, 0, 0 },
     { "VCR_WORKERS", NUMBER, AT(workers), "0", NULL, 0, 64 },
     { "VCR_RENDER_CACHE_BYTES", NUMBER, AT(render_cache_bytes), "4294967296", NULL, 0, INT64_C(1) << 60 },
-    { "VCR_RENDER_CACHE_SESSIONS", SWITCH, AT(render_cache_sessions), "off", NULL, 0, 0 },
+    { "VCR_RENDER_CACHE_SESSIONS", SWITCH, AT(render_cache_sessions), "on", NULL, 0, 0 },
     { "VCR_BIN_DAYS", NUMBER, AT(bin_days), "30", NULL, 0, 36500 },
 };
 
