@@ -22,6 +22,7 @@ struct setting {
 static const struct setting settings[] = {
     { "VCR_LISTEN", ADDRESS, AT(listen), "127.0.0.1:8080", NULL, 0, 0 },
     { "VCR_MEDIA_LISTEN", ADDRESS, AT(media_listen), "127.0.0.1:8189", NULL, 0, 0 },
+    { "VCR_MEDIA_THREADS", NUMBER, AT(media_threads), "0", NULL, 0, 16 },
     { "VCR_SRT_LISTEN", ADDRESS_OR_NONE, AT(srt_listen), CONFIG_SRT_DEFAULT, NULL, 0, 0 },
     { "VCR_PUBLIC_ADDRESS", TEXT, AT(public_address), "", NULL, 0, 0 },
     { "VCR_DATA_DIR", TEXT, AT(data_dir), "./data", NULL, 0, 0 },

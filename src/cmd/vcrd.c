@@ -127,6 +127,7 @@ static enum vcr_err open_rtc(struct server *s, struct vcr_why *why)
     struct rtc_config c = {
         .listen = s->config.media_listen,
         .public_address = *s->config.public_address ? s->config.public_address : NULL,
+        .threads = (int)s->config.media_threads,
         .joins_per_s = s->config.rate_limits ? 0 : -1,
     };
     return rtc_open(&s->rtc, &c, why);

@@ -1,4 +1,4 @@
-/* deliver/webrtc/internal.h - what the files of this folder share. All of it belongs to the sender thread, unless a group of fields says otherwise.
+/* deliver/webrtc/internal.h - what the files of this folder share. All of it belongs to a sender thread, unless a group of fields says otherwise.
  *
  *   rtc.c     the public functions, the sender thread and its clock tick     viewer.c  viewers: joining and leaving; player.c those who offer
  *   udp.c     the socket: batches in, batches out (sendmmsg, UDP_SEGMENT)    stream.c  packets in, the shared ring, pacing, RTP out, resends
@@ -6,6 +6,7 @@
  *   dtls.c    certificate, handshakes on a worker of their own, keys         publisher.c  publishers: coming and going; intake.c  their RTP and RTCP */
 #pragma once
 #include <netinet/in.h>
+#include <pthread.h>
 #include <stdatomic.h>
 
 #include <openssl/ssl.h>
@@ -33,6 +34,7 @@ enum {
     PACKET_MAX = 2 << 20,
     PENDING_MAX = 8 << 20,  /* bytes given to a stream that its sender thread has not taken yet */
     TABLE_SLOTS = 4096,
+    PASSED_MAX = 1024,      /* datagrams on their way from the thread that receives to another one; more are dropped */
     TICK_MS = 20,
     PACE_MS = 5,
     PACE_PAYLOADS = 32,     /* to one viewer at once: 37 kB, with PACE_MS at most 60 Mbit/s */
@@ -49,6 +51,8 @@ enum {
 /* ---- udp.c ---- */
 struct udp;
 enum vcr_err udp_open(struct udp **ret, const char *listen, struct vcr_why *why);
+/* Another thread's way to send through the same socket, with a batch of its own; to be closed before the first one. */
+struct udp *udp_beside(const struct udp *u);
 void udp_close(struct udp **u);
 int udp_fd(const struct udp *u);
 int udp_port(const struct udp *u);
@@ -73,17 +77,18 @@ struct peer_kind {
 };
 struct peer {
     /* set by open, then read-only */
-    struct rtc *rtc;
+    struct rtc *rtc; /* its thread */
     const struct peer_kind *kind;
     char ufrag[UFRAG_CHARS + 1], pwd[PWD_CHARS + 1];
-    /* the tables' own */
+    /* guarded by the tables' lock */
     struct peer *next_ufrag, *next_tuple;
-    bool bound; /* in the table of tuples */
+    /* changed with that lock held */
+    _Atomic(bool) bound; /* in the table of tuples; any thread ends it, when another connection comes from the same address */
+    struct sockaddr_in6 address; /* only by its own thread */
     /* connecting: its description and the handshake may come in either order */
     bool known, checked, secured, ready;
     struct sdp_remote remote; /* when known */
     int64_t checked_us;       /* last valid check: consent (RFC 7675) */
-    struct sockaddr_in6 address;
     struct dtls *dtls;   /* NULL: no datagram of it has come */
     int64_t dtls_due_us; /* when OpenSSL wants to repeat something, 0: never */
     const char *gone;    /* why it is to be removed */
@@ -214,29 +219,45 @@ struct rtc_publisher {
     struct rtc_publish_stats stats;
 };
 
+enum inside { INSIDE_VIEWERS, INSIDE_PUBLISHERS, INSIDE_KINDS };
+/* What all sender threads share. The lock is a leaf. */
+struct rtc_all {
+    /* set by open, then read-only */
+    int threads_n;
+    struct rtc *threads[RTC_THREADS_MAX]; /* the first one, which is the public handle, receives for all, and has the publishers */
+    uint8_t hash_key[16];
+    int inside_max[INSIDE_KINDS], joins_per_s;
+    uv_poll_t poll;
+    /* guarded by lock */
+    pthread_mutex_t lock;
+    struct peer *by_ufrag[TABLE_SLOTS], *by_tuple[TABLE_SLOTS];
+    int inside[INSIDE_KINDS];
+    int64_t join_credit_us, joined_us;
+};
+/* One sender thread. */
 struct rtc {
     /* set by open, then read-only */
+    struct rtc_all *all;
     struct loop *loop;
     struct udp *udp;
     SSL_CTX *tls;
     struct pool *handshakes;
     uint8_t fingerprint[SDP_DIGEST_BYTES];
-    uint8_t hash_key[16];
     struct sdp_candidate candidates[SDP_CANDIDATES_MAX];
     int candidates_n;
-    int viewers_max, publishers_max, joins_per_s;
     int64_t offer_us, consent_us;
     int64_t wall_offset_us; /* wall clock minus monotonic, taken once: a stepped clock must not bend the reports */
+    /* any thread */
+    _Atomic(int) passed; /* datagrams that the receiving thread has for this one */
+    /* guarded by the lock of `all` */
+    int load; /* its streams and their viewers */
     /* the sender thread's own */
-    uv_poll_t poll;
     uv_timer_t timer;
     int64_t now_us;
     struct rtc_stream *streams;
     struct rtc_publisher *publishers; /* those gone, too, until they are closed */
     int viewers, publishing;          /* connections of each kind */
-    int64_t join_credit_us, joined_us;
     bool lagging; /* some viewer has payloads left to be paced out */
-    struct peer *by_ufrag[TABLE_SLOTS], *by_tuple[TABLE_SLOTS];
 };
 
 /* ---- peer.c ---- */
@@ -246,6 +267,7 @@ void peer_close(struct peer *p);
 void peer_know(struct peer *p, const struct sdp_remote *remote);
 /* Makes it ready when the description is there and the handshake done. */
 void peer_try_ready(struct peer *p);
+/* On the thread that receives: takes it, or passes it on to the thread whose it is. */
 void peer_datagram(void *rtc, uint8_t *p, size_t len, const struct sockaddr_in6 *from);
 
 /* ---- viewer.c ---- */
@@ -303,8 +325,9 @@ void rtc_sweep(struct rtc *r);
 void rtc_arm(struct rtc *r);
 /* Runs fn(arg) on the sender thread and waits for it. */
 void rtc_run(struct rtc *r, void (*fn)(void *arg), void *arg);
-/* Whether one more may come in now; counts it. */
-bool rtc_may_join(struct rtc *r);
+/* Whether one more may come in now; counts it until rtc_leave. */
+bool rtc_enter(struct rtc *r, enum inside kind);
+void rtc_leave(struct rtc *r, enum inside kind);
 /* 32.32 fixed-point seconds since 1900. */
 uint64_t rtc_ntp(const struct rtc *r, int64_t mono_us);
 

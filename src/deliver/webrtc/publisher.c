@@ -36,6 +36,7 @@ static void leave(struct rtc_publisher *p)
     peer_close(&p->peer);
     intake_close(p);
     p->peer.rtc->publishing--;
+    rtc_leave(p->peer.rtc, INSIDE_PUBLISHERS);
 }
 
 void publishers_sweep(struct rtc *r)
@@ -94,7 +95,7 @@ static void do_publish(void *arg)
     struct publishing *c = arg;
     struct rtc *r = c->rtc;
     struct rtc_publisher *p = c->p;
-    if (r->publishing >= r->publishers_max || !rtc_may_join(r)) {
+    if (!rtc_enter(r, INSIDE_PUBLISHERS)) {
         c->err = vcr_fail(c->why, VCR_E_BUSY, "too many publishers, or too many at once: try again in a second");
         return;
     }

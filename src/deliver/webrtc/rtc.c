@@ -5,8 +5,9 @@
 #include "deliver/webrtc/internal.h"
 
 #include <assert.h>
-#include <pthread.h>
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <sodium.h>
 
@@ -127,22 +128,31 @@ static void call_and_wait(struct rtc *r, struct call *c, void (*fn)(void *arg))
 
 static void configure(struct rtc *r, const struct rtc_config *c)
 {
-    r->viewers_max = c->viewers_max ? c->viewers_max : VIEWERS_MAX;
-    r->publishers_max = c->publishers_max ? c->publishers_max : PUBLISHERS_MAX;
-    r->joins_per_s = c->joins_per_s ? c->joins_per_s : JOINS_PER_S;
     r->offer_us = INT64_C(1000) * (c->offer_ms ? c->offer_ms : OFFER_MS);
     r->consent_us = INT64_C(1000) * (c->consent_ms ? c->consent_ms : CONSENT_MS);
     r->now_us = clock_mono_us();
     r->wall_offset_us = clock_wall_ms() * 1000 - r->now_us;
-    r->join_credit_us = 1000000; /* time saved up for joins, at most a second of it */
-    r->joined_us = r->now_us;
-    vcr_random(r->hash_key, sizeof(r->hash_key));
 }
 
-enum vcr_err rtc_open(struct rtc **ret, const struct rtc_config *config, struct vcr_why *why)
+static struct rtc_all *all_open(const struct rtc_config *c)
 {
-    struct rtc *r = vcr_alloc(sizeof(*r));
-    configure(r, config);
+    struct rtc_all *all = vcr_alloc(sizeof(*all));
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    all->threads_n = (int)VCR_CLAMP(c->threads ? (long)c->threads : cores, 1L, (long)RTC_THREADS_MAX);
+    all->inside_max[INSIDE_VIEWERS] = c->viewers_max ? c->viewers_max : VIEWERS_MAX;
+    all->inside_max[INSIDE_PUBLISHERS] = c->publishers_max ? c->publishers_max : PUBLISHERS_MAX;
+    all->joins_per_s = c->joins_per_s ? c->joins_per_s : JOINS_PER_S;
+    all->join_credit_us = 1000000; /* time saved up for joins, at most a second of it */
+    all->joined_us = clock_mono_us();
+    vcr_random(all->hash_key, sizeof(all->hash_key));
+    pthread_mutex_init(&all->lock, NULL);
+    return all;
+}
+
+/* The first one's socket, certificate and worker serve all. */
+static enum vcr_err open_first(struct rtc *r, const struct rtc_config *config, struct vcr_why *why)
+{
+    const int *most = r->all->inside_max;
     enum vcr_err err = udp_open(&r->udp, config->listen, why);
     if (!err)
         err = udp_candidates(r->udp, config->public_address, r->candidates, &r->candidates_n, why);
@@ -150,53 +160,120 @@ enum vcr_err rtc_open(struct rtc **ret, const struct rtc_config *config, struct 
         err = dtls_setup(r, why);
     if (!err) /* a connection has at most one job at a time */
         err = pool_open(&r->handshakes,
-                        &(struct pool_config) { .name = "rtc-dtls", .threads = 1, .queue_max = r->viewers_max + r->publishers_max }, why);
-    if (!err)
-        err = loop_open(&r->loop, "rtc-sender", why);
-    if (err)
-        goto fail;
-    uv_timer_init(loop_uv(r->loop), &r->timer);
-    int rc = uv_poll_init(loop_uv(r->loop), &r->poll, udp_fd(r->udp));
-    r->timer.data = r->poll.data = r;
-    if (rc == 0)
-        rc = uv_poll_start(&r->poll, UV_READABLE, on_readable);
-    err = rc ? vcr_fail(why, VCR_E_IO, "WebRTC socket: %s", uv_strerror(rc)) : loop_start(r->loop, why);
-    if (err)
-        goto fail;
-    *ret = r;
-    return VCR_OK;
-fail:
-    rtc_close(&r);
+                        &(struct pool_config) { .name = "rtc-dtls", .threads = 1, .queue_max = most[INSIDE_VIEWERS] + most[INSIDE_PUBLISHERS] }, why);
     return err;
 }
 
-void rtc_close(struct rtc **rp)
+static void open_next(struct rtc *r, const struct rtc *first)
 {
-    struct rtc *r = *rp;
-    if (!r)
-        return;
-    assert(!r->streams && !r->publishers); /* their owners close them first */
-    if (r->loop) {
-        loop_stop(r->loop);
-        loop_join(r->loop);
-        pool_close(&r->handshakes); /* those who left in the middle of one: loop_close frees what is left of them */
-        if (r->timer.data) {
-            uv_close((uv_handle_t *)&r->timer, NULL);
-            if (r->poll.type == UV_POLL)
-                uv_close((uv_handle_t *)&r->poll, NULL);
-        }
-        loop_close(&r->loop);
-    }
-    pool_close(&r->handshakes);
-    SSL_CTX_free(r->tls);
+    r->udp = udp_beside(first->udp);
+    r->tls = first->tls;
+    r->handshakes = first->handshakes;
+    r->candidates_n = first->candidates_n;
+    memcpy(r->candidates, first->candidates, sizeof(r->candidates));
+    memcpy(r->fingerprint, first->fingerprint, sizeof(r->fingerprint));
+}
+
+static enum vcr_err thread_open(struct rtc_all *all, int i, const struct rtc_config *config, struct vcr_why *why)
+{
+    struct rtc *r = all->threads[i] = vcr_alloc(sizeof(*r));
+    enum vcr_err err = VCR_OK;
+    char name[16] = "rtc-sender";
+    r->all = all;
+    configure(r, config);
+    if (i == 0)
+        err = open_first(r, config, why);
+    else
+        open_next(r, all->threads[0]);
+    if (i > 0)
+        snprintf(name, sizeof(name), "rtc-sender-%d", i + 1);
+    if (!err)
+        err = loop_open(&r->loop, name, why);
+    if (err)
+        return err;
+    uv_timer_init(loop_uv(r->loop), &r->timer);
+    r->timer.data = r;
+    return VCR_OK;
+}
+
+enum vcr_err rtc_open(struct rtc **ret, const struct rtc_config *config, struct vcr_why *why)
+{
+    struct rtc_all *all = all_open(config);
+    enum vcr_err err = VCR_OK;
+    for (int i = 0; !err && i < all->threads_n; i++)
+        err = thread_open(all, i, config, why);
+    struct rtc *first = all->threads[0];
+    if (err)
+        goto fail;
+    int rc = uv_poll_init(loop_uv(first->loop), &all->poll, udp_fd(first->udp));
+    all->poll.data = first;
+    if (rc == 0)
+        rc = uv_poll_start(&all->poll, UV_READABLE, on_readable);
+    err = rc ? vcr_fail(why, VCR_E_IO, "WebRTC socket: %s", uv_strerror(rc)) : VCR_OK;
+    for (int i = all->threads_n - 1; !err && i >= 0; i--) /* the one that receives comes last */
+        err = loop_start(all->threads[i]->loop, why);
+    if (err)
+        goto fail;
+    *ret = first;
+    return VCR_OK;
+fail:
+    rtc_close(&first);
+    return err;
+}
+
+static void thread_close(struct rtc *r)
+{
+    if (r->loop && r->timer.data)
+        uv_close((uv_handle_t *)&r->timer, NULL);
+    loop_close(&r->loop);
     udp_close(&r->udp);
     free(r);
+}
+
+/* All have ended before anything is freed: they post to each other, and the worker to all. */
+void rtc_close(struct rtc **rp)
+{
+    struct rtc *first = *rp;
+    if (!first)
+        return;
+    struct rtc_all *all = first->all;
+    for (int i = 0; i < all->threads_n; i++) {
+        struct rtc *r = all->threads[i];
+        assert(!r || (!r->streams && !r->publishers)); /* their owners close them first */
+        if (!r || !r->loop)
+            continue;
+        loop_stop(r->loop);
+        loop_join(r->loop);
+    }
+    pool_close(&first->handshakes); /* those who left in the middle of one: loop_close frees what is left of them */
+    if (all->poll.type == UV_POLL)
+        uv_close((uv_handle_t *)&all->poll, NULL);
+    SSL_CTX *tls = first->tls;
+    for (int i = all->threads_n - 1; i >= 0; i--)
+        if (all->threads[i])
+            thread_close(all->threads[i]);
+    SSL_CTX_free(tls);
+    pthread_mutex_destroy(&all->lock);
+    free(all);
     *rp = NULL;
 }
 
 int rtc_port(const struct rtc *r) { return udp_port(r->udp); }
 
 /* ---- streams ---- */
+
+/* The thread that has the least to do; it is counted there. */
+static struct rtc *least_loaded(struct rtc_all *all)
+{
+    pthread_mutex_lock(&all->lock);
+    struct rtc *least = all->threads[0];
+    for (int i = 1; i < all->threads_n; i++)
+        if (all->threads[i]->load < least->load)
+            least = all->threads[i];
+    least->load++;
+    pthread_mutex_unlock(&all->lock);
+    return least;
+}
 
 static void do_stream_open(void *arg)
 {
@@ -210,7 +287,7 @@ enum vcr_err rtc_stream_open(struct rtc *r, struct rtc_stream **ret, const struc
     struct rtc_stream *s = calloc(1, sizeof(*s));
     if (!s)
         return vcr_fail(why, VCR_E_NOMEM, "no memory for a stream");
-    s->rtc = r;
+    r = s->rtc = least_loaded(r->all);
     if (events)
         s->events = *events;
     s->video_ts0 = (uint32_t)vcr_random_u64();
@@ -232,6 +309,9 @@ static void do_stream_close(void *arg)
         p = &(*p)->next;
     *p = s->next;
     stream_free(s);
+    pthread_mutex_lock(&c->rtc->all->lock);
+    c->rtc->load--;
+    pthread_mutex_unlock(&c->rtc->all->lock);
 }
 
 void rtc_stream_close(struct rtc_stream **s)
@@ -291,19 +371,37 @@ void rtc_stream_send(struct rtc_stream *s, const struct packet *p)
 
 /* ---- viewers ---- */
 
-bool rtc_may_join(struct rtc *r)
+static bool may_join_locked(struct rtc_all *all, int64_t now_us)
 {
     static const int64_t second_us = 1000000;
-    int64_t gained_us = r->now_us - r->joined_us;
-    if (r->joins_per_s < 0)
+    if (all->joins_per_s < 0)
         return true;
-    int64_t cost_us = second_us / r->joins_per_s;
-    r->join_credit_us = VCR_MIN(r->join_credit_us + gained_us, second_us);
-    r->joined_us = r->now_us;
-    if (r->join_credit_us < cost_us)
+    int64_t cost_us = second_us / all->joins_per_s, gained_us = VCR_MAX(now_us - all->joined_us, INT64_C(0));
+    all->join_credit_us = VCR_MIN(all->join_credit_us + gained_us, second_us);
+    all->joined_us = VCR_MAX(all->joined_us, now_us);
+    if (all->join_credit_us < cost_us)
         return false;
-    r->join_credit_us -= cost_us;
+    all->join_credit_us -= cost_us;
     return true;
+}
+
+bool rtc_enter(struct rtc *r, enum inside kind)
+{
+    struct rtc_all *all = r->all;
+    pthread_mutex_lock(&all->lock);
+    bool ok = all->inside[kind] < all->inside_max[kind] && may_join_locked(all, r->now_us);
+    all->inside[kind] += ok;
+    r->load += ok;
+    pthread_mutex_unlock(&all->lock);
+    return ok;
+}
+
+void rtc_leave(struct rtc *r, enum inside kind)
+{
+    pthread_mutex_lock(&r->all->lock);
+    r->all->inside[kind]--;
+    r->load--;
+    pthread_mutex_unlock(&r->all->lock);
 }
 
 static void do_offer(void *arg)

@@ -2,8 +2,9 @@
  *
  * ICE-lite on one UDP port (dual stack), DTLS 1.2 passive, SRTP (AES-GCM first, then AES-CM/SHA-1) on OpenSSL EVP, RTX from one ring shared by all viewers of
  * a stream, RTCP SR/NACK/PLI/REMB, consent 30 s, offers unanswered for 10 s dropped. It knows nothing of tapes or users.
- * Threads  one sender thread owns the socket and all viewers, another one makes their handshakes. Every function here may be called from any thread except those; they post
- *          to the sender. Call-backs (struct rtc_events) come on the sender thread and may only wake somebody up (post a message).
+ * Threads  several sender threads on one socket, another one makes their handshakes. A stream with all its viewers belongs to one of them, the one with the fewest streams and
+ *          viewers when it is opened, so that its ring needs no lock; the first one receives for all. Every function here may be called from any thread except those; they
+ *          post to the stream's. Call-backs (struct rtc_events) come on the stream's thread and may only wake somebody up (post a message).
  * Bounds   viewers_max, joins a second, a ring of 2 s or 4 MiB a stream, NACK bytes by token bucket: in rtc_config and rtc.c. */
 #pragma once
 #include <stdbool.h>
@@ -16,11 +17,13 @@
 
 struct rtc;
 struct rtc_stream;
+enum { RTC_THREADS_MAX = 16 };
 
 struct rtc_config {
     const char *listen;         /* "127.0.0.1:8189"; port 0 takes a free one */
     const char *public_address; /* comma-separated addresses for the candidates, NULL: the listen address (or every interface's for a wildcard) */
-    int viewers_max;            /* 0: 2000 */
+    int threads;                /* that send, 1..RTC_THREADS_MAX; 0: as many as there are cores, at most that */
+    int viewers_max;            /* 0: 2000, of all threads */
     int publishers_max;         /* 0: 64; see publish.h */
     int joins_per_s;            /* 0: 50; -1: no cap */
     int offer_ms;               /* 0: 10 000; an offer lives so long without an answer, and an answer without a connection */
@@ -31,7 +34,7 @@ enum vcr_err rtc_open(struct rtc **ret, const struct rtc_config *config, struct 
 void rtc_close(struct rtc **r);
 int rtc_port(const struct rtc *r);
 
-/* On the sender thread; post a message, nothing else. */
+/* On the stream's thread; post a message, nothing else. */
 struct rtc_events {
     /* A viewer sent PLI, or joined where no key frame younger than half a second could be replayed to it: coalesced to 4 a second. */
     void (*want_key)(void *arg);

@@ -41,6 +41,7 @@ struct message {
 };
 struct udp {
     int fd;
+    bool is_beside; /* the socket is another one's */
     bool is_v4; /* no IPv6 on this machine */
     bool can_segment;
     union address bound;
@@ -122,11 +123,23 @@ enum vcr_err udp_open(struct udp **ret, const char *listen, struct vcr_why *why)
     return VCR_OK;
 }
 
+struct udp *udp_beside(const struct udp *u)
+{
+    struct udp *b = vcr_alloc(sizeof(*b));
+    b->fd = u->fd;
+    b->is_beside = true;
+    b->is_v4 = u->is_v4;
+    b->can_segment = true;
+    b->bound = u->bound;
+    return b;
+}
+
 void udp_close(struct udp **u)
 {
     if (!*u)
         return;
-    vcr_close(&(*u)->fd);
+    if (!(*u)->is_beside)
+        vcr_close(&(*u)->fd);
     free(*u);
     *u = NULL;
 }

@@ -27,7 +27,7 @@ static const struct peer_kind viewer_kind = { .ready = on_ready, .rtcp = on_rtcp
 enum vcr_err viewer_open(struct rtc_stream *s, struct viewer **ret, struct vcr_why *why)
 {
     struct rtc *r = s->rtc;
-    if (r->viewers >= r->viewers_max || !rtc_may_join(r))
+    if (!rtc_enter(r, INSIDE_VIEWERS))
         return vcr_fail(why, VCR_E_BUSY, "too many viewers, or too many at once: try again in a second");
     struct viewer *v = vcr_alloc(sizeof(*v));
     v->stream = s;
@@ -63,6 +63,7 @@ static void viewer_free(struct viewer *v)
         p = &(*p)->next;
     *p = v->next;
     v->stream->rtc->viewers--;
+    rtc_leave(v->stream->rtc, INSIDE_VIEWERS);
     peer_close(&v->peer);
     free(v);
 }

@@ -27,24 +27,29 @@ enum { FRAME_BYTES = 8000, FRAMES = 40, TIMEOUT_MS = 60000, SPLINTERS = 300 };
 
 struct stage {
     struct rtc *rtc;
-    struct rtc_stream *stream;
+    struct rtc_stream *other, *stream;
     atomic_int gone;
 };
 
 static void want_key(void *arg) { }
 static void viewer_gone(void *arg, const char *id, const char *reason) { ((struct stage *)arg)->gone++; }
 
-static void stage_open(struct stage *s, int offer_ms)
+/* With two threads `stream` is on the second one, and the first one, which receives, has another stream. */
+static void stage_open_on(struct stage *s, int threads, int offer_ms)
 {
     struct vcr_why why;
     memset(s, 0, sizeof(*s));
-    if (rtc_open(&s->rtc, &(struct rtc_config) { .listen = "127.0.0.1:0", .joins_per_s = -1, .offer_ms = offer_ms }, &why) ||
+    if (rtc_open(&s->rtc, &(struct rtc_config) { .listen = "127.0.0.1:0", .threads = threads, .joins_per_s = -1, .offer_ms = offer_ms }, &why) ||
+        (threads > 1 && rtc_stream_open(s->rtc, &s->other, NULL, &why)) ||
         rtc_stream_open(s->rtc, &s->stream, &(struct rtc_events) { .want_key = want_key, .viewer_gone = viewer_gone, .arg = s }, &why))
         fail_msg("%s", why.text);
 }
 
+static void stage_open(struct stage *s, int offer_ms) { stage_open_on(s, 1, offer_ms); }
+
 static void stage_close(struct stage *s)
 {
+    rtc_stream_close(&s->other);
     rtc_stream_close(&s->stream);
     rtc_close(&s->rtc);
 }
@@ -206,12 +211,12 @@ static void *junk_main(void *arg)
     return NULL;
 }
 
-static void stops_no_viewer(void *(*flood_main)(void *arg))
+static void stops_no_viewer_on(int threads, void *(*flood_main)(void *arg))
 {
     struct stage s;
     pthread_t thread;
     uint8_t hello[1500];
-    stage_open(&s, 0);
+    stage_open_on(&s, threads, 0);
     struct rtc_client *c = join(&s), *late;
     run(c, is_connected, c);
     struct flood f = { .to = c->server, .hello = hello, .hello_len = make_hello(hello, sizeof(hello)) };
@@ -229,6 +234,12 @@ static void stops_no_viewer(void *(*flood_main)(void *arg))
     rtc_client_close(&late);
     rtc_client_close(&c);
     stage_close(&s);
+}
+
+static void stops_no_viewer(void *(*flood_main)(void *arg))
+{
+    for (int threads = 1; threads <= 2; threads++)
+        stops_no_viewer_on(threads, flood_main);
 }
 
 static void a_flood_of_junk_stops_no_viewer(void **state)
@@ -335,7 +346,7 @@ static void handshakes_without_end_stop_no_viewer(void **state)
     struct rtc_client *bad[BAD];
     uint8_t hello[1500];
     size_t len = make_hello(hello, sizeof(hello));
-    stage_open(&s, 0);
+    stage_open_on(&s, 2, 0);
     struct rtc_client *good = join(&s);
     run(good, is_connected, good);
     for (int i = 0; i < BAD; i++) {

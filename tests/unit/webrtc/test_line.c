@@ -19,6 +19,7 @@ enum { KEY_BYTES = 20000, DELTA_BYTES = 8000, FRAMES = 60, GOP = 30, ONE_GOP = 1
 
 struct stage {
     struct rtc *rtc;
+    struct rtc_stream *other; /* on the thread that receives, so that `stream` is on the second one */
     struct rtc_stream *stream;
     struct line *line;
     struct rtc_client *client;
@@ -76,7 +77,7 @@ static void stage_open(struct stage *s, int gop, struct line_config line)
     char id[VCR_UUID_BYTES], *sdp;
     memset(s, 0, sizeof(*s));
     s->gop = gop;
-    if (rtc_open(&s->rtc, &(struct rtc_config) { .listen = "127.0.0.1:0", .joins_per_s = -1 }, &why) ||
+    if (rtc_open(&s->rtc, &(struct rtc_config) { .listen = "127.0.0.1:0", .threads = 2, .joins_per_s = -1 }, &why) || rtc_stream_open(s->rtc, &s->other, NULL, &why) ||
         rtc_stream_open(s->rtc, &s->stream, &(struct rtc_events) { .want_key = want_key }, &why) || rtc_offer(s->stream, id, &sdp, &why))
         fail_msg("%s", why.text);
     line.server_port = (uint16_t)rtc_port(s->rtc);
@@ -95,6 +96,7 @@ static void stage_close(struct stage *s)
     rtc_client_close(&s->client);
     line_close(&s->line);
     rtc_stream_close(&s->stream);
+    rtc_stream_close(&s->other);
     rtc_close(&s->rtc);
 }
 
