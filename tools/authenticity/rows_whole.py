@@ -121,7 +121,7 @@ def counter(bench):
         yield Reading(f"{standard.name}: frames between changes", "", **around(frames, 0.5), measured=between(changes()), control=between(changes(mode="still")), control_how="still")
 
 
-ALONE = ("luma.peaking_db", "luma.emphasis", "noise.chroma_am_db", "noise.chroma_pm_deg", "jitter.line_ns", "jitter.field_us", "headswitch", "headswitch.step_us",
+ALONE = ("track.bend_um", "luma.peaking_db", "luma.emphasis", "noise.chroma_am_db", "noise.chroma_pm_deg", "jitter.line_ns", "jitter.field_us", "headswitch", "headswitch.step_us",
          "dropout.per_minute", "capstan.error_percent", "chroma.crosstalk_db", "chroma.phase_deg", "limiter")
 
 
