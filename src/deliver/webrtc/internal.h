@@ -1,6 +1,6 @@
 /* deliver/webrtc/internal.h - what the files of this folder share. All of it belongs to a sender thread, unless a group of fields says otherwise.
  *
- *   rtc.c     the public functions, the sender thread and its clock tick     viewer.c  viewers: joining and leaving; player.c those who offer
+ *   rtc.c     the public functions, the sender threads, their clock tick    viewer.c  viewers: joining and leaving; player.c those who offer
  *   udp.c     the socket: batches in, batches out (sendmmsg, UDP_SEGMENT)    stream.c  packets in, the shared ring, pacing, RTP out, resends
  *   peer.c    one connection: the tables that find it, STUN, what goes where report.c  a viewer's RTCP in and out; rate.c  what its line carries
  *   dtls.c    certificate, handshakes on a worker of their own, keys         publisher.c  publishers: coming and going; intake.c  their RTP and RTCP */
@@ -323,7 +323,7 @@ void stream_resend(struct viewer *v, uint16_t seq);
 void rtc_sweep(struct rtc *r);
 /* Makes sure the tick comes soon, or at all. */
 void rtc_arm(struct rtc *r);
-/* Runs fn(arg) on the sender thread and waits for it. */
+/* Runs fn(arg) on that sender thread and waits for it. */
 void rtc_run(struct rtc *r, void (*fn)(void *arg), void *arg);
 /* Whether one more may come in now; counts it until rtc_leave. */
 bool rtc_enter(struct rtc *r, enum inside kind);

@@ -1,11 +1,11 @@
 /* deliver/webrtc/publish.h - receives one encoded programme (H.264, and Opus when there is sound) from a WebRTC publisher: a browser, OBS, a device.
  *
- * It shares the UDP port and the sender thread of rtc.h, and the same rules: ICE-lite, DTLS passive, SRTP in both profiles, silence for strangers. The publisher offers (RFC 9725: by
+ * It shares the UDP port and the first sender thread of rtc.h, and the same rules: ICE-lite, DTLS passive, SRTP in both profiles, silence for strangers. The publisher offers (RFC 9725: by
  * HTTP, which is the caller's matter), the answer takes one H.264 and at most one Opus stream, receive-only.
  * What comes out is whole and in order: packets are put in order, missing ones asked for again (NACK, RTX), an access unit with a hole is left out together with all up to the next key
  * frame, and a key frame is asked for then. It is asked for once a second in any case, because players and recordings start at one. Key frames carry their parameter sets.
  * Time     pts_us of both tracks is on the common monotonic clock; sender reports keep sound and picture together.
- * Threads  as in rtc.h: functions from any thread but the sender thread; call-backs come on the sender thread and may only copy and post.
+ * Threads  as in rtc.h: functions from any thread but the sender threads; call-backs come on the first one and may only copy and post.
  * Bounds   publishers_max of rtc_config; a window of packets, bytes an access unit, SSRCs: see wire/rtp_order.h, rtp_h264.h, srtp.h. */
 #pragma once
 #include <stdbool.h>
@@ -19,7 +19,7 @@
 
 struct rtc_publisher;
 
-/* On the sender thread. */
+/* On the first sender thread. */
 struct rtc_publish_events {
     /* A whole access unit (Annex B; SPS and PPS before each key frame) or one Opus packet. pts_us rises within a track, and goes on evenly over what is
      * missing; PACKET_DISCONT: it jumped. */
