@@ -74,7 +74,7 @@ static bool has_seen(void *arg) { return ((struct goal *)arg)->s->next >= ((stru
 static void stage_open(struct stage *s, int gop, struct line_config line)
 {
     struct vcr_why why;
-    char id[VCR_UUID_BYTES], *sdp;
+    char id[VCR_UUID_BYTES], *sdp = NULL;
     memset(s, 0, sizeof(*s));
     s->gop = gop;
     if (rtc_open(&s->rtc, &(struct rtc_config) { .listen = "127.0.0.1:0", .threads = 2, .joins_per_s = -1 }, &why) || rtc_stream_open(s->rtc, &s->other, NULL, &why) ||
