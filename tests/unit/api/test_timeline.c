@@ -167,9 +167,13 @@ static void bridges_stand_where_a_cut_lies_inside_a_fragment(void **state)
     /* the film's first part ends, and its rest begins, inside a fragment, of pictures and of sounds */
     assert_int_equal(kit_number(&kit, "SELECT COUNT(*) FROM bridges WHERE kind = 'clean_video' AND place = 'tail' AND from_us = 1001000 AND to_us = 1300000"), 1);
     assert_int_equal(kit_number(&kit, "SELECT COUNT(*) FROM bridges WHERE kind = 'clean_video' AND place = 'head' AND from_us = 4300000"), 1);
-    assert_int_equal(kit_number(&kit, "SELECT COUNT(*) FROM bridges WHERE kind = 'clean_audio'"), 2);
+    assert_int_equal(kit_number(&kit, "SELECT COUNT(*) FROM bridges WHERE kind = 'clean_audio'"), 3);
     assert_int_equal(kit_number(&kit, "SELECT COUNT(*) FROM bridges b JOIN spans s ON s.id = b.span_id WHERE s.take_id = 5"), 0); /* it shows whole */
-    snprintf(key, sizeof(key), "tapes/%lld/b%lld/head-video.mp4", tape, (long long)kit_number(&kit, "SELECT span_id FROM bridges WHERE kind = 'clean_video' AND place = 'head'"));
+    /* sound, by whole frames: the film's first part, and its rest, which ends within its last fragment */
+    assert_int_equal(kit_number(&kit, "SELECT COUNT(*) FROM bridges WHERE kind = 'clean_audio' AND place = 'tail' AND to_us = 61 * 1024 * 1000 / 48"), 1);
+    assert_int_equal(kit_number(&kit, "SELECT COUNT(*) FROM bridges WHERE kind = 'clean_audio' AND place = 'head' AND from_us = 202 * 1024 * 1000 / 48"), 1);
+    assert_int_equal(kit_number(&kit, "SELECT COUNT(*) FROM bridges WHERE kind = 'clean_audio' AND place = 'tail' AND to_us = 281 * 1024 * 1000 / 48 + 1"), 1);
+    snprintf(key, sizeof(key), "tapes/%lld/b%lld/head-picture.mp4", tape, (long long)kit_number(&kit, "SELECT span_id FROM bridges WHERE kind = 'clean_video' AND place = 'head'"));
     assert_int_equal(blob_stat(kit.blobs, key, &size, NULL), VCR_OK);
     assert_true(size > 1000);
     int64_t rows = kit_number(&kit, "SELECT MAX(id) FROM bridges");
@@ -186,7 +190,7 @@ static void what_plays_is_reels_and_bridges_in_the_order_of_the_tape(void **stat
     bridge();
     assert_int_equal(sql_run(kit.db, SQL_READ, pieces_work, &p, NULL), VCR_OK);
     assert_int_equal(p.count, 5);
-    static const char *const names[] = { "/r1/clean", "/tail-video", "/c5/clean", "/head-video", "/r1/clean" };
+    static const char *const names[] = { "/r1/clean", "/tail-picture", "/c5/clean", "/head-picture", "/r1/clean" };
     for (size_t i = 0; i < p.count; i++)
         assert_non_null(strstr(p.items[i].blob_key, names[i]));
     assert_int_equal(p.items[4].take_from_us, 4300000);
@@ -201,8 +205,9 @@ static void unrecorded_tape_before_a_recording_gets_a_slate(void **state)
     record_over(9 * SECOND); /* three seconds after the film's end */
     assert_int_equal(kit_number(&kit, "SELECT duration_us FROM tapes"), 12 * SECOND);
     bridge();
-    assert_int_equal(kit_number(&kit, "SELECT COUNT(*) FROM bridges WHERE place = 'gap' AND to_us = 3000000"), 2);
-    assert_int_equal(kit_number(&kit, "SELECT COUNT(*) FROM bridges WHERE place <> 'gap'"), 0);
+    assert_int_equal(kit_number(&kit, "SELECT COUNT(*) FROM bridges WHERE place = 'gap' AND kind = 'clean_video' AND to_us = 3000000"), 1);
+    assert_int_equal(kit_number(&kit, "SELECT COUNT(*) FROM bridges WHERE place = 'gap' AND kind = 'clean_audio' AND to_us = 141 * 1024 * 1000 / 48"), 1); /* whole frames */
+    assert_int_equal(kit_number(&kit, "SELECT COUNT(*) FROM bridges WHERE place <> 'gap' AND kind = 'clean_video'"), 0);
 }
 
 static void bridges_of_a_span_that_is_cut_again_go(void **state)
@@ -219,7 +224,7 @@ static void bridges_of_a_span_that_is_cut_again_go(void **state)
     struct app_bridges b = { .db = kit.db, .blobs = kit.blobs, .program = VCR_INGEST };
     snprintf(payload, sizeof(payload), "{\"gone\":[%lld]}", (long long)span);
     assert_int_equal(app_bridge_tape(&b, tape, payload, NULL), VCR_OK);
-    snprintf(key, sizeof(key), "tapes/%lld/b%lld/head-video.mp4", tape, (long long)span);
+    snprintf(key, sizeof(key), "tapes/%lld/b%lld/head-picture.mp4", tape, (long long)span);
     assert_int_equal(blob_stat(kit.blobs, key, &size, NULL), VCR_E_NOT_FOUND);
     assert_int_equal(kit_number(&kit, "SELECT COUNT(*) FROM spans"), 5);
 }
@@ -232,7 +237,7 @@ static void a_damaged_reel_costs_its_own_bridge_only(void **state)
     shell("test -f %s && truncate -s 30000 %s", path, path); /* behind our back: the second part of the film is gone */
     bridge();
     assert_int_equal(kit_number(&kit, "SELECT COUNT(*) FROM bridges WHERE kind = 'clean_video' AND place = 'head'"), 0);
-    assert_int_equal(kit_number(&kit, "SELECT COUNT(*) FROM bridges WHERE kind = 'clean_audio'"), 2);
+    assert_int_equal(kit_number(&kit, "SELECT COUNT(*) FROM bridges WHERE kind = 'clean_audio'"), 3);
 }
 
 static void a_worker_makes_them_and_leaves_the_tape_as_it_is(void **state)
@@ -246,7 +251,7 @@ static void a_worker_makes_them_and_leaves_the_tape_as_it_is(void **state)
         usleep(20000);
     process_close(&w);
     assert_int_equal(kit_number(&kit, "SELECT COUNT(*) FROM jobs WHERE kind = 'bridge' AND status = 'done' AND progress = 1"), 1);
-    assert_int_equal(kit_number(&kit, "SELECT COUNT(*) FROM bridges"), 4);
+    assert_int_equal(kit_number(&kit, "SELECT COUNT(*) FROM bridges"), 5);
     assert_int_equal(kit_number(&kit, "SELECT COUNT(*) FROM tapes WHERE status = 'ready'"), 1);
     assert_int_equal(kit_number(&kit, "SELECT COUNT(*) FROM tape_history"), history);
     assert_int_equal(kit_number(&kit, "SELECT COUNT(*) FROM reels"), 4);
