@@ -6,9 +6,9 @@
 #include "base/clock.h"
 #include "session/live_internal.h"
 
-static const int64_t key_every_us = 950000;  /* while it is recorded: a fragment begins with each */
-static const int64_t gone_us = 2500000;      /* without a picture for so long, it is not one any more */
-static const int64_t apart_max_us = 2000000; /* two pictures' clocks; what is further back is another clock */
+static const int64_t key_every_us = 950000;     /* while it is recorded: a fragment begins with each */
+static const int64_t gone_default_us = 2500000; /* without a picture for so long, it is not one any more */
+static const int64_t apart_max_us = 2000000;    /* two pictures' clocks; what is further back is another clock */
 enum { LOOP_MAX = 64 };
 
 /* ---- packets that are kept ---- */
@@ -305,6 +305,7 @@ void input_packet(struct session *x, enum programme_track track, const struct pa
 void input_second(struct session *x, int64_t now_us)
 {
     struct session_input *in = &x->input;
+    int64_t gone_us = x->owner->config.input_gone_us ? x->owner->config.input_gone_us : gone_default_us;
     takes_second(x, now_us);
     if (!in->chosen)
         return;

@@ -79,6 +79,7 @@ struct sessions_config {
     int64_t alone_stop_us, alone_end_us; /* without a viewer: the deck stops, the session ends */
     int64_t retry_us;           /* 2 s: a seat that keeps failing is tried again, then after twice as long, and so on */
     int64_t silence_us;         /* a render process that says nothing for this long is replaced */
+    int64_t input_gone_us;      /* 2.5 s: an input without a picture for so long ends the recording of it */
 };
 enum vcr_err sessions_open(struct sessions **ret, const struct sessions_config *config, struct vcr_why *why);
 /* Ends every session (positions saved), stops the render processes. */
