@@ -5,7 +5,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const struct sdp_candidate candidate = { "192.0.2.1", 8189 };
+    static const struct sdp_candidate candidate = { "192.0.2.1", 8189, true };
     static const uint8_t print[SDP_DIGEST_BYTES];
     struct sdp_choice o;
     struct sdp_fragment f;

@@ -17,6 +17,7 @@ enum sdp_ext { SDP_EXT_SEND_TIME = 1, SDP_EXT_PLAYOUT_DELAY = 2 }; /* abs-send-t
 struct sdp_candidate {
     char address[46]; /* an IP literal */
     uint16_t port;
+    bool has_tcp; /* the same over TCP, where we wait (RFC 6544) */
 };
 struct sdp_offer {
     uint64_t session_id;

@@ -50,5 +50,9 @@ void sdp_write_candidates(struct buf *b, const struct sdp_candidate *candidates,
 {
     for (int i = 0; i < n; i++) /* type preference of host candidates, then our order (RFC 8445 5.1.2) */
         buf_addf(b, "a=candidate:%d 1 udp %u %s %u typ host\r\n", i + 1, (126u << 24) + ((65535u - (unsigned)i) << 8) + 255u, candidates[i].address, candidates[i].port);
+    for (int i = 0; i < n; i++) /* TCP after all of UDP: another type preference; passive is 4 of 7 directions (RFC 6544 4.2) */
+        if (candidates[i].has_tcp)
+            buf_addf(b, "a=candidate:%d 1 tcp %u %s %u typ host tcptype passive\r\n", n + i + 1, (90u << 24) + (((4u << 13) + 8191u - (unsigned)i) << 8) + 255u, candidates[i].address,
+                     candidates[i].port);
     buf_adds(b, "a=end-of-candidates\r\n");
 }

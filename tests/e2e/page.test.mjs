@@ -1,5 +1,5 @@
 // page.test.mjs - the page under a person's hands: form, drop, keys by mouse and keyboard, narrow and wide windows, a server that goes and comes back, a network
-// without UDP. What the machine itself does is the matter of day.test.mjs.
+// without UDP and without TCP to the port of the pictures. What the machine itself does is the matter of day.test.mjs.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -247,8 +247,12 @@ test('the page, by hand', async (t) => {
   });
 
   let narrow;
-  await step('a wrong password is refused in a sentence, the right one lets in; this browser has no UDP', async () => {
+  await step('a wrong password is refused in a sentence, the right one lets in; this browser has no UDP, and finds no TCP for pictures', async () => {
     narrow = await browser(t, { args: ['--webrtc-ip-handling-policy=disable_non_proxied_udp'] });
+    await narrow.addInitScript(() => {
+      const set = RTCPeerConnection.prototype.setRemoteDescription;
+      RTCPeerConnection.prototype.setRemoteDescription = function (d) { return set.call(this, { type: d.type, sdp: d.sdp.replace(/a=candidate:\d+ 1 tcp .*\r\n/g, '') }); };
+    });
     await narrow.goto(server.url);
     await narrow.getByLabel('E-mail').fill('ada@example.org');
     await narrow.getByLabel('Password').fill('not this one');
@@ -296,7 +300,7 @@ test('the page, by hand', async (t) => {
     });
   }
 
-  await step('where no UDP passes, the tape comes as HLS and follows the deck', async () => {
+  await step('where neither UDP nor TCP passes, the tape comes as HLS and follows the deck', async () => {
     await press(narrow, 'Play');
     await narrow.getByText('Live pictures do not get through this network').waitFor();
     const at = () => narrow.evaluate(() => document.querySelector('video').currentTime);

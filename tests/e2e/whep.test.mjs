@@ -22,7 +22,7 @@ async function theatre(t) {
 }
 
 /** Watches with the client as its documentation says; what it asked the server is in window.asked. Gives what it throws. */
-const view = (page, url, token, kinds = ['audio', 'video']) => page.evaluate(async ([endpoint, bearer, kinds]) => {
+const view = (page, url, token, { kinds = ['audio', 'video'], tcp = false } = {}) => page.evaluate(async ([endpoint, bearer, kinds, tcp]) => {
   const { WHEPClient } = await import('/whep.js');
   const own = window.ownFetch ??= window.fetch.bind(window);
   window.asked = [];
@@ -37,12 +37,15 @@ const view = (page, url, token, kinds = ['audio', 'video']) => page.evaluate(asy
   video.srcObject = new MediaStream();
   pc.ontrack = ({ track, streams }) => { window.streams = streams.map((s) => s.id); video.srcObject.addTrack(track); };
   window.whep = new WHEPClient();
+  if (tcp) whep.onAnswer = (sdp) => sdp.replace(/a=candidate:\d+ 1 udp .*\r\n/g, '');
   return whep.view(pc, endpoint, bearer).then(() => null, (e) => String(e));
-}, [url, token, kinds]);
+}, [url, token, kinds, tcp]);
 
 const seen = (page) => page.evaluate(async () => {
   const out = { at: document.querySelector('video').currentTime, state: pc.connectionState, asked: window.asked, width: document.querySelector('video').videoWidth };
   const stats = [...(await pc.getStats()).values()];
+  const pair = stats.find((s) => s.type === 'candidate-pair' && s.nominated && s.state === 'succeeded');
+  out.protocol = stats.find((s) => s.id === pair?.remoteCandidateId)?.protocol;
   for (const s of stats.filter((s) => s.type === 'inbound-rtp')) {
     const codec = stats.find((c) => c.id === s.codecId);
     out[s.kind] = { frames: s.framesDecoded, keys: s.keyFramesDecoded, freezes: s.freezeCount, samples: s.totalSamplesReceived, codec: codec?.mimeType, pt: codec?.payloadType };
@@ -71,7 +74,7 @@ test('a standard player by WHEP', async (t) => {
   await t.test('it plays, with picture and sound under its own numbers', async () => {
     assert.equal(await view(page, endpoint, client.token), null);
     const now = await plays(page);
-    assert.deepEqual([now.state, now.video.codec, now.audio.codec], ['connected', 'video/H264', 'audio/opus']);
+    assert.deepEqual([now.state, now.protocol, now.video.codec, now.audio.codec], ['connected', 'udp', 'video/H264', 'audio/opus']);
     assert.ok(now.width === 720 && now.audio.samples > 0, JSON.stringify(now));
     const [post, ...patches] = now.asked;
     assert.ok(post.method === 'POST' && post.status === 201 && /^".+"$/.test(post.etag), JSON.stringify(post));
@@ -99,10 +102,18 @@ test('a standard player by WHEP', async (t) => {
   });
 
   await t.test('sound alone', async () => {
-    assert.equal(await view(page, endpoint, client.token, ['audio']), null);
+    assert.equal(await view(page, endpoint, client.token, { kinds: ['audio'] }), null);
     const now = await until('sound', async () => { const s = await seen(page); return s.audio?.samples > 48000 && s; });
     assert.equal(now.video, undefined);
     await page.evaluate('whep.stop()');
+  });
+
+  await t.test('where UDP does not get through it plays over TCP', async () => {
+    assert.equal(await view(page, endpoint, client.token, { tcp: true }), null);
+    const now = await plays(page);
+    assert.deepEqual([now.protocol, now.video.codec, now.width], ['tcp', 'video/H264', 720]);
+    await page.evaluate('whep.stop()');
+    await until('nobody watches', async () => (await viewers(client, id)).length === 0);
   });
 
   await t.test('GStreamer plays it', async (sub) => {

@@ -3,6 +3,7 @@
  *   rtc.c     the public functions, the sender threads, their clock tick    viewer.c  viewers: joining and leaving; player.c those who offer
  *   udp.c     the socket: batches in, batches out (sendmmsg, UDP_SEGMENT)    stream.c  packets in, the shared ring, pacing, RTP out, resends
  *   peer.c    one connection: the tables that find it, STUN, what goes where report.c  a viewer's RTCP in and out; rate.c  what its line carries
+ *   tcp.c     the same datagrams over TCP
  *   dtls.c    certificate, handshakes on a worker of their own, keys         publisher.c  publishers: coming and going; intake.c  their RTP and RTCP */
 #pragma once
 #include <netinet/in.h>
@@ -50,6 +51,7 @@ enum {
 
 /* ---- udp.c ---- */
 struct udp;
+struct tcp;
 enum vcr_err udp_open(struct udp **ret, const char *listen, struct vcr_why *why);
 /* Another thread's way to send through the same socket, with a batch of its own; to be closed before the first one. */
 struct udp *udp_beside(const struct udp *u);
@@ -67,6 +69,26 @@ void udp_flush(struct udp *u);
 void udp_send(struct udp *u, const struct sockaddr_in6 *to, const void *p, size_t len);
 typedef void (*udp_fn)(void *arg, uint8_t *p, size_t len, const struct sockaddr_in6 *from);
 void udp_receive(struct udp *u, udp_fn fn, void *arg);
+
+/* From here on what goes to an address with a number in sin6_flowinfo goes over TCP. */
+void udp_set_tcp(struct udp *u, struct tcp *t);
+/* Where it is bound; lives as long as it. */
+const struct sockaddr *udp_bound(const struct udp *u, socklen_t *ret_len);
+/* An IPv4 address as the tables have it. */
+void udp_map_v4(struct sockaddr_in6 *out, const struct in_addr *a, uint16_t port_be);
+
+/* ---- tcp.c ---- */
+/* On the UDP socket's address and port. */
+enum vcr_err tcp_open(struct tcp **ret, const struct udp *u, struct vcr_why *why);
+/* On the first thread's loop, before any runs: what libuv says of it, 0 is well. */
+int tcp_start(struct tcp *t, struct rtc *r);
+/* After the loop has ended, and before it is closed; then tcp_close. NULL is fine for both. */
+void tcp_stop(struct tcp *t);
+void tcp_close(struct tcp **t);
+/* Any sender thread; never waits. What does not fit is lost. */
+void tcp_send(struct tcp *t, const struct sockaddr_in6 *to, const void *p, size_t len);
+/* Sends what waits, ends who has no business here; whether anybody is there. NULL is fine. */
+bool tcp_tick(struct tcp *t);
 
 /* ---- peers: what every connection has, whatever it is for ---- */
 struct peer;
@@ -240,6 +262,7 @@ struct rtc {
     struct rtc_all *all;
     struct loop *loop;
     struct udp *udp;
+    struct tcp *tcp; /* the first one's; NULL: its port is taken */
     SSL_CTX *tls;
     struct pool *handshakes;
     uint8_t fingerprint[SDP_DIGEST_BYTES];
@@ -267,6 +290,8 @@ void peer_close(struct peer *p);
 void peer_know(struct peer *p, const struct sdp_remote *remote);
 /* Makes it ready when the description is there and the handshake done. */
 void peer_try_ready(struct peer *p);
+/* Any thread: whether some connection has this address. */
+bool peer_is_bound(struct rtc_all *all, const struct sockaddr_in6 *a);
 /* On the thread that receives: takes it, or passes it on to the thread whose it is. */
 void peer_datagram(void *rtc, uint8_t *p, size_t len, const struct sockaddr_in6 *from);
 

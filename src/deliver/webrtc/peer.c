@@ -23,15 +23,16 @@ static size_t hash_of(const struct rtc_all *r, const void *bytes, size_t len)
 
 static size_t tuple_slot(const struct rtc_all *r, const struct sockaddr_in6 *a)
 {
-    uint8_t key[18];
+    uint8_t key[22];
     memcpy(key, &a->sin6_addr, 16);
     memcpy(key + 16, &a->sin6_port, 2);
+    memcpy(key + 18, &a->sin6_flowinfo, 4); /* which TCP connection */
     return hash_of(r, key, sizeof(key));
 }
 
 static bool same_tuple(const struct sockaddr_in6 *a, const struct sockaddr_in6 *b)
 {
-    return a->sin6_port == b->sin6_port && memcmp(&a->sin6_addr, &b->sin6_addr, sizeof(a->sin6_addr)) == 0;
+    return a->sin6_port == b->sin6_port && a->sin6_flowinfo == b->sin6_flowinfo && memcmp(&a->sin6_addr, &b->sin6_addr, sizeof(a->sin6_addr)) == 0;
 }
 
 static struct peer *find_tuple_locked(const struct rtc_all *r, const struct sockaddr_in6 *a)
@@ -40,6 +41,14 @@ static struct peer *find_tuple_locked(const struct rtc_all *r, const struct sock
     while (p && !same_tuple(&p->address, a))
         p = p->next_tuple;
     return p;
+}
+
+bool peer_is_bound(struct rtc_all *all, const struct sockaddr_in6 *a)
+{
+    pthread_mutex_lock(&all->lock);
+    bool is_bound = find_tuple_locked(all, a) != NULL;
+    pthread_mutex_unlock(&all->lock);
+    return is_bound;
 }
 
 static void unbind_locked(struct peer *p)

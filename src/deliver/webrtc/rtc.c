@@ -1,7 +1,7 @@
-/* deliver/webrtc/rtc.c - see rtc.h: the public functions, the sender thread and its clock.
+/* deliver/webrtc/rtc.c - see rtc.h: the public functions, the sender threads and their clock.
  *
- * Every public function becomes a message to the sender thread; those with a result wait for it, which takes as long as the batch being sent (well under a millisecond
- * with a few hundred viewers). So nothing in this folder needs a lock. */
+ * Every public function becomes a message to the stream's sender thread; those with a result wait for it, which takes as long as the batch being sent (well under a millisecond
+ * with a few hundred viewers). So a lock is needed only for what the threads share: struct rtc_all, and the places of tcp.c. */
 #include "deliver/webrtc/internal.h"
 
 #include <assert.h>
@@ -12,8 +12,9 @@
 #include <sodium.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 
-enum { VIEWERS_MAX = 2000, PUBLISHERS_MAX = 64, JOINS_PER_S = 50, OFFER_MS = 10000, CONSENT_MS = 30000, SDP_BYTES = 8192 };
+enum { VIEWERS_MAX = 2000, PUBLISHERS_MAX = 64, JOINS_PER_S = 50, OFFER_MS = 10000, CONSENT_MS = 30000, SDP_BYTES = 8192, PORT_TRIES = 20 };
 
 /* ---- the sender thread ---- */
 
@@ -42,7 +43,8 @@ static void on_tick(uv_timer_t *t)
         publisher_tick(p);
     rtc_sweep(r);
     r->lagging = more;
-    if (r->viewers || r->publishing || wants_key)
+    bool has_tcp = tcp_tick(r->tcp);
+    if (has_tcp || r->viewers || r->publishing || wants_key)
         uv_timer_start(&r->timer, on_tick, more ? PACE_MS : TICK_MS, 0);
 }
 
@@ -149,13 +151,37 @@ static struct rtc_all *all_open(const struct rtc_config *c)
     return all;
 }
 
+/* UDP and TCP on one port; where any will do, on one that is free for both. Who has a port only for UDP goes on without TCP: viewers have less ways to come. */
+static enum vcr_err open_sockets(struct rtc *r, const char *listen, struct vcr_why *why)
+{
+    const char *colon = strrchr(listen, ':');
+    int tries = colon && strcmp(colon, ":0") == 0 ? PORT_TRIES : 1;
+    struct vcr_why no_tcp;
+    for (;;) {
+        enum vcr_err err = udp_open(&r->udp, listen, why);
+        if (err)
+            return err;
+        if (tcp_open(&r->tcp, r->udp, &no_tcp) == VCR_OK)
+            break;
+        if (--tries == 0) {
+            log_warn("webrtc", "%s: viewers can come by UDP alone", no_tcp.text);
+            break;
+        }
+        udp_close(&r->udp);
+    }
+    udp_set_tcp(r->udp, r->tcp);
+    return VCR_OK;
+}
+
 /* The first one's socket, certificate and worker serve all. */
 static enum vcr_err open_first(struct rtc *r, const struct rtc_config *config, struct vcr_why *why)
 {
     const int *most = r->all->inside_max;
-    enum vcr_err err = udp_open(&r->udp, config->listen, why);
+    enum vcr_err err = open_sockets(r, config->listen, why);
     if (!err)
         err = udp_candidates(r->udp, config->public_address, r->candidates, &r->candidates_n, why);
+    for (int i = 0; i < r->candidates_n; i++)
+        r->candidates[i].has_tcp = r->tcp != NULL;
     if (!err)
         err = dtls_setup(r, why);
     if (!err) /* a connection has at most one job at a time */
@@ -209,6 +235,8 @@ enum vcr_err rtc_open(struct rtc **ret, const struct rtc_config *config, struct 
     all->poll.data = first;
     if (rc == 0)
         rc = uv_poll_start(&all->poll, UV_READABLE, on_readable);
+    if (rc == 0 && first->tcp)
+        rc = tcp_start(first->tcp, first);
     err = rc ? vcr_fail(why, VCR_E_IO, "WebRTC socket: %s", uv_strerror(rc)) : VCR_OK;
     for (int i = all->threads_n - 1; !err && i >= 0; i--) /* the one that receives comes last */
         err = loop_start(all->threads[i]->loop, why);
@@ -225,7 +253,9 @@ static void thread_close(struct rtc *r)
 {
     if (r->loop && r->timer.data)
         uv_close((uv_handle_t *)&r->timer, NULL);
+    tcp_stop(r->tcp);
     loop_close(&r->loop);
+    tcp_close(&r->tcp); /* no goodbye can go to it any more */
     udp_close(&r->udp);
     free(r);
 }

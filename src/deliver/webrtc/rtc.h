@@ -1,11 +1,11 @@
 /* deliver/webrtc/rtc.h - sends one encoded programme (H.264 + Opus) to many WebRTC viewers.
  *
- * ICE-lite on one UDP port (dual stack), DTLS 1.2 passive, SRTP (AES-GCM first, then AES-CM/SHA-1) on OpenSSL EVP, RTX from one ring shared by all viewers of
- * a stream, RTCP SR/NACK/PLI/REMB, consent 30 s, offers unanswered for 10 s dropped. It knows nothing of tapes or users.
+ * ICE-lite on one UDP port (dual stack), and on the TCP port of the same number when that is free (passive, RFC 6544); DTLS 1.2 passive, SRTP (AES-GCM first, then
+ * AES-CM/SHA-1) on OpenSSL EVP, RTX from one ring shared by all viewers of a stream, RTCP SR/NACK/PLI/REMB, consent 30 s, offers unanswered for 10 s dropped. It knows nothing of tapes or users.
  * Threads  several sender threads on one socket, another one makes their handshakes. A stream with all its viewers belongs to one of them, the one with the fewest streams and
  *          viewers when it is opened, so that its ring needs no lock; the first one receives for all. Every function here may be called from any thread except those; they
  *          post to the stream's. Call-backs (struct rtc_events) come on the stream's thread and may only wake somebody up (post a message).
- * Bounds   viewers_max, joins a second, a ring of 2 s or 4 MiB a stream, NACK bytes by token bucket: in rtc_config and rtc.c. */
+ * Bounds   viewers_max, joins a second, a ring of 2 s or 4 MiB a stream, NACK bytes by token bucket: in rtc_config and rtc.c; of TCP in tcp.c. */
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>

@@ -44,6 +44,7 @@ struct udp {
     bool is_beside; /* the socket is another one's */
     bool is_v4; /* no IPv6 on this machine */
     bool can_segment;
+    struct tcp *tcp; /* set by open of that, then read-only */
     union address bound;
     size_t used;
     int count;
@@ -53,7 +54,7 @@ struct udp {
     uint8_t in[RECEIVE][2048];
 };
 
-static void map_v4(struct sockaddr_in6 *out, const struct in_addr *a, uint16_t port_be)
+void udp_map_v4(struct sockaddr_in6 *out, const struct in_addr *a, uint16_t port_be)
 {
     *out = (struct sockaddr_in6) { .sin6_family = AF_INET6, .sin6_port = port_be };
     out->sin6_addr.s6_addr[10] = out->sin6_addr.s6_addr[11] = 0xff;
@@ -76,7 +77,7 @@ static enum vcr_err parse_listen(struct sockaddr_in6 *ret, const char *listen, s
     uint16_t port_be = htons((uint16_t)port);
     *ret = (struct sockaddr_in6) { .sin6_family = AF_INET6, .sin6_port = port_be };
     if (inet_pton(AF_INET, host, &v4) == 1 && v4.s_addr != INADDR_ANY)
-        map_v4(ret, &v4, port_be);
+        udp_map_v4(ret, &v4, port_be);
     else if (host[0] && strcmp(host, "0.0.0.0") != 0 && inet_pton(AF_INET6, host, &ret->sin6_addr) != 1)
         return vcr_fail(why, VCR_E_INVALID, "WebRTC address %.80s: not an IP address", listen);
     return VCR_OK;
@@ -131,6 +132,7 @@ struct udp *udp_beside(const struct udp *u)
     b->is_v4 = u->is_v4;
     b->can_segment = true;
     b->bound = u->bound;
+    b->tcp = u->tcp;
     return b;
 }
 
@@ -142,6 +144,14 @@ void udp_close(struct udp **u)
         vcr_close(&(*u)->fd);
     free(*u);
     *u = NULL;
+}
+
+void udp_set_tcp(struct udp *u, struct tcp *t) { u->tcp = t; }
+
+const struct sockaddr *udp_bound(const struct udp *u, socklen_t *ret_len)
+{
+    *ret_len = address_len(u);
+    return &u->bound.sa;
 }
 
 int udp_fd(const struct udp *u) { return u->fd; }
@@ -229,6 +239,10 @@ uint8_t *udp_reserve(struct udp *u)
 void udp_commit(struct udp *u, const struct sockaddr_in6 *to, size_t len, bool may_join)
 {
     struct message *m = u->count ? &u->batch[u->count - 1] : NULL;
+    if (to->sin6_flowinfo) { /* its room is the next one's */
+        tcp_send(u->tcp, to, u->arena + u->used, len);
+        return;
+    }
     if (may_join && m && u->can_segment && m->last == m->segment && len <= m->segment && m->segments < SEGMENTS_MAX &&
         m->bytes.iov_len + len <= SEGMENTED_BYTES && same_peer(&m->to, to)) {
         m->bytes.iov_len += len;
@@ -298,6 +312,10 @@ void udp_flush(struct udp *u)
 void udp_send(struct udp *u, const struct sockaddr_in6 *to, const void *p, size_t len)
 {
     union address real;
+    if (to->sin6_flowinfo) {
+        tcp_send(u->tcp, to, p, len);
+        return;
+    }
     to_real(u, to, &real);
     sendto(u->fd, p, len, 0, &real.sa, address_len(u));
 }
@@ -317,7 +335,8 @@ void udp_receive(struct udp *u, udp_fn fn, void *arg)
         if (headers[i].msg_hdr.msg_flags & MSG_TRUNC)
             continue;
         if (u->is_v4)
-            map_v4(&peer, &from[i].v4.sin_addr, from[i].v4.sin_port);
+            udp_map_v4(&peer, &from[i].v4.sin_addr, from[i].v4.sin_port);
+        peer.sin6_flowinfo = 0; /* TCP's alone */
         fn(arg, u->in[i], headers[i].msg_len, &peer);
     }
 }

@@ -41,7 +41,7 @@ static char *changed(const char *from, const char *to)
 
 static char *answer_to(const struct sdp_choice *o)
 {
-    struct sdp_candidate c[] = { { "192.0.2.1", 8189 } };
+    struct sdp_candidate c[] = { { "192.0.2.1", 8189, true } };
     uint8_t print[SDP_DIGEST_BYTES] = { 0xab };
     struct buf b;
     buf_init(&b, 8192);
@@ -76,6 +76,7 @@ static void a_browsers_offer_is_answered_under_its_own_numbers(void **state)
         "a=rtpmap:108 H264/90000\r\n", "a=fmtp:108 level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f\r\n", "a=fmtp:109 apt=108\r\n", "a=extmap:5 " URI_DELAY "\r\n",
         "a=extmap:2 " URI_SEND_TIME "\r\n", "a=rtcp-fb:108 nack\r\n", "a=rtcp-fb:108 nack pli\r\n", "a=rtcp-fb:108 ccm fir\r\n", "a=rtcp-fb:108 goog-remb\r\n", "a=ssrc-group:FID 1001 1002\r\n",
         "a=ssrc:1001 cname:vcr\r\n", "a=ssrc:1003 cname:vcr\r\n", "a=msid:vcr video\r\n", "a=msid:vcr audio\r\n", "a=candidate:1 1 udp 2130706431 192.0.2.1 8189 typ host\r\n",
+        "a=candidate:2 1 tcp ",
     };
     says(a, lines, ARRAY_LEN(lines));
     assert_null(strstr(a, "transport-cc")); /* with it a browser sends no REMB */

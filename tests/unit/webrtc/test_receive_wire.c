@@ -453,7 +453,7 @@ static enum vcr_err parse(const char *text, struct sdp_choice *o, struct vcr_why
 
 static char *answer_to(const struct sdp_choice *o)
 {
-    struct sdp_candidate c[] = { { "192.0.2.1", 8189 } };
+    struct sdp_candidate c[] = { { "192.0.2.1", 8189, false } };
     uint8_t print[SDP_DIGEST_BYTES] = { 0xab };
     struct buf b;
     buf_init(&b, 8192);

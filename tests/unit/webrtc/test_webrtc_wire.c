@@ -485,7 +485,7 @@ static void sdp_says_what_is_wrong(void **state)
 
 static void sdp_offer_names_every_candidate(void **state)
 {
-    struct sdp_candidate c[] = { { "192.0.2.1", 8189 }, { "2001:db8::1", 8189 } };
+    struct sdp_candidate c[] = { { "192.0.2.1", 8189, true }, { "2001:db8::1", 8189, false } };
     uint8_t print[SDP_DIGEST_BYTES] = { 0xab };
     struct buf b;
     buf_init(&b, 8192);
@@ -493,6 +493,8 @@ static void sdp_offer_names_every_candidate(void **state)
     assert_true(buf_ok(&b));
     assert_non_null(strstr(b.data, " 192.0.2.1 8189 typ host\r\n"));
     assert_non_null(strstr(b.data, " 2001:db8::1 8189 typ host\r\n"));
+    /* after all of UDP, of a lower type preference: 90, and passive is 4 of 7 directions */
+    assert_non_null(strstr(b.data, "a=candidate:2 1 udp 2130706175 2001:db8::1 8189 typ host\r\na=candidate:3 1 tcp 1520435199 192.0.2.1 8189 typ host tcptype passive\r\na=end-of-candidates\r\n"));
     assert_non_null(strstr(b.data, "a=ice-lite\r\n"));
     assert_non_null(strstr(b.data, "a=fingerprint:sha-256 AB:00:"));
     buf_free(&b);
