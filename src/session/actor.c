@@ -215,7 +215,7 @@ enum vcr_err actor_command(struct session *x, enum deck_cmd cmd, const struct de
     }
     if (cmd == DECK_CMD_RECORD)
         return actor_record(x, &(struct session_source){ 0 }, why);
-    actor_advance(x);
+    int64_t now_us = actor_advance(x);
     if (cmd == DECK_CMD_INSERT) {
         if (!tape)
             return vcr_fail(why, VCR_E_INVALID, "Which tape?");
@@ -226,7 +226,7 @@ enum vcr_err actor_command(struct session *x, enum deck_cmd cmd, const struct de
     }
     enum vcr_err err = may_command(x, cmd, args, tape, why);
     if (err == VCR_OK)
-        err = key_press(x, cmd, args, now(), why);
+        err = key_press(x, cmd, args, now_us, why);
     if (tape && cmd == DECK_CMD_INSERT && err == VCR_OK)
         actor_tape_in(x, tape);
     else if (tape)

@@ -70,7 +70,7 @@ static void do_effects(struct session *x)
 }
 
 /* Runs the deck up to now, event by event, so that what happens between two of them (the tape leaves) is not missed. */
-void actor_advance(struct session *x)
+int64_t actor_advance(struct session *x)
 {
     int64_t until = now();
     for (int64_t t; (t = deck_next_us(&x->deck)) <= until;) {
@@ -85,6 +85,7 @@ void actor_advance(struct session *x)
     }
     wear_account(x, until);
     deck_tick(&x->deck, until);
+    return until;
 }
 
 struct alone_rules {

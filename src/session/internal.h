@@ -164,7 +164,7 @@ void actor_seated(struct session *x);  /* its render process is ready */
 void actor_unref(struct session *x);
 
 /* actor_time.c */
-void actor_advance(struct session *x); /* runs the deck up to now */
+int64_t actor_advance(struct session *x); /* runs the deck up to now, which it returns: nothing of the deck is due then */
 void actor_changed(struct session *x); /* after anything: tells who must know, and sets the timer anew */
 /* The machine behind the deck is lost until retry_us, or until actor_recovered. */
 void actor_fault(struct session *x, const char *reason, int64_t retry_us);

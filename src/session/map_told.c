@@ -1,5 +1,4 @@
 /* session/map_told.c - see map.h: decks are told of a newer one. */
-#include "base/clock.h"
 #include "session/internal.h"
 #include "session/map.h"
 
@@ -15,13 +14,13 @@ static void take(struct session *x, struct session_map *m)
     if (x->tape.map && x->tape.map->revision >= m->revision)
         return;
     struct session_map *former = x->tape.map;
-    actor_advance(x);
+    int64_t now_us = actor_advance(x);
     if (!x->has_tape) /* it left just now */
         return;
     x->tape.map = session_map_ref(m);
     x->tape.deck.map = &m->map;
     engine_tell_spans(x);
-    key_map(x, &m->map, clock_mono_us());
+    key_map(x, &m->map, now_us); /* not later: with something of the deck due, the log would be told all of the map */
     session_map_unref(&former);
     actor_changed(x);
 }
