@@ -19,5 +19,5 @@ bool door_takes_type(struct api_call *c, const char *want);
 bool door_etag_holds(struct api_call *c, const char *id, const char *whose);
 /* 201: what came of the offer is at location; its ETag is its id. */
 void door_created(struct api_call *c, const char *location, const char *id, const char *answer);
-/* OPTIONS of the door (methods "POST, OPTIONS"), or of what came of an offer. */
+/* OPTIONS of the door (methods "GET, HEAD, POST, OPTIONS"), or of what came of an offer. */
 void door_options(struct api_call *c, bool is_resource, const char *methods);

@@ -57,8 +57,8 @@ static void post_then(struct api_call *c)
         http_body_read(c->req, SDP_MAX_BYTES, on_offer);
 }
 
-/* ---- PATCH: candidates, of which an ICE-lite server needs none ---- */
-static void trickled(void *arg, const struct whip_reply *r)
+/* ---- PATCH: candidates, of which an ICE-lite server needs none; GET: there is nothing to see but that it is there ---- */
+static void nothing_more(void *arg, const struct whip_reply *r)
 {
     struct api_call *c = arg;
     if (r->err != VCR_OK) {
@@ -69,16 +69,29 @@ static void trickled(void *arg, const struct whip_reply *r)
     api_finish(c);
 }
 
-static void on_fragment(struct http_req *r, const char *body, size_t len)
+static void trickle(struct api_call *c, const char *fragment, size_t len)
 {
-    struct api_call *c = http_req_own(r);
-    whip_trickle(c->app->whip, device_of(c), api_param(c, "publisher"), body, len, c->loop, trickled, c);
+    whip_trickle(c->app->whip, device_of(c), api_param(c, "publisher"), fragment, len, c->loop, nothing_more, c);
 }
+
+static void on_fragment(struct http_req *r, const char *body, size_t len) { trickle(http_req_own(r), body, len); }
 
 static void patch_then(struct api_call *c)
 {
     if (door_admits(c) && door_takes_type(c, DOOR_FRAGMENT) && door_etag_holds(c, api_param(c, "publisher"), "the publisher's"))
         http_body_read(c->req, SDP_MAX_BYTES, on_fragment);
+}
+
+static void get_then(struct api_call *c)
+{
+    if (!door_admits(c))
+        return;
+    if (*api_param(c, "publisher")) {
+        trickle(c, NULL, 0);
+        return;
+    }
+    c->status = 204;
+    api_finish(c);
 }
 
 /* ---- DELETE ---- */
@@ -103,13 +116,15 @@ static void delete_then(struct api_call *c)
 static void options_then(struct api_call *c)
 {
     bool is_publisher = *api_param(c, "publisher");
-    door_options(c, is_publisher, is_publisher ? "PATCH, DELETE, OPTIONS" : "POST, OPTIONS");
+    door_options(c, is_publisher, is_publisher ? "GET, HEAD, PATCH, DELETE, OPTIONS" : "GET, HEAD, POST, OPTIONS");
 }
 
 const struct api_route api_whip_routes[] = {
     { HTTP_POST, "/api/v1/whip/:deviceId", API_ANYONE, APP_RATE_COMMAND, API_DB_READ, .run = device_run, .then = post_then, .own_body = true, .then_on_error = true },
+    { HTTP_GET, "/api/v1/whip/:deviceId", API_ANYONE, APP_RATE_READ, API_DB_READ, .run = device_run, .then = get_then, .then_on_error = true },
     { HTTP_OPTIONS, "/api/v1/whip/:deviceId", API_ANYONE, APP_RATE_READ, API_DB_NONE, .then = options_then },
     { HTTP_PATCH, "/api/v1/whip/:deviceId/:publisher", API_ANYONE, APP_RATE_COMMAND, API_DB_READ, .run = device_run, .then = patch_then, .own_body = true, .then_on_error = true },
+    { HTTP_GET, "/api/v1/whip/:deviceId/:publisher", API_ANYONE, APP_RATE_READ, API_DB_READ, .run = device_run, .then = get_then, .then_on_error = true },
     { HTTP_DELETE, "/api/v1/whip/:deviceId/:publisher", API_ANYONE, APP_RATE_COMMAND, API_DB_READ, .run = device_run, .then = delete_then, .then_on_error = true },
     { HTTP_OPTIONS, "/api/v1/whip/:deviceId/:publisher", API_ANYONE, APP_RATE_READ, API_DB_NONE, .then = options_then },
     { 0 }

@@ -26,6 +26,10 @@ struct publisher {
     const char *gone_reason;
 };
 
+/* Publishers that hung up, as some do just before they say that they end: that shall still be well. The last one of each device. */
+enum { HUNG_UP_KEPT = 64 };
+struct hung_up { int64_t device_id; char id[VCR_UUID_BYTES]; };
+
 struct whip {
     /* set by open, then read-only */
     struct rtc *rtc;
@@ -33,6 +37,8 @@ struct whip {
     struct loop *loop;
     /* the thread's own */
     struct publisher *all;
+    struct hung_up hung_up[HUNG_UP_KEPT]; /* device_id 0: none */
+    unsigned hung_up_next;                /* the place for the next device */
 };
 
 /* ---- a publisher's end ---- */
@@ -69,6 +75,23 @@ static void end(struct publisher *p, const char *reason)
     let_go(p);
 }
 
+static struct hung_up *last_of(struct whip *w, int64_t device_id)
+{
+    for (int i = 0; i < HUNG_UP_KEPT; i++)
+        if (w->hung_up[i].device_id == device_id)
+            return &w->hung_up[i];
+    return NULL;
+}
+
+static void remember(struct whip *w, const struct publisher *p)
+{
+    struct hung_up *h = last_of(w, p->device_id);
+    if (!h)
+        h = &w->hung_up[w->hung_up_next++ % HUNG_UP_KEPT];
+    h->device_id = p->device_id;
+    memcpy(h->id, p->id, sizeof(h->id));
+}
+
 static void on_gone_msg(struct loop_msg *m)
 {
     struct publisher *p = container_of(m, struct publisher, gone_msg);
@@ -77,6 +100,7 @@ static void on_gone_msg(struct loop_msg *m)
         return;
     }
     atomic_store(&p->gone_posted, false);
+    remember(p->whip, p);
     end(p, p->gone_reason);
 }
 
@@ -136,6 +160,7 @@ struct request {
     void *arg;
     struct whip_reply reply;
     char *answer;
+    bool has_text;
     size_t len;
     char text[];
 };
@@ -168,6 +193,7 @@ static void submit(struct whip *w, void (*fn)(struct request *r), int64_t device
     r->loop = loop;
     r->done = done;
     r->arg = arg;
+    r->has_text = text;
     r->len = len;
     if (len)
         memcpy(r->text, text, len);
@@ -213,12 +239,17 @@ static void do_publish(struct request *r)
 static void do_trickle(struct request *r)
 {
     struct publisher *p = find(r);
-    if (p)
+    if (p && r->has_text)
         r->reply.err = rtc_publish_trickle(p->rtc, r->text, r->len, &r->reply.why);
 }
 
 static void do_end(struct request *r)
 {
+    struct hung_up *h = last_of(r->whip, r->device_id);
+    if (h && strcmp(h->id, r->id) == 0) {
+        h->device_id = 0;
+        return;
+    }
     struct publisher *p = find(r);
     if (p)
         end(p, "ended by its client");

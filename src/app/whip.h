@@ -3,7 +3,7 @@
  * A publisher is a resource with an id: made by an offer, ended by its client (DELETE), by its connection's end, or because its device may not send any more. One a device.
  * Threads  whip_publish, whip_trickle and whip_end from any loop's thread; the answer comes on the loop given. Everything is done on a thread of its own ("whip"), which may wait for the
  *          media loop and the WebRTC sender; neither ever waits for it.
- * Bounds   as many as deliver/webrtc/publish.h takes. */
+ * Bounds   as many as deliver/webrtc/publish.h takes; of those that hung up the last one of each of 64 devices is remembered. */
 #pragma once
 #include "app/app.h"
 #include "deliver/webrtc/publish.h"
@@ -33,6 +33,7 @@ typedef void (*whip_done)(void *arg, const struct whip_reply *reply); /* reply i
 
 /* text is copied. MALFORMED, INVALID: the offer. CONFLICT "/device-busy": the device is sending already. BUSY: too many. */
 void whip_publish(struct whip *w, int64_t device_id, const char *text, size_t len, struct loop *loop, whip_done done, void *arg);
-/* NOT_FOUND: no such publisher of that device, or it has ended. MALFORMED, INVALID "/no-ice-restart". */
+/* NOT_FOUND: no such publisher of that device, or it has ended. MALFORMED, INVALID "/no-ice-restart". text NULL: only whether it is there. */
 void whip_trickle(struct whip *w, int64_t device_id, const char *id, const char *text, size_t len, struct loop *loop, whip_done done, void *arg);
+/* NOT_FOUND as above, but the end of one that has hung up by itself is well once. */
 void whip_end(struct whip *w, int64_t device_id, const char *id, struct loop *loop, whip_done done, void *arg);

@@ -262,10 +262,16 @@ export function makeCases(w) {
       ['no SDP', 400, { body: 'x' }], ['no H.264', 422, { body: offer.replaceAll('H264/90000', 'VP8/90000') }, '/no-picture'], ['JSON', 415, { headers: sends('application/json') }],
       ['too much', 413, { body: 'v'.repeat(70000) }], ['a second publisher', 409, { params: publisher }, '/device-busy'],
     ] },
+    'GET /api/v1/whip/{deviceId}': { status: 204, params: sender, headers: sends(), more: [
+      ['no token', 401, { headers: {} }], ['an account\'s token', 401, () => as(w.owner)], ['another device', 404, { params: async () => ({ deviceId: (await sender()).deviceId + 1 }) }],
+    ] },
     'PATCH /api/v1/whip/{deviceId}/{publisher}': { status: 204, params: publisher, headers: sends('application/trickle-ice-sdpfrag'), body: fragment, more: [
       ['no token', 401, { headers: {} }], ['none of that name', 404, { params: async () => ({ ...await publisher(), publisher: NOBODY }) }], ['no fragment', 400, { body: 'x' }],
       ['a restart', 422, { body: fragment.replace('a=ice-ufrag:', 'a=ice-ufrag:x') }, '/no-ice-restart'], ['another type', 415, { headers: sends('application/sdp') }],
       ['another ETag', 412, { headers: () => ({ ...sends('application/trickle-ice-sdpfrag')(), 'If-Match': '"x"' }) }], ['too much', 413, { body: 'a'.repeat(70000) }],
+    ] },
+    'GET /api/v1/whip/{deviceId}/{publisher}': { status: 204, params: publisher, headers: sends(), more: [
+      ['no token', 401, { headers: {} }], ['none of that name', 404, { params: async () => ({ ...await publisher(), publisher: NOBODY }) }],
     ] },
     'DELETE /api/v1/whip/{deviceId}/{publisher}': { status: 200, params: publisher, headers: sends(), more: [
       ['no token', 401, { headers: {} }], ['none of that name', 404, { params: async () => ({ ...await publisher(), publisher: 'x' }) }],

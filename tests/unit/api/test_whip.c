@@ -208,7 +208,6 @@ static void publishers_end_by_themselves_and_by_their_device(void **state)
     send_some(&p);
     SSL_shutdown(p.source->c->ssl);
     run(&p, nobody_is_live);
-    assert_int_equal(status_of("DELETE", p.place, token, NULL, NULL, NULL), 404);
     rtc_source_close(&p.source);
 
     publish(&p); /* falls silent */
@@ -238,6 +237,64 @@ static void publishers_end_by_themselves_and_by_their_device(void **state)
     assert_int_equal(status_of("DELETE", p.place, token, NULL, NULL, NULL), 503);
     struct vcr_why why;
     assert_int_equal(whip_open(kit.app, rtc, &(struct whip_sink) { .open = live_open, .packet = live_take, .close = live_end }, &why), VCR_OK);
+}
+
+/* Clients close their connection, and then say that they end. */
+static void who_hung_up_may_say_so_once(void **state)
+{
+    struct publisher first, second, now;
+    publish(&first);
+    run(&first, is_live);
+    SSL_shutdown(first.source->c->ssl);
+    run(&first, nobody_is_live);
+    assert_int_equal(status_of("GET", first.place, token, NULL, NULL, NULL), 404);
+    assert_int_equal(status_of("DELETE", first.place, other_token, NULL, NULL, NULL), 404);
+    assert_int_equal(status_of("DELETE", path, token, NULL, NULL, NULL), 405);
+    publish(&second); /* falls silent */
+    run(&second, is_live);
+    second.source->c->muted = true;
+    run(&second, nobody_is_live);
+    publish(&now);
+    run(&now, is_live);
+    assert_int_equal(status_of("DELETE", first.place, token, NULL, NULL, NULL), 404); /* the device's last one is remembered */
+    assert_int_equal(status_of("PATCH", second.place, token, "application/trickle-ice-sdpfrag", NULL, "x"), 404);
+    assert_int_equal(status_of("DELETE", second.place, token, NULL, NULL, NULL), 200);
+    assert_int_equal(status_of("DELETE", second.place, token, NULL, NULL, NULL), 404);
+    assert_int_equal(status_of("GET", now.place, token, NULL, NULL, NULL), 204); /* none of which was about this one */
+    assert_int_equal(status_of("DELETE", now.place, token, NULL, NULL, NULL), 200);
+    assert_int_equal(status_of("DELETE", now.place, token, NULL, NULL, NULL), 404);
+    rtc_source_close(&first.source);
+    rtc_source_close(&second.source);
+    rtc_source_close(&now.source);
+}
+
+/* RFC 9725 4.1: there is nothing to read, so it is a 2xx without content. */
+static void what_is_there_says_so(void **state)
+{
+    static const char *const methods[] = { "GET", "HEAD" };
+    char elsewhere[120], nobody[160];
+    struct publisher p;
+    publish(&p);
+    snprintf(elsewhere, sizeof(elsewhere), "%s0", path);
+    snprintf(nobody, sizeof(nobody), "%s/00000000-0000-4000-8000-000000000000", path);
+    const struct { const char *where, *bearer; int status; } rows[] = {
+        { path, token, 204 }, { path, NULL, 401 }, { path, user, 401 }, { path, other_token, 404 }, { elsewhere, token, 404 },
+        { p.place, token, 204 }, { p.place, NULL, 401 }, { p.place, user, 401 }, { p.place, other_token, 404 }, { nobody, token, 404 },
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows) * ARRAY_LEN(methods); i++) {
+        size_t row = i / ARRAY_LEN(methods);
+        char origin[20];
+        struct answer a = call(methods[i % ARRAY_LEN(methods)], rows[row].where, rows[row].bearer, NULL, NULL, NULL);
+        if (a.status != rows[row].status)
+            fail_msg("row %zu: %d %s", row, a.status, a.body);
+        assert_true(head_value(&a, "Access-Control-Allow-Origin", origin, sizeof(origin)));
+        assert_true(a.status != 204 || a.len == 0);
+        answer_free(&a);
+    }
+    assert_int_equal(status_of("DELETE", p.place, token, NULL, NULL, NULL), 200);
+    assert_int_equal(status_of("GET", p.place, token, NULL, NULL, NULL), 404);
+    assert_int_equal(status_of("GET", path, token, NULL, NULL, NULL), 204);
+    rtc_source_close(&p.source);
 }
 
 static void who_may_not_and_what_is_no_offer(void **state)
@@ -289,6 +346,7 @@ static void candidates_trickle_and_nothing_restarts(void **state)
     assert_int_equal(status_of("PATCH", p.place, token, type, "If-Match: \"x\"\r\n", fragment), 412);
     assert_int_equal(status_of("PATCH", p.place, token, "application/sdp", match, fragment), 415);
     assert_int_equal(status_of("PATCH", p.place, token, type, match, "nothing"), 400);
+    assert_int_equal(status_of("PATCH", p.place, token, type, match, ""), 400);
     assert_int_equal(status_of("PATCH", p.place, NULL, type, match, fragment), 401);
     assert_int_equal(status_of("PATCH", p.place, other_token, type, match, fragment), 404);
     fragment[12] = fragment[12] == 'x' ? 'y' : 'x';
@@ -296,7 +354,6 @@ static void candidates_trickle_and_nothing_restarts(void **state)
     fragment[12] = 'c';
     assert_int_equal(status_of("DELETE", p.place, token, NULL, NULL, NULL), 200);
     assert_int_equal(status_of("PATCH", p.place, token, type, match, fragment), 404);
-    assert_int_equal(status_of("GET", p.place, token, NULL, NULL, NULL), 405);
     free(fragment);
     rtc_source_close(&p.source);
 }
@@ -307,7 +364,7 @@ static void pages_of_other_origins_may_ask_first(void **state)
     struct answer a = ask_raw(&kit, "OPTIONS", path, "Origin: https://studio.example.org\r\nAccess-Control-Request-Method: POST\r\n", NULL, 0);
     assert_int_equal(a.status, 204);
     assert_true(head_value(&a, "Accept-Post", value, sizeof(value)) && strcmp(value, "application/sdp") == 0);
-    assert_true(head_value(&a, "Access-Control-Allow-Methods", value, sizeof(value)) && strstr(value, "POST"));
+    assert_true(head_value(&a, "Access-Control-Allow-Methods", value, sizeof(value)) && strstr(value, "GET, HEAD, POST"));
     assert_true(head_value(&a, "Access-Control-Allow-Headers", value, sizeof(value)) && strstr(value, "Authorization"));
     assert_true(head_value(&a, "Allow", value, sizeof(value)));
     answer_free(&a);
@@ -346,6 +403,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_publisher_sends_and_ends),
         cmocka_unit_test(publishers_end_by_themselves_and_by_their_device),
+        cmocka_unit_test(who_hung_up_may_say_so_once),
+        cmocka_unit_test(what_is_there_says_so),
         cmocka_unit_test(who_may_not_and_what_is_no_offer),
         cmocka_unit_test(candidates_trickle_and_nothing_restarts),
         cmocka_unit_test(pages_of_other_origins_may_ask_first),
