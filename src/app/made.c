@@ -331,14 +331,16 @@ enum vcr_err made_find(const struct app *a, const struct app_hls *h, const struc
         app_digest(ret->want.key, strlen(ret->want.key), hex);
         snprintf(ret->etag, sizeof(ret->etag), "\"%s\"", hex);
         ret->versioned = ask->revision || ask->piece;
-        if (!segments_get(a->config.segments, ret->want.key, &ret->fd, &ret->size))
+        ret->makes = !ask->makes || ask->makes(ask->makes_arg, ret->want.key);
+        if (!segments_get(a->config.segments, ret->want.key, &ret->fd, &ret->size) && ret->makes)
             err = open_reels(a, &p, &ret->want, why);
     }
+    bool looks_ahead = err == VCR_OK && ret->makes && !ask->alone;
     if (err != VCR_OK)
         made_found_close(ret);
-    else if (ask->piece)
+    else if (looks_ahead && ask->piece)
         look_ahead_in_list(a, h, &p, ask, ret);
-    else
+    else if (looks_ahead)
         look_ahead(a, &p, ask, ret);
     free(p.stretches);
     return err;

@@ -64,19 +64,23 @@ struct made_ask {
     const struct made_pieces *pieces; /* where made_needs_pieces says so */
     const struct app_hls_reel *piece; /* of RUNG, of a tape that was recorded over: the reel, by what its address says (made_piece_read) */
     const struct app_pieces *timeline; /* of the same: its picture's, where made_piece_needs_timeline says so */
+    bool alone;                   /* nothing is made ahead of it */
+    bool (*makes)(void *arg, const char *key); /* whether anything is to be made for who asks, by the segment's key; asked once, if there is such a segment. NULL: it is */
+    void *makes_arg;
 };
 /* Whether what follows behind a piece's segment is not known any more. */
 bool made_piece_needs_timeline(const struct app *a, const struct app_hls *h);
 struct made_found {
-    int fd;                       /* it is there: the caller's. Else -1, and want is to be asked for */
+    int fd;                       /* it is there: the caller's. Else -1, and want is to be asked for, if makes */
     uint64_t size;
     struct maker_want want, ahead[MADE_AHEAD_MAX]; /* ahead: those of the next ones that are not there; descriptors are the caller's */
     int ahead_count;
+    bool makes;                   /* false: want has no descriptors, nothing is ahead */
     bool versioned;               /* the address named the version */
     char etag[APP_HLS_VERSION_BYTES + 2];
 };
 void made_found_close(struct made_found *f);
-/* NOT_FOUND: no such segment, or of a film that was replaced. Blocks. */
+/* NOT_FOUND: no such segment, or of a film that was replaced. Opens the reels of what is to be made, and no others. Blocks. */
 enum vcr_err made_find(const struct app *a, const struct app_hls *h, const struct made_ask *ask, struct made_found *ret, struct vcr_why *why);
 
 /* ---- between made.c, made_cut.c and made_lists.c ---- */

@@ -29,8 +29,19 @@ static bool is_same(const struct app_hls *h, const struct session_piece *p)
            strcmp(t->video.blob_key, p->video_key) == 0;
 }
 
-/* VCR_E_BUSY: it is not there. Then it is made, with those that come after it, unless this is the first wish. *ret_wanted: it is there or made. */
-static enum vcr_err open_one(const struct app *a, const struct app_hls *h, const struct made_ask *ask, uint64_t asker, int *ret_fd, bool *ret_wanted, struct vcr_why *why)
+struct wisher {
+    const struct app *app;
+    uint64_t asker;
+};
+
+static bool wishes_it_again(void *arg, const char *key)
+{
+    const struct wisher *w = arg;
+    return wishes_again(w->app->wishes, key, w->asker, clock_mono_us());
+}
+
+/* VCR_E_BUSY: it is not there. Then it is made, with those that come after it unless alone, if ask says so. *ret_wanted: it is there or made. */
+static enum vcr_err open_one(const struct app *a, const struct app_hls *h, const struct made_ask *ask, int *ret_fd, bool *ret_wanted, struct vcr_why *why)
 {
     struct made_found f;
     enum vcr_err err = made_find(a, h, ask, &f, why);
@@ -38,11 +49,10 @@ static enum vcr_err open_one(const struct app *a, const struct app_hls *h, const
         return err == VCR_E_NOT_FOUND ? VCR_E_BUSY : err; /* the tape ends before it */
     *ret_fd = f.fd;
     f.fd = -1;
-    bool makes = ask->init || wishes_again(a->wishes, f.want.key, asker, clock_mono_us());
-    *ret_wanted = makes || *ret_fd >= 0;
-    if (*ret_fd < 0 && makes)
+    *ret_wanted = f.makes || *ret_fd >= 0;
+    if (*ret_fd < 0 && f.makes)
         maker_ahead(a->config.maker, &f.want);
-    for (int i = 0; !ask->init && makes && i < f.ahead_count; i++)
+    for (int i = 0; i < f.ahead_count; i++)
         maker_ahead(a->config.maker, &f.ahead[i]);
     made_found_close(&f);
     return *ret_fd >= 0 ? VCR_OK : vcr_fail(why, VCR_E_BUSY, "it is not there yet");
@@ -62,8 +72,9 @@ enum vcr_err app_piece_open(const struct app *a, const struct session_piece *p, 
     if (err == VCR_OK) {
         made_revision_as(a, &f->hls, p->wear_16, p->look, revision);
         enum made_kind kind = p->sound ? MADE_VHS_OPUS : MADE_VHS_VIDEO;
-        err = open_one(a, &f->hls, &(struct made_ask){ .kind = kind, .revision = revision, .n = p->number }, p->asker, &ret_fds[0], &wanted, why);
-        enum vcr_err err2 = wanted ? open_one(a, &f->hls, &(struct made_ask){ .kind = kind, .revision = revision, .init = true }, p->asker, &ret_fds[1], &wanted, why) : err;
+        struct wisher w = { a, p->asker };
+        err = open_one(a, &f->hls, &(struct made_ask){ .kind = kind, .revision = revision, .n = p->number, .makes = wishes_it_again, .makes_arg = &w }, &ret_fds[0], &wanted, why);
+        enum vcr_err err2 = wanted ? open_one(a, &f->hls, &(struct made_ask){ .kind = kind, .revision = revision, .init = true, .alone = true }, &ret_fds[1], &wanted, why) : err;
         err = err != VCR_OK ? err : err2;
     }
     free(f);
