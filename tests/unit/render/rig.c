@@ -117,6 +117,20 @@ void rig_tape_free(struct rig_tape *t)
         vcr_close(fds[i]);
 }
 
+struct rig_tape rig_group_tape;
+
+int rig_group_make(void **state)
+{
+    rig_tape_make(&rig_group_tape, RIG_PICTURES);
+    return 0;
+}
+
+int rig_group_free(void **state)
+{
+    rig_tape_free(&rig_group_tape);
+    return 0;
+}
+
 static void become_render(int control, int ring, int wake)
 {
     /* first out of the way, so that no dup2 closes what is still needed */
@@ -411,4 +425,26 @@ struct deck_snapshot rig_snap(enum deck_mode mode, double rate, int64_t place_us
     /* pictures that carry their number flash from one to the next as no film may */
     snprintf(s.look, sizeof(s.look), "%s%s", strcmp(look, "vhs") ? look : "family", s.clean ? "" : ";limiter=off");
     return s;
+}
+
+void rig_seat_open(struct rig_seat *s, size_t ring_bytes, const struct render_open *open, const struct render_tape *in, const struct rig_tape *t, const struct deck_snapshot *snap)
+{
+    bool video = in->has & RENDER_HAS_VIDEO, audio = in->has & RENDER_HAS_AUDIO;
+    int fds[6] = { video ? dup(t->video_fd) : -1, video ? dup(t->video_index_fd) : -1, audio ? dup(t->sound_fd) : -1, audio ? dup(t->sound_index_fd) : -1, -1, -1 };
+    *s = (struct rig_seat) { .ring_fd = -1 };
+    assert_int_equal(ring_create(&s->reader, &s->ring_fd, ring_bytes, NULL), VCR_OK);
+    assert_int_equal(ring_attach(&s->out.ring, s->ring_fd, NULL), VCR_OK);
+    s->out.wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    assert_int_equal(seat_open(&s->seat, open, 0, NULL), VCR_OK);
+    assert_int_equal(seat_tape(s->seat, in, fds, NULL), VCR_OK);
+    seat_deck(s->seat, snap);
+}
+
+void rig_seat_close(struct rig_seat *s)
+{
+    seat_close(&s->seat);
+    ring_close(&s->out.ring);
+    ring_close(&s->reader);
+    vcr_close(&s->ring_fd);
+    vcr_close(&s->out.wake_fd);
 }

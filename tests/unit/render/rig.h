@@ -14,6 +14,7 @@
 #include "media/encode.h"
 #include "media/reel.h"
 #include "render/render.h"
+#include "render/seat.h"
 #include "wire/render_msg.h"
 
 enum { RIG_PICTURES = 360, RIG_GOP = 15, RIG_SEATS = 4 };
@@ -29,6 +30,10 @@ void rig_tape_make_as(struct rig_tape *t, bool pal, bool field_rate, int picture
 typedef void (*rig_draw)(struct picture *p, unsigned number);
 void rig_tape_make_of(struct rig_tape *t, bool pal, bool field_rate, int pictures, rig_draw draw);
 void rig_tape_free(struct rig_tape *t);
+/* One of RIG_PICTURES for all tests of a file, by cmocka_run_group_tests. */
+extern struct rig_tape rig_group_tape;
+int rig_group_make(void **state);
+int rig_group_free(void **state);
 /* Place of picture n. */
 static inline int64_t rig_pts_us(int n) { return (int64_t)n * 1001000 / 60; }
 
@@ -80,3 +85,15 @@ struct rig_shot *rig_next(struct rig *r, uint32_t seat, enum packet_track track)
 void rig_wait_failed(struct rig *r);
 /* A deck in that mode at place_us now. */
 struct deck_snapshot rig_snap(enum deck_mode mode, double rate, int64_t place_us, uint32_t seq, const char *look);
+
+/* A seat alone, in virtual time: the test calls its seat_run and reads the ring. */
+struct rig_seat {
+    struct ring *reader;
+    int ring_fd;
+    struct out out;
+    struct seat *seat;
+    struct seat_counts counts;
+};
+/* With those reels of t in it that in->has names. */
+void rig_seat_open(struct rig_seat *s, size_t ring_bytes, const struct render_open *open, const struct render_tape *in, const struct rig_tape *t, const struct deck_snapshot *snap);
+void rig_seat_close(struct rig_seat *s);

@@ -7,7 +7,6 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -33,11 +32,7 @@ static void strobe(struct picture *p, unsigned number)
 }
 
 struct deck {
-    struct ring *reader;
-    int ring_fd;
-    struct out out;
-    struct seat *seat;
-    struct seat_counts counts;
+    struct rig_seat at;
     struct video_decoder *eyes;
     double light[SHOWN_MAX];
     bool replayed[SHOWN_MAX];
@@ -57,26 +52,16 @@ static void deck_open(struct deck *d)
 {
     struct render_open open = { .h = { RENDER_OPEN, 1 }, .pieces = 1, .bitrate_bps = 4000000 };
     struct render_tape in = { .h = { RENDER_TAPE, 1 }, .in = 1, .has = RENDER_HAS_VIDEO, .tape = 3 };
-    int fds[6] = { dup(tape.video_fd), dup(tape.video_index_fd), -1, -1, -1, -1 };
     struct deck_snapshot snap = playing();
     memset(d, 0, sizeof(*d));
-    assert_int_equal(ring_create(&d->reader, &d->ring_fd, 4 << 20, NULL), VCR_OK);
-    assert_int_equal(ring_attach(&d->out.ring, d->ring_fd, NULL), VCR_OK);
-    d->out.wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     assert_int_equal(video_decoder_open(&d->eyes, NULL), VCR_OK);
-    assert_int_equal(seat_open(&d->seat, &open, 0, NULL), VCR_OK);
-    assert_int_equal(seat_tape(d->seat, &in, fds, NULL), VCR_OK);
-    seat_deck(d->seat, &snap);
+    rig_seat_open(&d->at, 4 << 20, &open, &in, &tape, &snap);
 }
 
 static void deck_close(struct deck *d)
 {
-    seat_close(&d->seat);
+    rig_seat_close(&d->at);
     video_decoder_close(&d->eyes);
-    ring_close(&d->out.ring);
-    ring_close(&d->reader);
-    vcr_close(&d->ring_fd);
-    vcr_close(&d->out.wake_fd);
 }
 
 /* ---- vcrd: all of the tape is made ---- */
@@ -103,7 +88,7 @@ static void answer(struct deck *d, struct render_piece m)
         *kept = *kept ? *kept : make(m.number, i, &m);
         fds[i] = dup(*kept);
     }
-    seat_piece(d->seat, &m, fds);
+    seat_piece(d->at.seat, &m, fds);
 }
 
 /* ---- the viewer ---- */
@@ -130,18 +115,18 @@ static void see(struct deck *d, const struct render_packet *head, const uint8_t 
 
 static void run(struct deck *d, int64_t until_us)
 {
-    for (int64_t due; (due = seat_due_us(d->seat)) < until_us;) {
+    for (int64_t due; (due = seat_due_us(d->at.seat)) < until_us;) {
         const uint8_t *record;
         size_t len;
         union seat_said said;
-        assert_int_equal(seat_run(d->seat, due, &d->out, &d->counts, NULL), VCR_OK);
-        for (; ring_peek(d->reader, &record, &len, NULL) == VCR_OK; ring_next(d->reader)) {
+        assert_int_equal(seat_run(d->at.seat, due, &d->at.out, &d->at.counts, NULL), VCR_OK);
+        for (; ring_peek(d->at.reader, &record, &len, NULL) == VCR_OK; ring_next(d->at.reader)) {
             struct render_packet head;
             memcpy(&head, record, sizeof(head));
             if (head.track == PACKET_VIDEO)
                 see(d, &head, record + sizeof(head));
         }
-        while (seat_says(d->seat, &said, &len))
+        while (seat_says(d->at.seat, &said, &len))
             if (said.head.type == RENDER_WANT_PIECE)
                 answer(d, said.piece);
     }
@@ -184,9 +169,9 @@ static void a_hand_over_makes_no_more_flashes(void **state)
         snap.osd_until_us = rows[i].osd_until_us;
         vcr_strcpy(snap.osd[DECK_OSD_MODE], sizeof(snap.osd[0]), "PLAY");
         if (snap.osd_until_us)
-            seat_deck(d.seat, &snap);
+            seat_deck(d.at.seat, &snap);
         else
-            seat_key(d.seat);
+            seat_key(d.at.seat);
         run(&d, 5500000);
         assert_false(d.replayed[at]);
         if (flashes(&d) > 3)

@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -85,30 +84,15 @@ static struct deck_snapshot deck_of(const struct row *r)
     return s;
 }
 
-struct deck {
-    struct ring *reader;
-    int ring_fd;
-    struct out out;
-    struct seat *seat;
-    struct seat_counts counts;
-};
-
-static void deck_open(struct deck *d, const struct rig_tape *t, const struct row *r)
+static void deck_open(struct rig_seat *d, const struct rig_tape *t, const struct row *r)
 {
     struct render_open open = { .h = { RENDER_OPEN, 1 }, .pal = r->pal, .field_rate = r->field_rate, .bitrate_bps = 1000000 };
     struct render_tape in = { .h = { RENDER_TAPE, 1 }, .has = RENDER_HAS_VIDEO, .pal = r->pal, .field_rate = r->field_rate };
-    int fds[6] = { dup(t->video_fd), dup(t->video_index_fd), -1, -1, -1, -1 };
     struct deck_snapshot snap = deck_of(r);
-    memset(d, 0, sizeof(*d));
-    assert_int_equal(ring_create(&d->reader, &d->ring_fd, 1 << 20, NULL), VCR_OK);
-    assert_int_equal(ring_attach(&d->out.ring, d->ring_fd, NULL), VCR_OK);
-    d->out.wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    assert_int_equal(seat_open(&d->seat, &open, 0, NULL), VCR_OK);
-    assert_int_equal(seat_tape(d->seat, &in, fds, NULL), VCR_OK);
-    seat_deck(d->seat, &snap);
+    rig_seat_open(d, 1 << 20, &open, &in, t, &snap);
 }
 
-static void deck_run(struct deck *d, int pictures)
+static void deck_run(struct rig_seat *d, int pictures)
 {
     const uint8_t *record;
     size_t len;
@@ -117,15 +101,6 @@ static void deck_run(struct deck *d, int pictures)
         for (; ring_peek(d->reader, &record, &len, NULL) == VCR_OK; ring_next(d->reader))
             ;
     }
-}
-
-static void deck_close(struct deck *d)
-{
-    seat_close(&d->seat);
-    ring_close(&d->out.ring);
-    ring_close(&d->reader);
-    vcr_close(&d->ring_fd);
-    vcr_close(&d->out.wake_fd);
 }
 
 static void make(const struct rig_tape *t, const struct row *r, int first, int count)
@@ -143,12 +118,12 @@ static void make(const struct rig_tape *t, const struct row *r, int first, int c
 static void they_are_the_same(const struct row *r, int count)
 {
     struct rig_tape t;
-    struct deck d;
+    struct rig_seat d;
     rig_tape_make_as(&t, r->pal, r->field_rate, r->first + count + 2);
     live.count = 0;
     deck_open(&d, &t, r);
     deck_run(&d, count);
-    deck_close(&d);
+    rig_seat_close(&d);
     make(&t, r, r->from, r->first + count - r->from);
     for (int i = 0; i < made.count; i++)
         if (live.pictures[r->from - r->first + i] != made.pictures[i])
@@ -183,7 +158,7 @@ static void flashes_are_held_back_alike_from_the_next_segment_on(void **state)
         they_are_the_same(&rows[i], rows[i].field_rate ? 60 : 30);
 }
 
-static void play_from(struct deck *d, const struct row *r, int64_t now_us, int64_t pos_us)
+static void play_from(struct rig_seat *d, const struct row *r, int64_t now_us, int64_t pos_us)
 {
     struct deck_snapshot snap = deck_of(r);
     snap.since_us = now_us;
@@ -196,7 +171,7 @@ static void the_limiter_does_not_begin_anew_twice_in_a_second(void **state)
 {
     const struct row r = { false, true, "family", 0, 0, 115 * INT64_C(1001000) / 60 + 4000, 0, 0 };
     struct rig_tape t;
-    struct deck d;
+    struct rig_seat d;
     rig_tape_make_as(&t, false, true, 380);
     live.count = 0;
     deck_open(&d, &t, &r);
@@ -209,7 +184,7 @@ static void the_limiter_does_not_begin_anew_twice_in_a_second(void **state)
     assert_int_equal(begun_anew, 1);
     deck_run(&d, 40); /* over picture 360 */
     assert_int_equal(begun_anew, 2);
-    deck_close(&d);
+    rig_seat_close(&d);
     rig_tape_free(&t);
 }
 
@@ -219,7 +194,7 @@ static void pictures_go_on_below_the_display(void **state)
     const struct row r = { false, true, "family;limiter=off", 0, 0, 12000, 0, 0 };
     struct deck_snapshot snap = deck_of(&r);
     struct rig_tape t;
-    struct deck d;
+    struct rig_seat d;
     rig_tape_make_as(&t, false, true, 40);
     live.count = 0;
     deck_open(&d, &t, &r);
@@ -227,7 +202,7 @@ static void pictures_go_on_below_the_display(void **state)
     vcr_strcpy(snap.osd[DECK_OSD_MODE], sizeof(snap.osd[0]), "PLAY");
     seat_deck(d.seat, &snap);
     deck_run(&d, 30);
-    deck_close(&d);
+    rig_seat_close(&d);
     make(&t, &r, 0, 30);
     for (int i = 0; i < 30; i++)
         assert_true((live.pictures[i] == made.pictures[i]) == (i > 10));

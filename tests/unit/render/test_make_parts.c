@@ -22,19 +22,6 @@
 #include "wire/fmp4.h"
 
 enum { BYTES_MAX = 8 << 20, EACH = 120 };
-static struct rig_tape tape;
-
-static int tape_make(void **state)
-{
-    rig_tape_make(&tape, RIG_PICTURES);
-    return 0;
-}
-
-static int tape_free(void **state)
-{
-    rig_tape_free(&tape);
-    return 0;
-}
 
 /* Film, take from another place of it, 1.6 s of nothing, film again, a take whose reel is missing. */
 static const struct make_part parts[] = {
@@ -65,7 +52,7 @@ static enum vcr_err make(const struct make_job *j, struct buf *out)
     int fds[MAKE_FDS_MAX] = { memfd_create("segment", MFD_CLOEXEC) };
     uint64_t bytes = 0;
     for (int i = 1; i < make_job_fds(j); i++)
-        fds[i] = dup(i % 2 ? (sound ? tape.sound_fd : tape.video_fd) : sound ? tape.sound_index_fd : tape.video_index_fd);
+        fds[i] = dup(i % 2 ? (sound ? rig_group_tape.sound_fd : rig_group_tape.video_fd) : sound ? rig_group_tape.sound_index_fd : rig_group_tape.video_index_fd);
     enum vcr_err err = make_segment(j, fds, NULL, &bytes, NULL);
     buf_init(out, BYTES_MAX);
     void *to = err == VCR_OK ? buf_reserve(out, bytes) : NULL;
@@ -290,5 +277,5 @@ int main(void)
         cmocka_unit_test(the_clean_look_has_no_machine), cmocka_unit_test(sound_is_where_recordings_are),
         cmocka_unit_test(parts_that_make_no_sense_are_refused),
     };
-    return cmocka_run_group_tests(tests, tape_make, tape_free);
+    return cmocka_run_group_tests(tests, rig_group_make, rig_group_free);
 }

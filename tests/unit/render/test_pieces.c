@@ -5,7 +5,6 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -20,17 +19,12 @@
 #include "rig.h"
 
 enum { EACH = 120 };
-static struct rig_tape tape;
 
 /* How vcrd answers. */
 enum answer { ANSWER, ANSWER_LATE /* the second time */, ANSWER_NEVER, ANSWER_OLD /* by another name */, ANSWER_GARBAGE, ANSWER_SHORT, ANSWER_ONE /* of two files */, ANSWER_MUTE };
 struct shown { int number; bool replayed, key; int64_t pts_us; };
 struct deck {
-    struct ring *reader;
-    int ring_fd;
-    struct out out;
-    struct seat *seat;
-    struct seat_counts counts;
+    struct rig_seat at;
     struct video_decoder *eyes;
     enum answer answer;
     int asked;
@@ -48,25 +42,14 @@ static struct deck_snapshot snap_of(const char *look, int64_t place_us, int64_t 
     return s;
 }
 
-static void play(struct deck *d, const char *look)
-{
-    struct deck_snapshot snap = snap_of(look, 5000, 0);
-    seat_deck(d->seat, &snap);
-}
-
 static int setup(void **state)
 {
     struct deck *d = vcr_alloc(sizeof(*d));
     struct render_open open = { .h = { RENDER_OPEN, 1 }, .field_rate = 1, .pieces = 1, .bitrate_bps = 2400000 };
     struct render_tape in = { .h = { RENDER_TAPE, 1 }, .in = 1, .has = RENDER_HAS_VIDEO | RENDER_HAS_AUDIO, .field_rate = 1, .tape = 3 };
-    int fds[6] = { dup(tape.video_fd), dup(tape.video_index_fd), dup(tape.sound_fd), dup(tape.sound_index_fd), -1, -1 };
-    assert_int_equal(ring_create(&d->reader, &d->ring_fd, 4 << 20, NULL), VCR_OK);
-    assert_int_equal(ring_attach(&d->out.ring, d->ring_fd, NULL), VCR_OK);
-    d->out.wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    struct deck_snapshot snap = snap_of("none", 5000, 0);
     assert_int_equal(video_decoder_open(&d->eyes, NULL), VCR_OK);
-    assert_int_equal(seat_open(&d->seat, &open, 0, NULL), VCR_OK);
-    assert_int_equal(seat_tape(d->seat, &in, fds, NULL), VCR_OK);
-    play(d, "none");
+    rig_seat_open(&d->at, 4 << 20, &open, &in, &rig_group_tape, &snap);
     *state = d;
     return 0;
 }
@@ -74,12 +57,8 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     struct deck *d = *state;
-    seat_close(&d->seat);
+    rig_seat_close(&d->at);
     video_decoder_close(&d->eyes);
-    ring_close(&d->out.ring);
-    ring_close(&d->reader);
-    vcr_close(&d->ring_fd);
-    vcr_close(&d->out.wake_fd);
     free(d);
     return 0;
 }
@@ -106,7 +85,7 @@ static int make_now(const struct render_piece *want, bool init)
     uint32_t first = want->number * EACH;
     struct make_job j = { .h = { MAKE_JOB, 1 }, .kind = MAKE_TAPE_VIDEO, .init = init, .field_rate = want->field_rate, .tape_speed = want->tape_speed, .wear_16 = want->wear_16,
                           .seed = want->seed, .first = first, .count = VCR_MIN((uint32_t)EACH, RIG_PICTURES - first), .width = 720, .height = 480, .max_bps = 4000000 };
-    int fds[MAKE_FDS] = { memfd_create("segment", MFD_CLOEXEC), init ? -1 : dup(tape.video_fd), init ? -1 : dup(tape.video_index_fd) };
+    int fds[MAKE_FDS] = { memfd_create("segment", MFD_CLOEXEC), init ? -1 : dup(rig_group_tape.video_fd), init ? -1 : dup(rig_group_tape.video_index_fd) };
     uint64_t bytes;
     vcr_strcpy(j.look, sizeof(j.look), want->look);
     assert_int_equal(make_segment(&j, fds, NULL, &bytes, NULL), VCR_OK);
@@ -135,7 +114,7 @@ static void answer(struct deck *d, struct render_piece m)
     if (m.kind == RENDER_PIECE_SOUND) {
         m.h.type = RENDER_PIECE;
         m.has = RENDER_PIECE_NEVER;
-        seat_piece(d->seat, &m, fds);
+        seat_piece(d->at.seat, &m, fds);
         return;
     }
     bool is_there = m.number * EACH < RIG_PICTURES && d->answer != ANSWER_NEVER && (d->answer != ANSWER_LATE || d->asked > 4);
@@ -157,13 +136,13 @@ static void answer(struct deck *d, struct render_piece m)
         assert_int_equal(ftruncate(fds[0], lseek(fds[0], 0, SEEK_END) - 100), 0);
     if (is_there && d->answer == ANSWER_ONE)
         vcr_close(&fds[1]);
-    seat_piece(d->seat, &m, fds);
+    seat_piece(d->at.seat, &m, fds);
 }
 
 static void hear(struct deck *d)
 {
     union seat_said said;
-    for (size_t len; seat_says(d->seat, &said, &len);)
+    for (size_t len; seat_says(d->at.seat, &said, &len);)
         if (said.head.type == RENDER_WANT_PIECE)
             answer(d, said.piece);
 }
@@ -180,12 +159,12 @@ static void see(struct deck *d, const struct render_packet *head, const uint8_t 
 
 static void run(struct deck *d, int64_t until_us)
 {
-    for (int64_t due; (due = seat_due_us(d->seat)) < until_us; hear(d)) {
+    for (int64_t due; (due = seat_due_us(d->at.seat)) < until_us; hear(d)) {
         const uint8_t *record;
         size_t len;
-        assert_int_equal(seat_run(d->seat, due, &d->out, &d->counts, NULL), VCR_OK);
+        assert_int_equal(seat_run(d->at.seat, due, &d->at.out, &d->at.counts, NULL), VCR_OK);
         d->now_us = due;
-        for (; ring_peek(d->reader, &record, &len, NULL) == VCR_OK; ring_next(d->reader)) {
+        for (; ring_peek(d->at.reader, &record, &len, NULL) == VCR_OK; ring_next(d->at.reader)) {
             struct render_packet head;
             memcpy(&head, record, sizeof(head));
             if (head.track == PACKET_VIDEO)
@@ -219,7 +198,7 @@ static void made_pictures_take_the_place_of_drawn_ones(void **state)
     run(d, 5000000);
     assert_in_range(d->count, 299, 300);
     assert_in_range(replayed(d, 0, d->count), 239, 241); /* from the second 1 on: the first key frame after the first answer */
-    assert_int_equal(d->counts.passed, replayed(d, 0, d->count));
+    assert_int_equal(d->at.counts.passed, replayed(d, 0, d->count));
     assert_int_equal(d->shown[0].number, 0);
     assert_no_seam(d, 0, d->count);
     assert_in_range(d->asked, 4, 6); /* the tape has three; the one behind them is asked for now and then */
@@ -243,13 +222,13 @@ static void a_key_press_shows_at_once_and_play_comes_back(void **state)
     struct deck_snapshot snap = snap_of("none", rig_pts_us(still) + 8000, d->now_us);
     snap.mode = DECK_PAUSE;
     snap.rate = snap.rate_from = 0;
-    seat_deck(d->seat, &snap);
+    seat_deck(d->at.seat, &snap);
     run(d, 2700000);
     assert_true(d->shown[at].key && !d->shown[at].replayed);
     assert_int_equal(d->shown[at].number, still);
     assert_int_equal(replayed(d, at, d->count), 0);
     snap = snap_of("none", rig_pts_us(still) + 8000, d->now_us);
-    seat_deck(d->seat, &snap);
+    seat_deck(d->at.seat, &snap);
     at = d->count;
     run(d, 5500000); /* from the next segment on: its limiter of flashes has not seen the pause */
     assert_true(replayed(d, at, d->count) > 60);
@@ -261,10 +240,10 @@ static void a_stall_leaves_no_made_picture_out(void **state)
     struct deck *d = *state;
     run(d, 3900000);
     int at = d->count;
-    while (seat_due_us(d->seat) < 4050000) /* over the border of two segments */
-        assert_int_equal(seat_run(d->seat, 4050000, &d->out, &d->counts, NULL), VCR_OK);
+    while (seat_due_us(d->at.seat) < 4050000) /* over the border of two segments */
+        assert_int_equal(seat_run(d->at.seat, 4050000, &d->at.out, &d->at.counts, NULL), VCR_OK);
     run(d, 5000000);
-    assert_true(d->counts.late > 6);
+    assert_true(d->at.counts.late > 6);
     for (int i = at; i < d->count; i++) {
         assert_int_equal(d->shown[i].number, d->shown[i - 1].number + 1);
         assert_true(d->shown[i].replayed && d->shown[i].pts_us > d->shown[i - 1].pts_us);
@@ -281,20 +260,20 @@ static void who_has_rested_draws_the_next_picture(void **state)
     struct deck_snapshot snap = snap_of("none", rig_pts_us(still) + 8000, d->now_us);
     snap.mode = DECK_PAUSE;
     snap.rate = snap.rate_from = 0;
-    seat_deck(d->seat, &snap);
+    seat_deck(d->at.seat, &snap);
     run(d, 4600000);
     assert_int_equal(replayed(d, at, d->count), 0);
     assert_true(d->shown[at].key);
     for (int i = at; i < d->count; i++)
         assert_int_equal(d->shown[i].number, still);
-    assert_int_equal(d->counts.late, 0);
+    assert_int_equal(d->at.counts.late, 0);
 }
 
 /* Half of the pictures are left out of what is drawn; what is made has all of them. */
 static void overload_does_not_keep_made_pictures_out(void **state)
 {
     struct deck *d = *state;
-    seat_shed(d->seat, 2);
+    seat_shed(d->at.seat, 2);
     run(d, 5000000);
     int first = 0;
     while (first < d->count && !d->shown[first].replayed)
@@ -315,7 +294,7 @@ static void the_display_is_drawn_over_the_same_pictures(void **state)
     int at = d->count;
     snap.osd_until_us = 3200000;
     vcr_strcpy(snap.osd[DECK_OSD_MODE], sizeof(snap.osd[0]), "PLAY");
-    seat_deck(d->seat, &snap);
+    seat_deck(d->at.seat, &snap);
     run(d, 5000000);
     assert_no_seam(d, 0, d->count);
     assert_true(d->shown[at].key);
@@ -329,7 +308,7 @@ static void whoever_needs_a_key_frame_has_it_at_once(void **state)
     struct deck *d = *state;
     run(d, 2500000);
     int at = d->count;
-    seat_key(d->seat);
+    seat_key(d->at.seat);
     run(d, 4500000);
     assert_true(d->shown[at].key && !d->shown[at].replayed);
     assert_true(d->shown[d->count - 1].replayed);
@@ -344,14 +323,14 @@ static void another_tape_look_or_wear_is_never_mistaken(void **state)
     assert_true(d->shown[d->count - 1].replayed);
     assert_int_equal(d->last.tape, 3);
     snap.wear_16 = 1;
-    seat_deck(d->seat, &snap);
+    seat_deck(d->at.seat, &snap);
     int at = d->count;
     d->answer = ANSWER_OLD;
     run(d, 4000000);
     assert_int_equal(d->last.wear_16, 1);
     assert_int_equal(replayed(d, at, d->count), 0);
     snap.seed++;
-    seat_deck(d->seat, &snap);
+    seat_deck(d->at.seat, &snap);
     run(d, 4100000);
     assert_int_equal(d->last.seed, snap.seed);
 }
@@ -364,7 +343,7 @@ static void bad_segments_are_left_aside(void **state)
         struct deck_snapshot snap = snap_of("none", 5000, (int64_t)i * 1500000);
         snap.wear_16 = (int32_t)i;
         d->answer = answers[i];
-        seat_deck(d->seat, &snap);
+        seat_deck(d->at.seat, &snap);
         run(d, (int64_t)(i + 1) * 1500000);
     }
     assert_int_equal(replayed(d, 0, d->count), 0);
@@ -441,18 +420,6 @@ static void only_what_everyone_sees_is_cacheable(void **state)
     }
 }
 
-static int tape_make(void **state)
-{
-    rig_tape_make(&tape, RIG_PICTURES);
-    return 0;
-}
-
-static int tape_free(void **state)
-{
-    rig_tape_free(&tape);
-    return 0;
-}
-
 #define WITH_DECK(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 int main(void)
 {
@@ -464,5 +431,5 @@ int main(void)
         WITH_DECK(what_will_never_be_there_is_asked_for_once), cmocka_unit_test(a_segment_that_was_not_asked_for_is_closed),
         cmocka_unit_test(only_what_everyone_sees_is_cacheable),
     };
-    return cmocka_run_group_tests(tests, tape_make, tape_free);
+    return cmocka_run_group_tests(tests, rig_group_make, rig_group_free);
 }

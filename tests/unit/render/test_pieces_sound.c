@@ -6,7 +6,6 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -21,11 +20,7 @@ enum { PACKETS = 100 /* a segment */, FRAMES_MAX = 400, WINDOW = 240 };
 static struct rig_tape tape;
 
 struct deck {
-    struct ring *reader;
-    int ring_fd;
-    struct out out;
-    struct seat *seat;
-    struct seat_counts counts;
+    struct rig_seat at;
     struct audio_decoder *ears;
     int asked;
     int16_t heard[FRAMES_MAX * AUDIO_FRAME * 2];
@@ -48,26 +43,16 @@ static struct deck *deck_open(bool pieces, int64_t pos_us)
     struct deck *d = vcr_alloc(sizeof(*d));
     struct render_open open = { .h = { RENDER_OPEN, 1 }, .pieces = pieces, .bitrate_bps = 1000000 };
     struct render_tape in = { .h = { RENDER_TAPE, 1 }, .in = 1, .has = RENDER_HAS_VIDEO | RENDER_HAS_AUDIO, .tape = 3 };
-    int fds[6] = { dup(tape.video_fd), dup(tape.video_index_fd), dup(tape.sound_fd), dup(tape.sound_index_fd), -1, -1 };
     struct deck_snapshot snap = playing(pos_us);
-    assert_int_equal(ring_create(&d->reader, &d->ring_fd, 4 << 20, NULL), VCR_OK);
-    assert_int_equal(ring_attach(&d->out.ring, d->ring_fd, NULL), VCR_OK);
-    d->out.wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     assert_int_equal(audio_decoder_open(&d->ears, NULL), VCR_OK);
-    assert_int_equal(seat_open(&d->seat, &open, 0, NULL), VCR_OK);
-    assert_int_equal(seat_tape(d->seat, &in, fds, NULL), VCR_OK);
-    seat_deck(d->seat, &snap);
+    rig_seat_open(&d->at, 4 << 20, &open, &in, &tape, &snap);
     return d;
 }
 
 static void deck_close(struct deck *d)
 {
-    seat_close(&d->seat);
+    rig_seat_close(&d->at);
     audio_decoder_close(&d->ears);
-    ring_close(&d->out.ring);
-    ring_close(&d->reader);
-    vcr_close(&d->ring_fd);
-    vcr_close(&d->out.wake_fd);
     free(d);
 }
 
@@ -90,7 +75,7 @@ static void answer(struct deck *d, struct render_piece m)
     m.h.type = RENDER_PIECE;
     m.has = m.kind != RENDER_PIECE_SOUND ? RENDER_PIECE_NEVER : is_there ? RENDER_PIECE_HERE : RENDER_PIECE_NOT_YET;
     d->asked++;
-    seat_piece(d->seat, &m, fds);
+    seat_piece(d->at.seat, &m, fds);
 }
 
 static void listen_to(struct deck *d, const struct render_packet *head, const uint8_t *data)
@@ -108,18 +93,18 @@ static void listen_to(struct deck *d, const struct render_packet *head, const ui
 
 static void run(struct deck *d, int64_t until_us)
 {
-    for (int64_t due; (due = seat_due_us(d->seat)) < until_us;) {
+    for (int64_t due; (due = seat_due_us(d->at.seat)) < until_us;) {
         const uint8_t *record;
         size_t len;
         union seat_said said;
-        assert_int_equal(seat_run(d->seat, due, &d->out, &d->counts, NULL), VCR_OK);
-        for (; ring_peek(d->reader, &record, &len, NULL) == VCR_OK; ring_next(d->reader)) {
+        assert_int_equal(seat_run(d->at.seat, due, &d->at.out, &d->at.counts, NULL), VCR_OK);
+        for (; ring_peek(d->at.reader, &record, &len, NULL) == VCR_OK; ring_next(d->at.reader)) {
             struct render_packet head;
             memcpy(&head, record, sizeof(head));
             if (head.track == PACKET_AUDIO)
                 listen_to(d, &head, record + sizeof(head));
         }
-        while (seat_says(d->seat, &said, &len))
+        while (seat_says(d->at.seat, &said, &len))
             if (said.head.type == RENDER_WANT_PIECE)
                 answer(d, said.piece);
     }
@@ -143,7 +128,7 @@ static void nobody_hears_where_made_sound_begins_and_ends(void **state)
     int at = d->count;
     snap.osd_until_us = 3200000;
     vcr_strcpy(snap.osd[DECK_OSD_MODE], sizeof(snap.osd[0]), "PLAY");
-    seat_deck(d->seat, &snap);
+    seat_deck(d->at.seat, &snap);
     run(d, 5000000);
     run(drawn, 5000000);
     assert_int_equal(replayed(drawn, 0, drawn->count), 0);
@@ -195,14 +180,14 @@ static void made_sound_ends_with_play(void **state)
     snap.mode = DECK_PAUSE;
     snap.rate = snap.rate_from = 0;
     snap.pos_us = snap.since_us = 2000000;
-    seat_deck(d->seat, &snap);
+    seat_deck(d->at.seat, &snap);
     run(d, 2500000);
     assert_int_equal(replayed(d, at, d->count), 0);
     for (int i = 2 * AUDIO_FRAME * (at + 3); i < 2 * AUDIO_FRAME * d->count; i++)
         assert_in_range(d->heard[i] + 50, 0, 100);
     snap = playing(4000000);
     snap.since_us = 2500000;
-    seat_deck(d->seat, &snap);
+    seat_deck(d->at.seat, &snap);
     at = d->count;
     run(d, 4000000);
     assert_int_equal(replayed(d, at, at + 50), 0);

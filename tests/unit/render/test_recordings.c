@@ -17,21 +17,8 @@
 #include "render/recordings.h"
 #include "rig.h"
 
-static struct rig_tape tape;
 static struct rig rig;
 static struct deck_snapshot snap;
-
-static int tape_make(void **state)
-{
-    rig_tape_make(&tape, RIG_PICTURES);
-    return 0;
-}
-
-static int tape_free(void **state)
-{
-    rig_tape_free(&tape);
-    return 0;
-}
 
 /* Film, unrecorded tape, take 7, film again. */
 static const struct render_span spans[] = {
@@ -69,7 +56,7 @@ static void begin(const struct deck_snapshot *first, bool clean_reel, const stru
 {
     rig_stage(&rig);
     rig_open(&rig, 1, false);
-    rig_insert(&rig, 1, &tape, clean_reel, false);
+    rig_insert(&rig, 1, &rig_group_tape, clean_reel, false);
     rig_spans(&rig, 1, spans, ARRAY_LEN(spans), 1);
     snap = *first;
     rig_deck(&rig, 1, &snap);
@@ -94,7 +81,7 @@ static void every_recording_shows_where_it_is(void **state)
     for (size_t k = 0; k < ARRAY_LEN(rows); k++) {
         struct deck_snapshot s = rig_snap(rows[k].rate > 0 ? DECK_PLAY : DECK_REVIEW, rows[k].rate, rows[k].from_us, 1, rows[k].look);
         s.osd_until_us = rows[k].passed ? 0 : INT64_MAX; /* a display keeps it live */
-        begin(&s, rows[k].passed, &tape);
+        begin(&s, rows[k].passed, &rig_group_tape);
         int seen[3] = { 0 }, replayed[2] = { 0 };
         for (int64_t place = rows[k].from_us; place > 1000000 && place < 5200000;) {
             struct rig_shot *shot = next_picture(&place);
@@ -124,7 +111,7 @@ static void sound_is_the_recordings(void **state)
 {
     struct deck_snapshot s = rig_snap(DECK_PLAY, 1, 1500000, 1, "clean");
     s.osd_until_us = INT64_MAX;
-    begin(&s, false, &tape);
+    begin(&s, false, &rig_group_tape);
     int loud[2] = { 0 }, silent = 0;
     for (int64_t place = 0; place < 4500000;) {
         struct rig_shot *shot = rig_next(&rig, 1, PACKET_AUDIO);
@@ -146,7 +133,7 @@ static void sound_changes_at_the_sample(void **state)
 {
     struct deck_snapshot s = rig_snap(DECK_PLAY, 1, 2189000, 1, "clean");
     s.osd_until_us = INT64_MAX;
-    begin(&s, false, &tape);
+    begin(&s, false, &rig_group_tape);
     int64_t place = 0, onset_us = -1;
     while (onset_us < 0 && place < 3000000) {
         struct rig_shot *shot = rig_next(&rig, 1, PACKET_AUDIO);
@@ -164,7 +151,7 @@ static void fast_search_shows_nothing_that_was_recorded_over(void **state)
     static const struct render_span cut[] = { { .start_us = 1000000, .end_us = 3000000, .take = 7, .take_start_us = 350000 } };
     struct deck_snapshot s = rig_snap(DECK_CUE, 3, 700000, 1, "clean");
     s.osd_until_us = INT64_MAX;
-    begin(&s, false, &tape);
+    begin(&s, false, &rig_group_tape);
     rig_spans(&rig, 1, cut, 1, 2);
     int at_start = 0;
     for (int64_t place = 0; place < 2000000;) {
@@ -183,7 +170,7 @@ static void a_picture_is_approached_little_by_little(void **state)
 {
     struct film *film = NULL;
     struct frame *frame = NULL;
-    assert_int_equal(film_open(&film, dup(tape.video_fd), dup(tape.video_index_fd), NULL), VCR_OK);
+    assert_int_equal(film_open(&film, dup(rig_group_tape.video_fd), dup(rig_group_tape.video_index_fd), NULL), VCR_OK);
     for (int i = 0; i < 6; i++) /* the GOP from 30 on: two, four, ... */
         assert_false(film_approach(film, 43, 2));
     assert_true(film_approach(film, 43, 2));
@@ -221,7 +208,7 @@ static void a_newer_table_is_gone_by_and_an_older_is_not(void **state)
     static const struct render_span film[] = { { .start_us = 0, .end_us = 6000000, .seed = 7 } }, moved[] = { { .start_us = 0, .end_us = 6000000, .take_start_us = 1001000, .seed = 7 } };
     static const struct render_span wrong[] = { { .start_us = 2000000, .end_us = 3000000 }, { .start_us = 2500000, .end_us = 4000000 } };
     struct deck_snapshot s = rig_snap(DECK_PAUSE, 0, rig_pts_us(180) + 3000, 1, "clean");
-    begin(&s, false, &tape);
+    begin(&s, false, &rig_group_tape);
     static const struct { const struct render_span *spans; uint32_t count; uint64_t revision; int number; } rows[] = {
         { film, 1, 3, 180 }, { moved, 1, 2, 180 }, { wrong, 2, 4, 180 }, { moved, 1, 5, 240 },
     };
@@ -303,7 +290,7 @@ static void few_takes_are_open_at_a_time(void **state)
         assert_true(recordings_want(r, &take));
         assert_int_equal(take, i + 1);
         assert_false(recordings_want(r, &take));
-        const int fds[6] = { -1, -1, dup(tape.sound_fd), dup(tape.sound_index_fd), dup(tape.video_fd), dup(tape.video_index_fd) };
+        const int fds[6] = { -1, -1, dup(rig_group_tape.sound_fd), dup(rig_group_tape.sound_index_fd), dup(rig_group_tape.video_fd), dup(rig_group_tape.video_index_fd) };
         recordings_take(r, take, fds);
         recordings_at(r, i * INT64_C(1000000), &at);
         assert_int_equal(at.state, RECORDING_THERE);
@@ -314,7 +301,7 @@ static void few_takes_are_open_at_a_time(void **state)
     recordings_at(r, 0, &at);
     assert_int_equal(at.state, RECORDING_AWAITED);
     /* what was not asked for is closed, whatever it is */
-    const int none[6] = { -1, -1, -1, -1, dup(tape.video_fd), dup(tape.video_index_fd) };
+    const int none[6] = { -1, -1, -1, -1, dup(rig_group_tape.video_fd), dup(rig_group_tape.video_index_fd) };
     recordings_take(r, 99, none);
     recordings_close(&r);
 }
@@ -376,5 +363,5 @@ int main(void)
         cmocka_unit_test(a_newer_table_is_gone_by_and_an_older_is_not), cmocka_unit_test(ten_thousand_spans_are_found), cmocka_unit_test(what_comes_is_asked_for_in_both_directions),
         cmocka_unit_test(few_takes_are_open_at_a_time), cmocka_unit_test(tables_that_cannot_be_true_are_refused), cmocka_unit_test(other_shapes_are_made_fit),
     };
-    return cmocka_run_group_tests(tests, tape_make, tape_free);
+    return cmocka_run_group_tests(tests, rig_group_make, rig_group_free);
 }

@@ -17,21 +17,8 @@
 #include "base/util.h"
 #include "rig.h"
 
-static struct rig_tape tape;
 static struct rig rig;
 static struct deck_snapshot snap;
-
-static int tape_make(void **state)
-{
-    rig_tape_make(&tape, RIG_PICTURES);
-    return 0;
-}
-
-static int tape_free(void **state)
-{
-    rig_tape_free(&tape);
-    return 0;
-}
 
 /* The picture under the head at that time. */
 static int expected(int64_t pts_us)
@@ -43,7 +30,7 @@ static int expected(int64_t pts_us)
 static void put_in(uint32_t seat, bool clean_reel, const struct deck_snapshot *first)
 {
     rig_open(&rig, seat, false);
-    rig_insert(&rig, seat, &tape, clean_reel, false);
+    rig_insert(&rig, seat, &rig_group_tape, clean_reel, false);
     snap = *first;
     rig_deck(&rig, seat, &snap);
 }
@@ -204,8 +191,8 @@ static void a_key_frame_comes_when_asked_for(void **state)
 /* Packet n of the tape's reel. */
 static void reel_packet(int64_t place_us, struct packet *ret, struct reel **ret_reel, struct io **reel_io, struct io **index_io)
 {
-    assert_int_equal(io_fd_open(reel_io, dup(tape.video_fd), "test", NULL), VCR_OK);
-    assert_int_equal(io_fd_open(index_io, dup(tape.video_index_fd), "test", NULL), VCR_OK);
+    assert_int_equal(io_fd_open(reel_io, dup(rig_group_tape.video_fd), "test", NULL), VCR_OK);
+    assert_int_equal(io_fd_open(index_io, dup(rig_group_tape.video_index_fd), "test", NULL), VCR_OK);
     assert_int_equal(reel_open(ret_reel, *reel_io, *index_io, NULL), VCR_OK);
     assert_int_equal(reel_read(*ret_reel, reel_sample_at(*ret_reel, place_us), ret, NULL), VCR_OK);
 }
@@ -317,7 +304,7 @@ static void seats_do_not_disturb_one_another(void **state)
     begin_process(1, &s);
     for (uint32_t seat = 2; seat <= 3; seat++) {
         rig_open(&rig, seat, seat == 3);
-        rig_insert(&rig, seat, &tape, false, seat == 3);
+        rig_insert(&rig, seat, &rig_group_tape, false, seat == 3);
         struct deck_snapshot other = rig_snap(DECK_PAUSE, 0, rig_pts_us((int)seat * 50) + 1000, 1, "clean");
         rig_deck(&rig, seat, &other);
     }
@@ -365,7 +352,7 @@ static void a_broken_reel_fails_its_seat_alone(void **state)
             assert_int_equal(next(1)->number, 30);
         }
         assert_int_equal(rig.failures, 1);
-        rig_insert(&rig, 2, &tape, false, false); /* a good tape in the same seat plays */
+        rig_insert(&rig, 2, &rig_group_tape, false, false); /* a good tape in the same seat plays */
         struct deck_snapshot good = rig_snap(DECK_PAUSE, 0, rig_pts_us(40) + 1000, 9, "clean");
         rig_deck(&rig, 2, &good);
         struct rig_shot *shot;
@@ -435,5 +422,5 @@ int main(void)
         cmocka_unit_test(a_deck_without_a_tape_shows_something),
         cmocka_unit_test(the_sandbox_holds),
     };
-    return cmocka_run_group_tests(tests, tape_make, tape_free);
+    return cmocka_run_group_tests(tests, rig_group_make, rig_group_free);
 }

@@ -4,7 +4,6 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -14,12 +13,7 @@
 #include "rig.h"
 
 struct stage {
-    struct rig_tape tape;
-    struct ring *reader;
-    int ring_fd;
-    struct out out;
-    struct seat *seat;
-    struct seat_counts counts;
+    struct rig_seat at;
     int video, sound, keys; /* packets read from the ring, and how many of them are key frames */
     size_t video_bytes;
     int64_t last_pts_us[2];
@@ -29,10 +23,6 @@ static struct rig_tape tape;
 static int setup(void **state)
 {
     struct stage *s = vcr_alloc(sizeof(*s));
-    s->tape = tape;
-    assert_int_equal(ring_create(&s->reader, &s->ring_fd, 256 << 10, NULL), VCR_OK);
-    assert_int_equal(ring_attach(&s->out.ring, s->ring_fd, NULL), VCR_OK);
-    s->out.wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     s->last_pts_us[0] = s->last_pts_us[1] = -1;
     *state = s;
     return 0;
@@ -41,11 +31,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     struct stage *s = *state;
-    seat_close(&s->seat);
-    ring_close(&s->out.ring);
-    ring_close(&s->reader);
-    vcr_close(&s->ring_fd);
-    vcr_close(&s->out.wake_fd);
+    rig_seat_close(&s->at);
     free(s);
     return 0;
 }
@@ -54,19 +40,16 @@ static void take_seat(struct stage *s, bool field_rate, const char *look)
 {
     struct render_open open = { .h = { RENDER_OPEN, 1 }, .field_rate = field_rate, .bitrate_bps = 1000000 };
     struct render_tape in = { .h = { RENDER_TAPE, 1 }, .has = RENDER_HAS_VIDEO | RENDER_HAS_AUDIO, .field_rate = field_rate };
-    int fds[6] = { dup(s->tape.video_fd), dup(s->tape.video_index_fd), dup(s->tape.sound_fd), dup(s->tape.sound_index_fd), -1, -1 };
     struct deck_snapshot snap = rig_snap(DECK_PLAY, 1, 0, 1, look);
     snap.since_us = 0;
-    assert_int_equal(seat_open(&s->seat, &open, 0, NULL), VCR_OK);
-    assert_int_equal(seat_tape(s->seat, &in, fds, NULL), VCR_OK);
-    seat_deck(s->seat, &snap);
+    rig_seat_open(&s->at, 256 << 10, &open, &in, &tape, &snap);
 }
 
 static void drain(struct stage *s)
 {
     const uint8_t *record;
     size_t len;
-    for (; ring_peek(s->reader, &record, &len, NULL) == VCR_OK; ring_next(s->reader)) {
+    for (; ring_peek(s->at.reader, &record, &len, NULL) == VCR_OK; ring_next(s->at.reader)) {
         struct render_packet head;
         memcpy(&head, record, sizeof(head));
         assert_true(head.pts_us > s->last_pts_us[head.track]); /* time never goes back */
@@ -81,8 +64,8 @@ static void drain(struct stage *s)
 /* Runs what is due before until_us, each at its time. */
 static void run(struct stage *s, int64_t until_us)
 {
-    for (int64_t due; (due = seat_due_us(s->seat)) < until_us; drain(s))
-        assert_int_equal(seat_run(s->seat, due, &s->out, &s->counts, NULL), VCR_OK);
+    for (int64_t due; (due = seat_due_us(s->at.seat)) < until_us; drain(s))
+        assert_int_equal(seat_run(s->at.seat, due, &s->at.out, &s->at.counts, NULL), VCR_OK);
 }
 
 static void both_clocks_run_at_their_rates(void **state)
@@ -92,8 +75,8 @@ static void both_clocks_run_at_their_rates(void **state)
     run(s, 1001000);
     assert_int_equal(s->video, 30);
     assert_int_equal(s->sound, 51);
-    assert_int_equal(s->counts.late, 0);
-    assert_int_equal(s->counts.passed, 0);
+    assert_int_equal(s->at.counts.late, 0);
+    assert_int_equal(s->at.counts.passed, 0);
 }
 
 static void field_rate_is_twice_that_and_passing_sends_each_picture(void **state)
@@ -102,7 +85,7 @@ static void field_rate_is_twice_that_and_passing_sends_each_picture(void **state
     take_seat(s, true, "clean");
     run(s, 1001000);
     assert_int_equal(s->video, 60);
-    assert_int_equal(s->counts.passed, 60);
+    assert_int_equal(s->at.counts.passed, 60);
     assert_int_equal(s->keys, 4);
 }
 
@@ -120,13 +103,13 @@ static void a_narrow_line_has_fewer_bytes(void **state)
     int64_t at_us = 0;
     take_seat(s, false, "vhs");
     size_t full = bytes_of_two_seconds(s, &at_us);
-    seat_line(s->seat, 300000);
+    seat_line(s->at.seat, 300000);
     size_t narrow = bytes_of_two_seconds(s, &at_us);
     assert_true(narrow < 2 * 300000 / 8 * 5 / 4 && narrow * 2 < full);
-    seat_encode(s->seat, true); /* it is recorded */
+    seat_encode(s->at.seat, true); /* it is recorded */
     assert_true(bytes_of_two_seconds(s, &at_us) > narrow * 2);
-    seat_encode(s->seat, false);
-    seat_line(s->seat, 0);
+    seat_encode(s->at.seat, false);
+    seat_line(s->at.seat, 0);
     assert_true(bytes_of_two_seconds(s, &at_us) > narrow * 2);
 }
 
@@ -135,25 +118,25 @@ static void a_narrow_line_is_passed_no_reel(void **state)
     struct stage *s = *state;
     take_seat(s, true, "clean");
     run(s, 1001000);
-    assert_int_equal(s->counts.passed, 60);
-    seat_line(s->seat, 5000000);
+    assert_int_equal(s->at.counts.passed, 60);
+    seat_line(s->at.seat, 5000000);
     run(s, 2002000);
-    assert_int_equal(s->counts.passed, 60);
-    seat_line(s->seat, 0);
+    assert_int_equal(s->at.counts.passed, 60);
+    seat_line(s->at.seat, 0);
     run(s, 3003000);
-    assert_true(s->counts.passed > 60);
+    assert_true(s->at.counts.passed > 60);
 }
 
 static void overload_halves_the_pictures_and_gives_them_back(void **state)
 {
     struct stage *s = *state;
     take_seat(s, false, "vhs");
-    seat_shed(s->seat, 2);
+    seat_shed(s->at.seat, 2);
     run(s, 1001000);
     assert_in_range(s->video, 15, 16);
     assert_int_equal(s->sound, 51);
     int before = s->video;
-    seat_shed(s->seat, 0);
+    seat_shed(s->at.seat, 0);
     run(s, 2002000);
     assert_in_range(s->video - before, 29, 31);
 }
@@ -164,12 +147,12 @@ static void lost_time_is_left_out_not_caught_up(void **state)
     take_seat(s, false, "vhs");
     run(s, 500000);
     int before = s->video + s->sound;
-    while (seat_due_us(s->seat) <= 3000000) { /* nobody called for two and a half seconds */
-        assert_int_equal(seat_run(s->seat, 3000000, &s->out, &s->counts, NULL), VCR_OK);
+    while (seat_due_us(s->at.seat) <= 3000000) { /* nobody called for two and a half seconds */
+        assert_int_equal(seat_run(s->at.seat, 3000000, &s->at.out, &s->at.counts, NULL), VCR_OK);
         drain(s);
     }
     assert_in_range(s->video + s->sound - before, 2, 30);
-    assert_in_range(s->counts.late, 70, 76);
+    assert_in_range(s->at.counts.late, 70, 76);
     assert_true(s->last_pts_us[PACKET_VIDEO] > 2960000);
 }
 
@@ -179,9 +162,9 @@ static void a_full_ring_is_followed_by_a_key_frame(void **state)
     take_seat(s, false, "vhs");
     run(s, 300000);
     int keys = s->keys;
-    for (int64_t due; (due = seat_due_us(s->seat)) < 4000000;) /* nobody reads */
-        assert_int_equal(seat_run(s->seat, due, &s->out, &s->counts, NULL), VCR_OK);
-    assert_true(ring_write(s->out.ring, "", 1, (uint8_t[60000]){ 0 }, 60000, NULL) != VCR_OK);
+    for (int64_t due; (due = seat_due_us(s->at.seat)) < 4000000;) /* nobody reads */
+        assert_int_equal(seat_run(s->at.seat, due, &s->at.out, &s->at.counts, NULL), VCR_OK);
+    assert_true(ring_write(s->at.out.ring, "", 1, (uint8_t[60000]){ 0 }, 60000, NULL) != VCR_OK);
     drain(s);
     keys = s->keys;
     run(s, 4040000);
@@ -195,9 +178,9 @@ static void a_seat_without_its_reels_refuses_and_goes_on(void **state)
     struct stage *s = *state;
     take_seat(s, false, "vhs");
     struct render_tape in = { .h = { RENDER_TAPE, 1 }, .has = RENDER_HAS_VIDEO };
-    int fds[6] = { dup(s->tape.sound_fd), dup(s->tape.sound_index_fd), -1, -1, -1, -1 }; /* sound where pictures should be */
+    int fds[6] = { dup(tape.sound_fd), dup(tape.sound_index_fd), -1, -1, -1, -1 }; /* sound where pictures should be */
     struct vcr_why why;
-    assert_int_equal(seat_tape(s->seat, &in, fds, &why), VCR_E_IO);
+    assert_int_equal(seat_tape(s->at.seat, &in, fds, &why), VCR_E_IO);
     run(s, 500000);
     assert_in_range(s->video, 14, 16);
 }
