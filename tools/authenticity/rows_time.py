@@ -80,7 +80,7 @@ def headswitch_wander(bench):
         off = fields(bench.play(ramp, standard, {}).y)
         def place(lines):
             on = fields(bench.play(ramp, standard, {"headswitch": "on", "headswitch.step_us": 5, "headswitch.wander_lines": lines}).y)
-            found = [measure_time.first_difference(a[None], b[None]) for a, b in zip(off, on)]
+            found = [measure_time.first_difference(a[None], b[None]) or (0, 0) for a, b in zip(off, on)]  # (0, 0): no switch to be seen, which passes nothing
             return numpy.array([line + ((column + 114) / standard.line_samples if column else 0) for line, column in found])  # picture begins 114 samples into a line
         for lines in (0.4,) if bench.quick else (0.4, 1):
             moved, still = place(lines), place("off")
