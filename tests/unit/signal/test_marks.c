@@ -9,7 +9,7 @@
 static void draw_texture(const struct raster *t)
 {
     for (int i = 0; i < W * t->h; i++)
-        in_memory[i] = (uint8_t)(30 + i * 7919 % 180);
+        in_memory[i] = (uint8_t)(30 + (unsigned)i * 7919 % 180);
     memset(in_memory + W * t->h, 128, (size_t)(W * t->h / 2));
 }
 
