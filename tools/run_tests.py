@@ -20,7 +20,7 @@ TAP = re.compile(r"^\s*(not ok|ok)\b\s*(\d*)\s*-?\s*(.*)$")
 # ports and a folder of its own, and waits for what it wants to see; that is mostly a tape that runs in real time, so they go two at once.
 ALONE = {"crowd", "day", "live_hls", "soak", "storm", "wide"}
 # Those that take a minute or more, the longest first.
-LONG = ["timeline", "vhs", "dub", "dubcmd", "deck_page", "record", "page", "jobs", "players", "disk", "import", "people", "replay"]
+LONG = ["timeline", "vhs", "dub", "dubcmd", "deck_page", "record", "page", "jobs", "players", "disk", "import", "people", "replay", "rights"]
 
 
 def reason_of(lines, at):

@@ -114,12 +114,8 @@ enum vcr_err api_rate(struct api_call *c, enum app_rate rate, const char *key, s
     return r.allowed ? VCR_OK : vcr_fail(why, VCR_E_RATE, "too many requests; try again in %" PRId64 " s", (r.retry_ms + 999) / 1000);
 }
 
-static const struct { enum app_role least; const char *text; } rights[] = {
-    [API_ANYONE] = { APP_ANONYMOUS, "" },
-    [API_ACCOUNT] = { APP_VIEWER, "" },
-    [API_CREATOR] = { APP_USER, "your role only watches what is shared with it" },
-    [API_ADMIN] = { APP_ADMIN, "only an admin may do this" },
-};
+/* Of the rights that an account is needed for. */
+static const enum app_here rights[] = { [API_ACCOUNT] = APP_HERE_LIST, [API_CREATOR] = APP_HERE_CREATE, [API_ADMIN] = APP_HERE_ADMIN };
 
 static enum vcr_err admit(struct api_call *c, struct sql_tx *tx, struct vcr_why *why)
 {
@@ -133,8 +129,8 @@ static enum vcr_err admit(struct api_call *c, struct sql_tx *tx, struct vcr_why 
             err = api_rate(c, c->route->rate, key, why);
         else if (err == VCR_E_AUTH && api_rate(c, APP_RATE_READ, c->ip, &rate) != VCR_OK)
             err = VCR_E_RATE, *why = rate; /* who guesses tokens is held back, too */
-        if (err == VCR_OK && c->who.role < rights[c->route->right].least)
-            err = vcr_fail(why, VCR_E_DENIED, "%s", rights[c->route->right].text);
+        if (err == VCR_OK)
+            err = app_may_here(&c->who, rights[c->route->right], why);
     }
     if (err == VCR_OK && c->route->body_max)
         err = body_parse(c, why);

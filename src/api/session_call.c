@@ -151,7 +151,7 @@ enum vcr_err call_session_find(struct api_call *c, struct sql_tx *tx, enum app_a
     enum vcr_err err = call_session_need(c, why);
     if (err == VCR_OK)
         err = app_session_find(tx, &c->who, api_param(c, "id"), access, &o->row, why);
-    o->privy = o->row.user_id == c->who.user_id || c->who.role == APP_ADMIN;
+    o->privy = app_session_privy(&c->who, &o->row);
     return err;
 }
 

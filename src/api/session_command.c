@@ -56,7 +56,7 @@ static enum vcr_err check_record(struct api_call *c, struct sql_tx *tx, struct c
 static enum vcr_err command_run(struct api_call *c, struct sql_tx *tx, struct vcr_why *why)
 {
     struct call_session *o = call_session(c);
-    enum vcr_err err = call_session_find_running(c, tx, APP_SEE, why);
+    enum vcr_err err = call_session_find_running(c, tx, APP_USE, why);
     if (err == VCR_OK)
         err = command_read(c, &o->command, why);
     if (err == VCR_OK && o->command.cmd == DECK_CMD_RECORD)

@@ -65,7 +65,7 @@ static void events_then(struct api_call *c)
 }
 
 /* ---- log ---- */
-static enum vcr_err log_run(struct api_call *c, struct sql_tx *tx, struct vcr_why *why) { return call_session_find_running(c, tx, APP_EDIT, why); }
+static enum vcr_err log_run(struct api_call *c, struct sql_tx *tx, struct vcr_why *why) { return call_session_find_running(c, tx, APP_INSPECT, why); }
 
 static void logged(void *arg, struct session_reply *r)
 {

@@ -8,7 +8,7 @@ static const char *const actions[] = { [SESSION_REMOTE_REQUEST] = "request", [SE
 static enum vcr_err remote_run(struct api_call *c, struct sql_tx *tx, struct vcr_why *why)
 {
     struct call_session *o = call_session(c);
-    enum vcr_err err = call_session_find_running(c, tx, APP_SEE, why);
+    enum vcr_err err = call_session_find_running(c, tx, APP_USE, why);
     for (int i = 0; i < (int)ARRAY_LEN(actions); i++)
         if (strcmp(api_str(c, "action"), actions[i]) == 0)
             o->remote = (enum session_remote_action)i;

@@ -111,7 +111,7 @@ static void list_item(void *arg, const struct app_session *s)
     *copy = *s;
     copy->look = vcr_strdup(s->look);
     copy->settings = vcr_strdup(s->settings);
-    o->list[o->count++].privy = s->user_id == c->who.user_id || c->who.role == APP_ADMIN;
+    o->list[o->count++].privy = app_session_privy(&c->who, s);
 }
 
 static enum vcr_err list_run(struct api_call *c, struct sql_tx *tx, struct vcr_why *why)

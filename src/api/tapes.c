@@ -310,7 +310,7 @@ static enum vcr_err history_run(struct api_call *c, struct sql_tx *tx, struct vc
     if (err == VCR_OK)
         err = cursor_id(c, &before, why);
     if (err == VCR_OK)
-        err = tape_of(c, tx, APP_SEE, &id, why);
+        err = tape_of(c, tx, APP_INSPECT, &id, why);
     if (err != VCR_OK)
         return err;
     list_begin(c);

@@ -110,7 +110,7 @@ void app_key(const struct app *a, const char *purpose, uint8_t ret[32])
     crypto_generichash(ret, 32, (const unsigned char *)purpose, strlen(purpose), a->secret, sizeof(a->secret));
 }
 
-static const char *const role_names[APP_ROLES] = { "anonymous", "viewer", "user", "archivist", "admin" };
+static const char *const role_names[APP_ROLES] = { "anonymous", "link", "viewer", "user", "archivist", "admin" };
 
 const char *app_role_name(enum app_role r)
 {

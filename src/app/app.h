@@ -93,7 +93,8 @@ char *app_unseal(const struct app *a, const char *purpose, const char *sealed);
 enum vcr_err app_secret_file(const char *path, uint8_t ret[APP_SECRET_BYTES], struct vcr_why *why);
 
 /* ---- who asks ---- */
-enum app_role { APP_ANONYMOUS, APP_VIEWER, APP_USER, APP_ARCHIVIST, APP_ADMIN, APP_ROLES };
+/* LINK: no account's role; who holds the link to a tape. */
+enum app_role { APP_ANONYMOUS, APP_LINK, APP_VIEWER, APP_USER, APP_ARCHIVIST, APP_ADMIN, APP_ROLES };
 const char *app_role_name(enum app_role r);
 /* APP_ANONYMOUS for a name that is no role. */
 enum app_role app_role_by_name(const char *name);

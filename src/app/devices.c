@@ -120,12 +120,7 @@ enum vcr_err app_device_create(const struct app *a, struct sql_tx *tx, const str
 enum vcr_err app_device_find(struct sql_tx *tx, const struct app_principal *who, int64_t id, enum app_access access, struct app_device *ret, struct vcr_why *why)
 {
     enum vcr_err err = find_row(tx, id, ret, why);
-    bool mine = err == VCR_OK && ret->user_id == who->user_id;
-    if (err != VCR_OK || mine)
-        return err;
-    if (who->role != APP_ADMIN)
-        return vcr_fail(why, VCR_E_NOT_FOUND, "there is no such device");
-    return access == APP_OWN ? vcr_fail(why, VCR_E_DENIED, "only the owner of the device may do this") : VCR_OK;
+    return err == VCR_OK ? app_may(who, APP_A_DEVICE, access, ret->user_id == who->user_id ? APP_MINE : APP_OTHERS, why) : err;
 }
 
 enum vcr_err app_device_list(const struct app *a, struct sql_tx *tx, const struct app_principal *who, int64_t after, int limit, struct jsonw *j, int64_t *ret_last,

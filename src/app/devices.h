@@ -29,7 +29,6 @@ bool app_is_ip_literal(const char *text);
 struct app_device_new { const char *name, *ip_address, *driver; }; /* NULL: none */
 enum vcr_err app_device_create(const struct app *a, struct sql_tx *tx, const struct app_principal *who, const struct app_device_new *given, int64_t now_ms,
                                struct app_device *ret, struct app_device_secrets *ret_secrets, struct vcr_why *why);
-/* NOT_FOUND: absent or not theirs. SEE and EDIT: owner, admin. OWN: the owner (an admin is DENIED). */
 enum vcr_err app_device_find(struct sql_tx *tx, const struct app_principal *who, int64_t id, enum app_access access, struct app_device *ret, struct vcr_why *why);
 /* Own ones by id, after the id `after`; *ret_last: the last id when there are more, else 0. */
 enum vcr_err app_device_list(const struct app *a, struct sql_tx *tx, const struct app_principal *who, int64_t after, int limit, struct jsonw *j, int64_t *ret_last,

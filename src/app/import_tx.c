@@ -36,7 +36,7 @@ static enum vcr_err find_owner(struct sql_tx *tx, const char *path, struct app_p
     enum vcr_err err = app_user_by_email(tx, email, &u, why);
     if (err == VCR_E_NOT_FOUND || (err == VCR_OK && u.disabled))
         err = vcr_fail(why, VCR_E_DENIED, "Nobody here has the e-mail address that this folder is named after.");
-    else if (err == VCR_OK && u.role < APP_USER)
+    else if (err == VCR_OK && app_may_here(&(struct app_principal){ .role = u.role }, APP_HERE_CREATE, NULL) != VCR_OK)
         err = vcr_fail(why, VCR_E_DENIED, "The account that this folder is named after may not have tapes of its own.");
     else if (err == VCR_OK)
         *ret = (struct app_principal){ .user_id = u.id, .role = u.role };

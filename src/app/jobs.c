@@ -62,7 +62,7 @@ enum vcr_err app_job_get(struct sql_tx *tx, const struct app_principal *who, int
 {
     struct job job;
     struct sql_rows *rows = NULL;
-    enum vcr_err err = find_job(tx, who, id, APP_SEE, &job, why);
+    enum vcr_err err = find_job(tx, who, id, APP_INSPECT, &job, why);
     if (err != VCR_OK)
         return err;
     err = sql_query(tx, &rows, "SELECT " JOB_COLUMNS " FROM jobs j WHERE j.id = $1", SQL_ARGS(SQL_I(id)), why);
@@ -84,7 +84,7 @@ enum vcr_err app_job_list(struct sql_tx *tx, const struct app_principal *who, in
     enum vcr_err err = sql_query(tx, &rows,
                                  "SELECT " JOB_COLUMNS " FROM jobs j JOIN tapes t ON t.id = j.tape_id WHERE (t.user_id = $1 OR $2 = 1) AND ($3 = 0 OR j.tape_id = $3) "
                                  "AND ($4 = 0 OR j.id < $4) ORDER BY j.id DESC LIMIT $5",
-                                 SQL_ARGS(SQL_I(who->user_id), SQL_I(who->role >= APP_ARCHIVIST), SQL_I(tape_id), SQL_I(before), SQL_I(limit + 1)), why);
+                                 SQL_ARGS(SQL_I(who->user_id), SQL_I(app_sees_all(who, APP_A_TAPE)), SQL_I(tape_id), SQL_I(before), SQL_I(limit + 1)), why);
     while (err == VCR_OK && (err = sql_next(rows, why)) == VCR_OK) {
         if (n++ == limit) {
             *ret_last = last;

@@ -60,7 +60,7 @@ enum vcr_err app_reprocess(const struct app *a, struct sql_tx *tx, const struct 
 {
     struct app_tape t = { 0 };
     char *word = NULL;
-    enum vcr_err err = app_tape_find(tx, who, tape_id, APP_EDIT, APP_NOT_BINNED, &t, why);
+    enum vcr_err err = app_tape_find(tx, who, tape_id, APP_OWN, APP_NOT_BINNED, &t, why);
     if (err == VCR_OK)
         err = app_job_under_way(tx, tape_id, why);
     if (err == VCR_OK)

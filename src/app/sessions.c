@@ -54,12 +54,19 @@ static void read_session(struct sql_rows *r, struct app_session *s)
     s->device_id = sql_int(r, 9);
 }
 
-static bool sees_tape(struct sql_tx *tx, const struct app_principal *who, int64_t tape_id)
+static enum app_relation relation_to(struct sql_tx *tx, const struct app_principal *who, const struct app_session *s)
 {
     struct app_tape t = { 0 };
-    bool ok = tape_id && app_tape_find(tx, who, tape_id, APP_SEE, APP_NOT_BINNED, &t, NULL) == VCR_OK;
+    if (s->user_id && s->user_id == who->user_id)
+        return APP_MINE;
+    bool sees = strcmp(s->type, "streaming") != 0 && s->tape_id && app_tape_find(tx, who, s->tape_id, APP_SEE, APP_NOT_BINNED, &t, NULL) == VCR_OK;
     app_tape_free(&t);
-    return ok;
+    return sees ? APP_SHARED : APP_OTHERS;
+}
+
+bool app_session_privy(const struct app_principal *who, const struct app_session *s)
+{
+    return app_may(who, APP_A_SESSION, APP_INSPECT, s->user_id && s->user_id == who->user_id ? APP_MINE : APP_OTHERS, NULL) == VCR_OK;
 }
 
 enum vcr_err app_session_find(struct sql_tx *tx, const struct app_principal *who, const char *id, enum app_access access, struct app_session *ret, struct vcr_why *why)
@@ -75,12 +82,9 @@ enum vcr_err app_session_find(struct sql_tx *tx, const struct app_principal *who
     sql_rows_close(&rows);
     if (err != VCR_OK && err != VCR_E_END)
         return err;
-    bool mine = err == VCR_OK && ret->user_id == who->user_id, admin = who->role == APP_ADMIN;
-    if (err == VCR_E_END || (!mine && !admin && (strcmp(ret->type, "streaming") == 0 || !sees_tape(tx, who, ret->tape_id))))
+    if (err == VCR_E_END)
         return vcr_fail(why, VCR_E_NOT_FOUND, "there is no such session");
-    if (access == APP_EDIT && !mine && !admin)
-        return vcr_fail(why, VCR_E_DENIED, "only the owner of the session may do this");
-    return VCR_OK;
+    return app_may(who, APP_A_SESSION, access, relation_to(tx, who, ret), why);
 }
 
 enum vcr_err app_session_person(struct sql_tx *tx, const struct app_principal *who, struct session_person *ret, struct vcr_why *why)
@@ -127,7 +131,7 @@ enum vcr_err app_session_list(struct sql_tx *tx, const struct app_principal *who
     enum vcr_err err = sql_query(tx, &rows,
                                  "SELECT " SESSION_COLUMNS " FROM sessions s LEFT JOIN tapes t ON t.id = s.tape_id WHERE (s.user_id = $1 OR t.user_id = $1 OR $2 = 1) "
                                  "AND ($3 = 0 OR s.tape_id = $3) AND ($4 = '' OR s.id < $4) ORDER BY s.id DESC LIMIT $5",
-                                 SQL_ARGS(SQL_I(who->user_id), SQL_I(who->role == APP_ADMIN || (who->role == APP_ARCHIVIST && tape_id)), SQL_I(tape_id), SQL_T(before),
+                                 SQL_ARGS(SQL_I(who->user_id), SQL_I(app_sees_all(who, APP_A_SESSION) || (app_sees_all(who, APP_A_TAPE) && tape_id)), SQL_I(tape_id), SQL_T(before),
                                           SQL_I(limit + 1)), why);
     while (err == VCR_OK && (err = sql_next(rows, why)) == VCR_OK) {
         if (n++ == limit) {
@@ -252,7 +256,7 @@ enum vcr_err app_tape_open(const struct app *a, struct sql_tx *tx, const struct 
     struct app_tape row = { 0 };
     int64_t length_us = 0;
     *ret = no_reels;
-    enum vcr_err err = app_tape_find(tx, who, tape_id, APP_SEE, APP_NOT_BINNED, &row, why);
+    enum vcr_err err = app_tape_find(tx, who, tape_id, APP_START, APP_NOT_BINNED, &row, why);
     if (err == VCR_OK && strcmp(row.c[APP_T_STATUS].s, "recording") == 0)
         err = vcr_refuse(why, VCR_E_CONFLICT, "/tape-in-use", "this tape is being recorded onto elsewhere");
     if (err == VCR_OK && strcmp(row.c[APP_T_STATUS].s, "ready") != 0 && strcmp(row.c[APP_T_STATUS].s, "blank") != 0)

@@ -16,9 +16,10 @@ void app_session_free(struct app_session *s);
 /* RATE "/too-many-sessions" over APP_SESSIONS_PER_USER. */
 enum vcr_err app_session_create(const struct app *a, struct sql_tx *tx, const struct app_principal *who, const char *id, int64_t tape_id, int64_t device_id, const char *look_json,
                                 const char *settings_json, int64_t now_ms, struct vcr_why *why);
-/* device_id 0: of type emulation, else streaming. SEE: owner, admin, who sees its tape (of a streaming session: owner, admin). EDIT: owner and admin (others DENIED).
- * Who may press keys is the running session's to say: who holds the remote control. */
+/* device_id 0: of type emulation, else streaming. Who may press keys is moreover the running session's to say: who holds the remote control. */
 enum vcr_err app_session_find(struct sql_tx *tx, const struct app_principal *who, const char *id, enum app_access access, struct app_session *ret, struct vcr_why *why);
+/* Sees its viewers and settings? */
+bool app_session_privy(const struct app_principal *who, const struct app_session *s);
 /* Who asks, as the others of a session know it: by its name, else what its e-mail address begins with. */
 enum vcr_err app_session_person(struct sql_tx *tx, const struct app_principal *who, struct session_person *ret, struct vcr_why *why);
 enum vcr_err app_session_set_status(struct sql_tx *tx, const char *id, const char *status, int64_t now_ms, struct vcr_why *why);

@@ -72,8 +72,8 @@ static void add_words(struct query *q, const char *text)
 static void add_filters(struct query *q, const struct app_principal *who, const struct app_tape_filter *f)
 {
     buf_addf(&q->sql, " WHERE trashed_at IS %sNULL", f->trashed ? "NOT " : "");
-    if (!(f->all && who->role >= APP_ARCHIVIST))
-        buf_addf(&q->sql, " AND (user_id = $%zu%s)", add_val(q, SQL_I(who->user_id)), who->role >= APP_ARCHIVIST ? " OR user_id IS NULL" : "");
+    if (!(f->all && app_sees_all(who, APP_A_TAPE)))
+        buf_addf(&q->sql, " AND (user_id = $%zu%s)", add_val(q, SQL_I(who->user_id)), app_sees_all(who, APP_A_TAPE) ? " OR user_id IS NULL" : "");
     if (f->q)
         add_words(q, f->q);
     if (f->title)

@@ -143,17 +143,12 @@ void app_tape_etag(const struct app_tape *t, const struct app_duplicates *d, cha
              t->c[APP_T_UPDATED_AT].i, t->c[APP_T_STATUS].s, (uint64_t)others);
 }
 
-static enum vcr_err may(const struct app_principal *who, const struct app_tape *t, enum app_access access, struct vcr_why *why)
+static enum app_relation relation_to(const struct app_principal *who, const struct app_tape *t)
 {
     const struct app_cell *owner = &t->c[APP_T_USER_ID];
-    bool mine = !owner->null && owner->i == who->user_id;
-    bool keeper = who->role >= APP_ARCHIVIST;
-    if (!mine && !keeper)
-        return vcr_fail(why, VCR_E_NOT_FOUND, "there is no such tape");
-    if (access == APP_SEE)
-        return VCR_OK;
-    bool ok = who->role != APP_VIEWER && (access == APP_EDIT ? mine || keeper : mine || (keeper && owner->null));
-    return ok ? VCR_OK : vcr_fail(why, VCR_E_DENIED, access == APP_OWN ? "only the owner of the tape may do this" : "your role may not change tapes");
+    if (owner->null)
+        return APP_NOBODYS;
+    return owner->i == who->user_id ? APP_MINE : APP_OTHERS;
 }
 
 enum vcr_err app_tape_find(struct sql_tx *tx, const struct app_principal *who, int64_t id, enum app_access access, enum app_bin bin, struct app_tape *ret,
@@ -173,7 +168,7 @@ enum vcr_err app_tape_find(struct sql_tx *tx, const struct app_principal *who, i
     bool binned = err == VCR_OK && !ret->c[APP_T_TRASHED_AT].null;
     if (err == VCR_E_END || (bin == APP_NOT_BINNED && binned) || (bin == APP_BINNED && !binned))
         return vcr_fail(why, VCR_E_NOT_FOUND, "there is no such tape");
-    return may(who, ret, access, why);
+    return app_may(who, APP_A_TAPE, access, relation_to(who, ret), why);
 }
 
 enum vcr_err app_history_add(struct sql_tx *tx, int64_t tape_id, const char *action, int64_t user_id, const char *details_json, int64_t now_ms, struct vcr_why *why)

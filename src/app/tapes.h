@@ -4,6 +4,7 @@
  * Threads: inside the transaction given. */
 #pragma once
 #include "app/app.h"
+#include "app/rights.h"
 #include "wire/json.h"
 
 enum app_col {
@@ -26,7 +27,6 @@ void app_tape_json_whole(const struct app_tape *t, const struct app_duplicates *
 /* Two parts: the revision (what If-Match compares) and what changes without an edit. With quotes. d may be NULL. */
 void app_tape_etag(const struct app_tape *t, const struct app_duplicates *d, char *out, size_t size);
 
-enum app_access { APP_SEE, APP_EDIT, APP_OWN };
 enum app_bin { APP_NOT_BINNED, APP_BINNED, APP_ANYWHERE };
 enum vcr_err app_tape_find(struct sql_tx *tx, const struct app_principal *who, int64_t id, enum app_access access, enum app_bin bin, struct app_tape *ret,
                            struct vcr_why *why);

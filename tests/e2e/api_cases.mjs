@@ -230,7 +230,7 @@ export function makeCases(w) {
     ] },
     'DELETE /api/v1/tapes/{id}/marks/{markId}': { params: newMark, status: 204, more: [['an admin, who is not its owner', 403, () => as(w.admin)]] },
     'POST /api/v1/tapes/{id}/reprocess': { params: processed, status: 202, body: { field_order: 'bff', standard: null, aspect: '4:3' }, more: [
-      ['nothing said', 202, { body: null }], ['a blank tape', 409, { params: newTape }, '/no-original'], ['no field order', 422, { body: { field_order: 'odd' } }],
+      ['nothing said', 202, { body: null }], ['a blank tape', 409, { params: newTape }, '/no-original'], ['an admin, who is not its owner', 403, () => as(w.admin)], ['no field order', 422, { body: { field_order: 'odd' } }],
     ] },
     'PUT /api/v1/tapes/{id}/media': { params: newTape, status: 201, body: 'no film', headers: { ...binary, 'X-Filename': 'a%20film.mp4' }, more: [
       ['a second film', 409, { params: tape }], ['too large a film', 413, { length: UPLOAD_MAX + 1 }], ['no file name', 422, { headers: { ...binary, 'X-Filename': '%01' } }],

@@ -132,7 +132,8 @@ static void a_film_is_processed_anew_with_its_owners_word(void **state)
     a = call(owner, "GET", NULL, "/tapes/%lld", tape);
     assert_string_equal(json_string_value(json_object_get(json_object_get(a.json, "processing"), "field_order")), "tff");
     answer_free(&a);
-    EXPECT(202, NO_SLUG, admin, "POST", "{\"field_order\":\"auto\",\"standard\":\"auto\"}", "/tapes/%lld/reprocess", tape);
+    EXPECT(403, NO_SLUG, admin, "POST", "{\"field_order\":\"auto\",\"standard\":\"auto\"}", "/tapes/%lld/reprocess", tape); /* the word is its owner's */
+    EXPECT(202, NO_SLUG, owner, "POST", "{\"field_order\":\"auto\",\"standard\":\"auto\"}", "/tapes/%lld/reprocess", tape);
     expect_payload("{}");
     EXPECT(202, NO_SLUG, owner, "POST", NULL, "/tapes/%lld/reprocess", tape);
     a = call(owner, "GET", NULL, "/tapes/%lld/history", tape);
