@@ -7,8 +7,8 @@
 struct sql_ops {
     const char *scheme; /* "sqlite": the part of the URL before ':' */
     enum sql_engine engine;
-    /* Opens without migrating; rest is the URL behind "scheme:". */
-    enum vcr_err (*open)(struct sql_db **ret, const char *rest, const char *data_dir, struct vcr_why *why);
+    /* Opens without migrating; rest is the URL behind "scheme:". beside: a server may be running on it; it must be there. */
+    enum vcr_err (*open)(struct sql_db **ret, const char *rest, const char *data_dir, bool beside, struct vcr_why *why);
     void (*close)(struct sql_db *db);
     enum vcr_err (*submit)(struct sql_db *db, struct sql_job *job, struct vcr_why *why);
     enum vcr_err (*exec)(struct sql_tx *tx, const char *text, const struct sql_val *vals, size_t n, int64_t *ret_changed, struct vcr_why *why);
@@ -48,5 +48,7 @@ struct sql_migration {
 extern const struct sql_migration sql_migrations[];
 extern const size_t sql_migration_count;
 
+/* CONFLICT unless the schema is exactly this program's. */
+enum vcr_err sql_migrated(struct sql_tx *tx, void *arg, struct vcr_why *why);
 /* Brings the schema up to the newest migration, all in the one transaction tx; refuses what this program does not know. */
 enum vcr_err sql_migrate(struct sql_tx *tx, void *arg, struct vcr_why *why);

@@ -65,45 +65,56 @@ static enum vcr_err apply(struct sql_tx *tx, const struct sql_migration *m, cons
                     SQL_ARGS(SQL_I(m->version), SQL_T(sum), SQL_I(clock_wall_ms())), NULL, why);
 }
 
-/* Reads what was applied: *ret_version is the last, each must be known and unchanged. */
-static enum vcr_err check_applied(struct sql_tx *tx, size_t *ret_count, struct vcr_why *why)
+/* Reads what was applied into done[], one flag a migration: each must be known and unchanged. A number may be missing below one that was applied: it came from another
+ * line of work, and is applied now. */
+static enum vcr_err check_applied(struct sql_tx *tx, bool *done, struct vcr_why *why)
 {
     struct sql_rows *rows;
-    size_t count = 0;
+    size_t at = 0;
     enum vcr_err err = sql_query(tx, &rows, "SELECT version, checksum FROM schema_migrations ORDER BY version", SQL_NONE, why);
     while (err == VCR_OK && (err = sql_next(rows, why)) == VCR_OK) {
         int64_t version = sql_int(rows, 0);
         const char *found = sql_text(rows, 1);
         char sum[65];
-        if (count >= sql_migration_count) {
+        while (at < sql_migration_count && sql_migrations[at].version < version)
+            at++;
+        if (at == sql_migration_count)
             err = vcr_fail(why, VCR_E_CONFLICT, "the database's schema (%lld) is newer than this program", (long long)version);
-        } else if (version != sql_migrations[count].version) {
+        else if (version != sql_migrations[at].version)
             err = vcr_fail(why, VCR_E_CONFLICT, "the database's schema has a migration %lld that this program does not know", (long long)version);
-        } else if ((err = checksum(sum, sql_migrations[count].text, why)) == VCR_OK && (!found || strcmp(found, sum) != 0)) {
+        else if ((err = checksum(sum, sql_migrations[at].text, why)) == VCR_OK && (!found || strcmp(found, sum) != 0))
             err = vcr_fail(why, VCR_E_CONFLICT, "migration %lld was changed after it was applied to this database", (long long)version);
-        }
-        count++;
+        else
+            done[at] = true;
     }
     sql_rows_close(&rows);
-    if (err != VCR_E_END)
-        return err;
-    *ret_count = count;
-    return VCR_OK;
+    return err == VCR_E_END ? VCR_OK : err;
+}
+
+enum vcr_err sql_migrated(struct sql_tx *tx, void *arg, struct vcr_why *why)
+{
+    bool *done = vcr_calloc(sql_migration_count, sizeof(*done));
+    enum vcr_err err = check_applied(tx, done, why);
+    for (size_t i = 0; err == VCR_OK && i < sql_migration_count; i++)
+        if (!done[i])
+            err = vcr_fail(why, VCR_E_CONFLICT, "the database's schema is older than this program: start vcrd once, which brings it up");
+    free(done);
+    return err;
 }
 
 enum vcr_err sql_migrate(struct sql_tx *tx, void *arg, struct vcr_why *why)
 {
-    size_t count = 0;
+    bool *done = vcr_calloc(sql_migration_count, sizeof(*done));
     char sum[65];
     enum vcr_err err = sql_exec(
         tx, "CREATE TABLE IF NOT EXISTS schema_migrations(version INTEGER PRIMARY KEY, checksum TEXT NOT NULL, applied_at BIGINT NOT NULL)", SQL_NONE,
         NULL, why);
     if (err == VCR_OK)
-        err = check_applied(tx, &count, why);
-    for (size_t i = count; err == VCR_OK && i < sql_migration_count; i++) {
-        err = checksum(sum, sql_migrations[i].text, why);
-        if (err == VCR_OK)
+        err = check_applied(tx, done, why);
+    for (size_t i = 0; err == VCR_OK && i < sql_migration_count; i++) {
+        if (!done[i] && (err = checksum(sum, sql_migrations[i].text, why)) == VCR_OK)
             err = apply(tx, &sql_migrations[i], sum, why);
     }
+    free(done);
     return err;
 }

@@ -9,7 +9,7 @@
 
 static const struct sql_ops *const adapters[] = { &sql_sqlite_ops };
 
-enum vcr_err sql_open(struct sql_db **ret, const char *url, const char *data_dir, struct vcr_why *why)
+static enum vcr_err open_any(struct sql_db **ret, const char *url, const char *data_dir, bool beside, struct vcr_why *why)
 {
     const char *colon = strchr(url, ':');
     size_t len = colon ? (size_t)(colon - url) : 0;
@@ -20,10 +20,10 @@ enum vcr_err sql_open(struct sql_db **ret, const char *url, const char *data_dir
     if (!ops || !colon[1]) /* the URL may hold a password: it is not repeated */
         return vcr_fail(why, VCR_E_INVALID, "the database URL is not one of: sqlite:FILE");
     struct sql_db *db = NULL;
-    enum vcr_err err = ops->open(&db, colon + 1, data_dir, why);
+    enum vcr_err err = ops->open(&db, colon + 1, data_dir, beside, why);
     if (err != VCR_OK)
         return err;
-    err = sql_run(db, SQL_WRITE, sql_migrate, NULL, why);
+    err = beside ? sql_run(db, SQL_READ, sql_migrated, NULL, why) : sql_run(db, SQL_WRITE, sql_migrate, NULL, why);
     if (err != VCR_OK) {
         sql_close(&db);
         return err;
@@ -31,6 +31,10 @@ enum vcr_err sql_open(struct sql_db **ret, const char *url, const char *data_dir
     *ret = db;
     return VCR_OK;
 }
+
+enum vcr_err sql_open(struct sql_db **ret, const char *url, const char *data_dir, struct vcr_why *why) { return open_any(ret, url, data_dir, false, why); }
+
+enum vcr_err sql_open_beside(struct sql_db **ret, const char *url, const char *data_dir, struct vcr_why *why) { return open_any(ret, url, data_dir, true, why); }
 
 void sql_close(struct sql_db **db)
 {

@@ -84,6 +84,9 @@ enum vcr_err sql_run(struct sql_db *db, enum sql_mode mode, enum vcr_err (*work)
 /* "sqlite:vcr.db" (relative to data_dir). Opens and migrates: creates, upgrades, and refuses a newer schema (the text contains "newer") and a
  * data directory that another process uses ("in use"). */
 enum vcr_err sql_open(struct sql_db **ret, const char *url, const char *data_dir, struct vcr_why *why);
+/* The same for a command beside a server that may be running: it holds nothing against others and migrates nothing; there must be a database of exactly this program's schema. What
+ * it writes the server does not count (sql_changes). */
+enum vcr_err sql_open_beside(struct sql_db **ret, const char *url, const char *data_dir, struct vcr_why *why);
 void sql_close(struct sql_db **db);
 /* Goes up with each commit that may have changed something: what was read after a value was taken is still true while it stays. Any thread. */
 uint64_t sql_changes(const struct sql_db *db);

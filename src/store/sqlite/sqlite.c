@@ -281,7 +281,7 @@ static void close_db(struct sql_db *db)
     free(d);
 }
 
-static enum vcr_err open_db(struct sql_db **ret, const char *rest, const char *data_dir, struct vcr_why *why)
+static enum vcr_err open_db(struct sql_db **ret, const char *rest, const char *data_dir, bool beside, struct vcr_why *why)
 {
     struct db *d = vcr_alloc(sizeof(*d));
     d->db.ops = &sql_sqlite_ops;
@@ -289,13 +289,13 @@ static enum vcr_err open_db(struct sql_db **ret, const char *rest, const char *d
     d->last = &d->first;
     pthread_mutex_init(&d->lock, NULL);
     pthread_cond_init(&d->more, NULL);
-    enum vcr_err err = lock_dir(d, data_dir, why);
+    enum vcr_err err = beside ? VCR_OK : lock_dir(d, data_dir, why);
     if (err != VCR_OK)
         goto fail;
     char *dir = realpath(data_dir, NULL); /* SQLITE_OPEN_NOFOLLOW refuses links anywhere in a path */
     d->path = rest[0] == '/' ? vcr_strdup(rest) : vcr_asprintf("%s/%s", dir ? dir : data_dir, rest);
     free(dir);
-    err = make_file(d->path, why);
+    err = beside ? VCR_OK : make_file(d->path, why);
     if (err != VCR_OK)
         goto fail;
     err = sqlite_conn_open(&d->conn, d->path, true, why); /* before the readers: it turns WAL on */

@@ -300,6 +300,35 @@ static void a_foreign_schema_is_refused(void **state)
                    "UPDATE schema_migrations SET checksum = substr(checksum, 2) WHERE version = 1", "changed");
 }
 
+/* One that was missing below those that were applied: two lines of work had numbers of their own. */
+static void a_missing_migration_is_made_up_for(void **state)
+{
+    struct kit *k = *state;
+    int64_t applied = kit_int(k, "SELECT COUNT(*) FROM schema_migrations");
+    OK(kit_exec(k, "DELETE FROM schema_migrations WHERE version = 13", NULL)); /* it may be done twice */
+    sql_close(&k->db);
+    OK(sql_open(&k->db, "sqlite:vcr.db", k->dir, NULL));
+    assert_int_equal(kit_int(k, "SELECT COUNT(*) FROM schema_migrations"), applied);
+}
+
+static void a_command_beside_the_server(void **state)
+{
+    struct kit *k = *state;
+    struct sql_db *db = k->db, *beside = NULL;
+    struct vcr_why why = { 0 };
+    assert_int_equal(sql_open_beside(&beside, "sqlite:none.db", k->dir, &why), VCR_E_IO);
+    assert_null(beside);
+    OK(sql_open_beside(&beside, "sqlite:vcr.db", k->dir, NULL));
+    k->db = beside;
+    OK(kit_exec(k, "INSERT INTO audit(created_at, action) VALUES(77, 'beside')", NULL));
+    k->db = db;
+    assert_int_equal(kit_int(k, "SELECT COUNT(*) FROM audit WHERE created_at = 77"), 1);
+    OK(kit_exec(k, "DELETE FROM schema_migrations WHERE version = 13", NULL));
+    sql_close(&beside);
+    assert_int_equal(sql_open_beside(&beside, "sqlite:vcr.db", k->dir, &why), VCR_E_CONFLICT);
+    assert_non_null(strstr(why.text, "older"));
+}
+
 /* A child commits rows, says how many were reported, and is killed; all that was reported must be there. */
 static void what_was_reported_survives_kill_9(void **state)
 {
@@ -395,6 +424,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         KIT(the_schema_is_there_and_migrating_twice_changes_nothing),
+        KIT(a_missing_migration_is_made_up_for),
+        KIT(a_command_beside_the_server),
         KIT(parameters_go_by_number_not_by_appearance),
         KIT(values_keep_their_types_and_extremes),
         KIT(broken_constraints_are_conflicts),
