@@ -100,6 +100,7 @@ struct api_call {
     char *authorization, *cookie_access, *cookie_refresh, *csrf;
     char *if_match, *if_none_match, *file_name;
     char *idempotency_key;         /* of a route that takes one */
+    bool telling;                  /* the audit of a refusal */
     bool reserved, replayed;       /* its answer is to be kept; it is the first one's answer */
     char params[HTTP_PARAMS_MAX][HTTP_PARAM_BYTES];
     const char *param_names[HTTP_PARAMS_MAX];
@@ -130,6 +131,8 @@ void api_problem_extra(struct api_call *c, const char *name, const char *json);
 
 /* One more of that class for key (who or what it is counted by): RATE when that is too many. The answer's RateLimit-* tell of the last asked. */
 enum vcr_err api_rate(struct api_call *c, enum app_rate rate, const char *key, struct vcr_why *why);
+/* A row of the audit (app/audit.h) about what this call does, in its transaction. object: printf, such as "tapes/%" PRId64; NULL: none. details: JSON, or NULL. */
+__attribute__((format(printf, 6, 7))) enum vcr_err api_audit(struct api_call *c, struct sql_tx *tx, struct vcr_why *why, const char *action, const char *details, const char *object, ...);
 /* Commits what run did, and then answers this problem all the same. Returns VCR_OK. */
 enum vcr_err api_refuse_after_commit(struct api_call *c, const struct vcr_why *why);
 /* If-Match against an ETag whose part before a '.' is the revision: STALE when none holds. */

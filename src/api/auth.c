@@ -5,6 +5,7 @@
 
 #include "api/internal.h"
 #include "app/accounts.h"
+#include "app/audit.h"
 
 struct login_own {
     struct app_user user;
@@ -66,6 +67,22 @@ static void answer_login(struct api_call *c, int status)
     set_cookie(c, "vcr_refresh", o->login.refresh, "/api/v1/auth", APP_REFRESH_MS / 1000);
 }
 
+/* A row about the account of this log-in, which is who asks, though it may have failed to prove that. */
+static enum vcr_err audit_own(struct api_call *c, struct sql_tx *tx, const char *action, struct vcr_why *why)
+{
+    struct login_own *o = own(c);
+    struct app_principal who = c->who;
+    char object[APP_AUDIT_OBJECT_BYTES];
+    json_t *details = o->user.id ? NULL : json_pack("{s:s}", "email", o->email);
+    char *text = details ? json_dumps(details, JSON_COMPACT) : NULL;
+    who.user_id = o->user.id;
+    snprintf(object, sizeof(object), "users/%" PRId64, o->user.id);
+    enum vcr_err err = app_audit(tx, &who, action, o->user.id ? object : NULL, text, c->now_ms, why);
+    free(text);
+    json_decref(details);
+    return err;
+}
+
 /* ---- register ---- */
 static enum vcr_err register_save(struct api_call *c, struct sql_tx *tx, struct vcr_why *why)
 {
@@ -74,7 +91,7 @@ static enum vcr_err register_save(struct api_call *c, struct sql_tx *tx, struct 
     if (err == VCR_OK)
         err = app_login_begin(c->app, tx, o->user.id, c->now_ms, &o->login, why);
     if (err == VCR_OK)
-        err = app_audit(tx, o->user.id, "registered", c->request_id, "{}", c->now_ms, why);
+        err = audit_own(c, tx, "registered", why);
     if (err == VCR_OK)
         answer_login(c, 201);
     return err;
@@ -125,13 +142,13 @@ static enum vcr_err login_save(struct api_call *c, struct sql_tx *tx, struct vcr
 {
     struct login_own *o = own(c);
     if (!o->matches) {
-        enum vcr_err err = app_audit(tx, o->user.id, "login_refused", c->request_id, "{}", c->now_ms, why);
+        enum vcr_err err = audit_own(c, tx, "login_refused", why);
         vcr_fail(why, VCR_E_AUTH, "the e-mail address or the password is wrong");
         return err == VCR_OK ? api_refuse_after_commit(c, why) : err;
     }
     enum vcr_err err = app_login_begin(c->app, tx, o->user.id, c->now_ms, &o->login, why);
     if (err == VCR_OK)
-        err = app_audit(tx, o->user.id, "login", c->request_id, "{}", c->now_ms, why);
+        err = audit_own(c, tx, "login", why);
     if (err == VCR_OK)
         answer_login(c, 200);
     return err;
@@ -173,7 +190,7 @@ static enum vcr_err refresh_run(struct api_call *c, struct sql_tx *tx, struct vc
     token = token ? token : c->cookie_refresh;
     if (!token)
         return vcr_fail(why, VCR_E_AUTH, "log in first");
-    enum vcr_err err = app_login_refresh(c->app, tx, token, c->request_id, c->now_ms, &o->login, &o->user, &revoked, why);
+    enum vcr_err err = app_login_refresh(c->app, tx, token, &c->who, c->now_ms, &o->login, &o->user, &revoked, why);
     if (revoked)
         return api_refuse_after_commit(c, why);
     if (err == VCR_OK && by_cookie && !app_csrf_matches(c->app, o->login.family, c->csrf))
@@ -189,7 +206,7 @@ static enum vcr_err logout_run(struct api_call *c, struct sql_tx *tx, struct vcr
     set_cookie(c, "vcr_refresh", "", "/api/v1/auth", 0);
     c->status = 204;
     enum vcr_err err = app_login_end(tx, c->who.family, c->now_ms, why);
-    return err == VCR_OK ? app_audit(tx, c->who.user_id, "logout", c->request_id, "{}", c->now_ms, why) : err;
+    return err == VCR_OK ? api_audit(c, tx, why, "logout", NULL, NULL) : err;
 }
 
 /* ---- users/me ---- */
@@ -218,6 +235,10 @@ static enum vcr_err me_save(struct api_call *c, struct sql_tx *tx, struct vcr_wh
     free(settings);
     if (err == VCR_OK && (o->hash[0] || o->email[0]))
         err = app_login_end_others(tx, c->who.user_id, c->who.family, c->now_ms, why);
+    if (err == VCR_OK && o->hash[0])
+        err = api_audit(c, tx, why, "password_changed", NULL, "users/%" PRId64, c->who.user_id);
+    if (err == VCR_OK && o->email[0])
+        err = api_audit(c, tx, why, "email_changed", NULL, "users/%" PRId64, c->who.user_id);
     return err == VCR_OK ? me_answer(c, tx, why) : err;
 }
 

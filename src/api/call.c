@@ -1,9 +1,11 @@
 /* api/call.c - what handlers ask of their call: parameters, members, headers, preconditions, lists. */
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "api/internal.h"
+#include "app/audit.h"
 
 const char *api_param(const struct api_call *c, const char *name)
 {
@@ -86,6 +88,18 @@ void api_problem_extra(struct api_call *c, const char *name, const char *json)
     c->problem_extra_json = vcr_strdup(json);
 }
 
+enum vcr_err api_audit(struct api_call *c, struct sql_tx *tx, struct vcr_why *why, const char *action, const char *details, const char *object, ...)
+{
+    char text[APP_AUDIT_OBJECT_BYTES];
+    if (object) {
+        va_list ap;
+        va_start(ap, object);
+        vsnprintf(text, sizeof(text), object, ap);
+        va_end(ap);
+    }
+    return app_audit(tx, &c->who, action, object ? text : NULL, details, c->now_ms, why);
+}
+
 enum vcr_err api_refuse_after_commit(struct api_call *c, const struct vcr_why *why)
 {
     c->refused = *why;
@@ -133,6 +147,17 @@ bool api_not_modified(struct api_call *c, const char *etag)
         return false;
     c->status = 304;
     return true;
+}
+
+enum vcr_err query_bound(struct api_call *c, const char *name, bool end, int64_t *ret, struct vcr_why *why)
+{
+    int64_t from, to;
+    const char *text = api_query(c, name);
+    if (text && !app_date_bounds(text, &from, &to))
+        return api_invalid(c, why, name, "must be YYYY, YYYY-MM, YYYY-MM-DD or a RFC 3339 time");
+    if (text)
+        *ret = end ? to : from;
+    return VCR_OK;
 }
 
 void list_begin(struct api_call *c)

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "api/internal.h"
+#include "app/audit.h"
 #include "app/devices.h"
 #include "session/live.h"
 
@@ -92,6 +93,9 @@ static enum vcr_err create_run(struct api_call *c, struct sql_tx *tx, struct vcr
     jsonw_str(&c->json, "device_token", secrets.token);
     srt_json(c, &secrets);
     jsonw_close(&c->json);
+    err = api_audit(c, tx, why, "device_created", NULL, "devices/%" PRId64, o->device.id);
+    if (err != VCR_OK)
+        return err;
     /* Before the commit: who has no answer yet has no passphrase, and a row that is not there is noticed when it sends (app_device_may_send). */
     device_list_put(c->app, &o->device);
     snprintf(place, sizeof(place), "/api/v1/devices/%" PRId64, o->device.id);
@@ -132,6 +136,8 @@ static enum vcr_err patch_run(struct api_call *c, struct sql_tx *tx, struct vcr_
         err = read_given(c, &given, &what, why);
     if (err == VCR_OK)
         err = app_device_edit(tx, own(c)->device.id, what, &given, c->now_ms, why);
+    if (err == VCR_OK)
+        err = api_audit(c, tx, why, "device_changed", NULL, "devices/%" PRId64, own(c)->device.id);
     return err == VCR_OK ? get_run(c, tx, why) : err;
 }
 
@@ -140,7 +146,9 @@ static enum vcr_err delete_run(struct api_call *c, struct sql_tx *tx, struct vcr
     enum vcr_err err = find(c, tx, APP_EDIT, why);
     c->status = 204;
     own(c)->removed = true;
-    return err == VCR_OK ? app_device_delete(tx, own(c)->device.id, why) : err;
+    if (err == VCR_OK)
+        err = app_device_delete(tx, own(c)->device.id, why);
+    return err == VCR_OK ? api_audit(c, tx, why, "device_removed", NULL, "devices/%" PRId64, own(c)->device.id) : err;
 }
 
 static enum vcr_err token_run(struct api_call *c, struct sql_tx *tx, struct vcr_why *why)
@@ -150,6 +158,8 @@ static enum vcr_err token_run(struct api_call *c, struct sql_tx *tx, struct vcr_
     enum vcr_err err = find(c, tx, APP_OWN, why);
     if (err == VCR_OK)
         err = app_device_rotate(c->app, tx, &own(c)->device, srt, c->now_ms, &secrets, why);
+    if (err == VCR_OK)
+        err = api_audit(c, tx, why, "device_token_rotated", srt ? "{\"srt\":true}" : NULL, "devices/%" PRId64, own(c)->device.id);
     if (err != VCR_OK)
         return err;
     jsonw_open(&c->json, NULL);

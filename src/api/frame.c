@@ -5,6 +5,7 @@
 
 #include "api/internal.h"
 #include "app/accounts.h"
+#include "app/audit.h"
 #include "base/clock.h"
 #include "base/log.h"
 
@@ -50,6 +51,7 @@ static void copy_facts(struct api_call *c)
     vcr_strcpy(c->ip, sizeof(c->ip), http_req_ip(r));
     vcr_strcpy(c->request_id, sizeof(c->request_id), http_req_id(r));
     vcr_strcpy(c->who.request_id, sizeof(c->who.request_id), c->request_id);
+    vcr_strcpy(c->who.ip, sizeof(c->who.ip), c->ip);
     c->authorization = vcr_strdup(http_req_header(r, "Authorization"));
     c->csrf = vcr_strdup(http_req_header(r, "X-CSRF-Token"));
     c->if_match = vcr_strdup(http_req_header(r, "If-Match"));
@@ -63,12 +65,55 @@ static void copy_facts(struct api_call *c)
     copy_params(c);
 }
 
+/* ---- a refusal is told to the audit, then to the client ---- */
+static enum vcr_err refusal_save(struct api_call *c, struct sql_tx *tx, struct vcr_why *why)
+{
+    json_t *details = json_pack("{s:s, s:s, s:s?, s:s}", "method", http_method_name(c->route->method), "route", c->route->path, "type", c->refused.slug, "detail", c->refused.text);
+    char *text = details ? json_dumps(details, JSON_COMPACT) : NULL;
+    enum vcr_err err = app_audit(tx, &c->who, "refused", NULL, text, c->now_ms, why);
+    free(text);
+    json_decref(details);
+    return err;
+}
+
+static void refusal_told(struct api_call *c)
+{
+    if (c->job.err != VCR_OK)
+        log_warn("api", "a refusal is not in the audit: %s", c->job.why.text);
+    api_fail(c, &c->refused);
+}
+
+/* What an account may not do, but not without an end: who is refused all the time has the first ones told and then one a minute. */
+static bool refusal_is_told(struct api_call *c, enum vcr_err err)
+{
+    struct app_rate_result r;
+    char key[32];
+    if (err != VCR_E_DENIED || !c->who.user_id || c->telling)
+        return false;
+    snprintf(key, sizeof(key), "%" PRId64, c->who.user_id);
+    app_rate_check(c->app, APP_RATE_REFUSAL, key, &r);
+    return r.allowed;
+}
+
+static void tell_refusal(struct api_call *c, const struct vcr_why *why)
+{
+    c->refused = *why;
+    c->telling = true;
+    c->reserved = false; /* what had been reserved was taken back with the rest */
+    c->then = refusal_told;
+    api_sql(c, SQL_WRITE, refusal_save);
+}
+
 /* ---- steps on the pools ---- */
 static void next_step(struct api_call *c, enum vcr_err err, const struct vcr_why *why)
 {
     api_then then = c->then;
     c->then = NULL;
-    if (err != VCR_OK && !(c->route->then_on_error && then))
+    if (c->telling)
+        refusal_told(c);
+    else if (err != VCR_OK && !(c->route->then_on_error && then) && refusal_is_told(c, err))
+        tell_refusal(c, why);
+    else if (err != VCR_OK && !(c->route->then_on_error && then))
         api_fail(c, why);
     else if (c->refuse)
         api_fail(c, &c->refused);

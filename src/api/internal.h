@@ -9,7 +9,7 @@
 
 /* The groups of routes, each ended by a row without a path. */
 extern const struct api_route api_auth_routes[], api_tape_routes[], api_media_routes[], api_job_routes[], api_mark_routes[], api_session_routes[], api_command_routes[], api_remote_routes[],
-    api_live_routes[], api_hls_routes[], api_device_routes[], api_whip_routes[], api_whep_routes[],
+    api_live_routes[], api_hls_routes[], api_device_routes[], api_audit_routes[], api_whip_routes[], api_whep_routes[],
     api_caption_routes[], api_storyboard_routes[],
     api_system_routes[];
 
@@ -78,6 +78,8 @@ bool accepts_gzip(const struct http_req *r);
 void ready_then(struct api_call *c);
 /* tapes.c: the id of the address, of a tape that they may see (or edit), not in the bin. */
 enum vcr_err tape_of(const struct api_call *c, struct sql_tx *tx, enum app_access access, int64_t *ret, struct vcr_why *why);
+/* A bound in time of a query: a partial date or a time, whose first (or, with end, last) millisecond it is. Absent: *ret stays. */
+enum vcr_err query_bound(struct api_call *c, const char *name, bool end, int64_t *ret, struct vcr_why *why);
 /* lists */
 void list_begin(struct api_call *c);
 void list_end(struct api_call *c, const char *next_cursor);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "api/internal.h"
+#include "app/audit.h"
 #include "app/tape_map.h"
 #include "app/timeline.h"
 
@@ -208,6 +209,8 @@ static enum vcr_err delete_run(struct api_call *c, struct sql_tx *tx, struct vcr
         err = app_tape_find(tx, &c->who, id, APP_EDIT, purge ? APP_ANYWHERE : APP_NOT_BINNED, &t, why);
     if (err == VCR_OK)
         err = purge ? app_tape_purge(tx, id, why) : app_tape_trash(tx, &c->who, id, c->now_ms, why);
+    if (err == VCR_OK)
+        err = api_audit(c, tx, why, purge ? "tape_purged" : "tape_trashed", NULL, "tapes/%" PRId64, id);
     app_tape_free(&t);
     c->status = 204;
     c->then = purge ? purge_then : trash_then;
@@ -223,6 +226,8 @@ static enum vcr_err restore_run(struct api_call *c, struct sql_tx *tx, struct vc
         err = app_tape_find(tx, &c->who, id, APP_EDIT, APP_BINNED, &t, why);
     if (err == VCR_OK)
         err = app_tape_restore(tx, &c->who, id, c->now_ms, why);
+    if (err == VCR_OK)
+        err = api_audit(c, tx, why, "tape_restored", NULL, "tapes/%" PRId64, id);
     app_tape_free(&t);
     return err == VCR_OK ? answer_tape(c, tx, id, why) : err;
 }
@@ -241,23 +246,12 @@ static enum vcr_err read_bool(struct api_call *c, const char *name, bool *ret, s
     return VCR_OK;
 }
 
-static enum vcr_err read_bound(struct api_call *c, const char *name, bool end, int64_t *ret, struct vcr_why *why)
-{
-    int64_t from, to;
-    const char *text = api_query(c, name);
-    if (text && !app_date_bounds(text, &from, &to))
-        return api_invalid(c, why, name, "must be YYYY, YYYY-MM, YYYY-MM-DD or a RFC 3339 time");
-    if (text)
-        *ret = end ? to : from;
-    return VCR_OK;
-}
-
 static enum vcr_err read_filter(struct api_call *c, struct app_tape_filter *f, struct vcr_why *why)
 {
     static const char *const texts[] = { "q", "title", "format", "status", "cursor" };
     static const char *const statuses[] = { "blank", "uploading", "processing", "recording", "ready", "failed" };
     enum vcr_err errs[5] = { api_query_limit(c, &f->limit, why), read_bool(c, "trashed", &f->trashed, why), read_bool(c, "all", &f->all, why),
-                             read_bound(c, "recorded_from", false, &f->recorded_from, why), read_bound(c, "recorded_to", true, &f->recorded_to, why) };
+                             query_bound(c, "recorded_from", false, &f->recorded_from, why), query_bound(c, "recorded_to", true, &f->recorded_to, why) };
     enum vcr_err err = VCR_OK;
     for (size_t i = 0; i < ARRAY_LEN(errs); i++)
         err = errs[i] != VCR_OK ? errs[i] : err;

@@ -143,9 +143,3 @@ enum vcr_err app_user_edit(struct sql_tx *tx, int64_t id, const struct app_user_
         return vcr_refuse(why, VCR_E_CONFLICT, "/email-taken", "there is an account with this e-mail address already");
     return err;
 }
-
-enum vcr_err app_audit(struct sql_tx *tx, int64_t user_id, const char *action, const char *request_id, const char *details_json, int64_t now_ms, struct vcr_why *why)
-{
-    return sql_exec(tx, "INSERT INTO audit (created_at, user_id, action, request_id, details) VALUES ($1, $2, $3, $4, $5)",
-                    SQL_ARGS(SQL_I(now_ms), user_id ? SQL_I(user_id) : SQL_NUL, SQL_T(action), SQL_T(request_id), SQL_T(details_json)), NULL, why);
-}

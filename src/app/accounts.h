@@ -47,8 +47,8 @@ struct app_login {
 };
 /* A new family. */
 enum vcr_err app_login_begin(const struct app *a, struct sql_tx *tx, int64_t user_id, int64_t now_ms, struct app_login *ret, struct vcr_why *why);
-/* Uses a refresh token. *ret_revoked: it had been used before, and its family was revoked: the transaction must be committed although this is refused (AUTH). */
-enum vcr_err app_login_refresh(const struct app *a, struct sql_tx *tx, const char *refresh, const char *request_id, int64_t now_ms, struct app_login *ret,
+/* Uses a refresh token; asker: for the audit. *ret_revoked: it had been used before, and its family was revoked: the transaction must be committed although this is refused (AUTH). */
+enum vcr_err app_login_refresh(const struct app *a, struct sql_tx *tx, const char *refresh, const struct app_principal *asker, int64_t now_ms, struct app_login *ret,
                                struct app_user *ret_user, bool *ret_revoked, struct vcr_why *why);
 enum vcr_err app_login_end(struct sql_tx *tx, const char *family, int64_t now_ms, struct vcr_why *why);
 /* Ends all log-ins of an account but one (a changed password). */
@@ -59,5 +59,3 @@ enum vcr_err app_authenticate(const struct app *a, struct sql_tx *tx, const char
 /* The CSRF token of a family: derived, so nothing is stored. */
 void app_csrf_token(const struct app *a, const char *family, char ret[APP_TOKEN_TEXT]);
 bool app_csrf_matches(const struct app *a, const char *family, const char *token);
-
-enum vcr_err app_audit(struct sql_tx *tx, int64_t user_id, const char *action, const char *request_id, const char *details_json, int64_t now_ms, struct vcr_why *why);

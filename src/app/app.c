@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "app/audit.h"
 #include "app/deck_recordings.h"
 #include "app/devices.h"
 #include "app/recordings.h"
@@ -26,6 +27,7 @@ static void fill_defaults(struct app_config *c)
     c->secret_file = vcr_strdup(c->secret_file);
     c->max_upload_bytes = c->max_upload_bytes ? c->max_upload_bytes : UINT64_C(64) << 30;
     c->bin_days = c->bin_days ? c->bin_days : 30;
+    c->audit_days = c->audit_days ? c->audit_days : APP_AUDIT_DAYS;
     c->password_threads = c->password_threads ? c->password_threads : 1;
     c->file_threads = c->file_threads ? c->file_threads : 4;
     c->password_ops = c->password_ops ? c->password_ops : crypto_pwhash_OPSLIMIT_INTERACTIVE;
@@ -129,6 +131,7 @@ enum app_role app_role_by_name(const char *name)
 static const struct { const char *name; struct app_rate_limit limit; } rates[APP_RATES] = {
     [APP_RATE_LOGIN] = { "login", { 30, 60 } },       [APP_RATE_ACCOUNT] = { "account", { 5, 60 } }, [APP_RATE_REGISTER] = { "register", { 5, 3600 } },
     [APP_RATE_READ] = { "read", { 600, 60 } },        [APP_RATE_WRITE] = { "write", { 120, 60 } },   [APP_RATE_COMMAND] = { "command", { 20, 1 } },
+    [APP_RATE_REFUSAL] = { "refusal", { 60, 3600 } },
 };
 
 static void key_text(char full[APP_RATE_KEY_BYTES], const char *name, const char *key)

@@ -31,8 +31,8 @@ enum app_registration { APP_REGISTRATION_OPEN, APP_REGISTRATION_INVITE, APP_REGI
 enum { APP_SECRET_BYTES = 32, APP_RATE_KEY_BYTES = 320 };
 
 /* ---- rate classes ---- */
-/* LOGIN: log-ins from an address; ACCOUNT: passwords tried on an account, by its e-mail address. */
-enum app_rate { APP_RATE_NONE, APP_RATE_LOGIN, APP_RATE_ACCOUNT, APP_RATE_REGISTER, APP_RATE_READ, APP_RATE_WRITE, APP_RATE_COMMAND, APP_RATES };
+/* LOGIN: log-ins from an address; ACCOUNT: passwords tried on an account, by its e-mail address; REFUSAL: an account's refusals that the audit tells. */
+enum app_rate { APP_RATE_NONE, APP_RATE_LOGIN, APP_RATE_ACCOUNT, APP_RATE_REGISTER, APP_RATE_READ, APP_RATE_WRITE, APP_RATE_COMMAND, APP_RATE_REFUSAL, APP_RATES };
 struct app_rate_limit { int count, period_s; };
 
 struct app_config {
@@ -57,6 +57,7 @@ struct app_config {
     uint64_t max_upload_bytes;      /* 0: 64 GiB */
     uint64_t quota_bytes;           /* a user; 0: none */
     int bin_days;                   /* 0: 30 */
+    int audit_days;                 /* 0: APP_AUDIT_DAYS */
     int password_threads;           /* 0: 1 */
     int file_threads;               /* 0: 4 */
     unsigned long long password_ops; /* argon2id passes, 0: libsodium's "interactive"; tests take the minimum */
@@ -102,7 +103,7 @@ struct app_principal {
     int64_t user_id;                /* 0: nobody */
     enum app_role role;
     char family[VCR_UUID_BYTES];    /* the log-in it comes from, "" for none */
-    char request_id[80];            /* for the audit */
+    char request_id[80], ip[48];    /* for the audit; "" none */
 };
 
 /* ---- what each class has left ---- */

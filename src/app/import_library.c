@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "app/accounts.h"
+#include "app/audit.h"
 #include "app/import_internal.h"
 #include "app/tapes.h"
 #include "base/clock.h"
@@ -79,9 +79,9 @@ static enum vcr_err change_tx(struct sql_tx *tx, void *arg, struct vcr_why *why)
     if (err == VCR_OK && (c->address || strcmp(c->state, c->row->state) != 0))
         err = app_tape_update(tx, c->row->tape_id, changes, c->address ? 2 : 1, clock_wall_ms(), why);
     if (err == VCR_OK && strcmp(c->state, "changed") == 0 && strcmp(c->row->state, "changed") != 0) {
-        char *details = vcr_asprintf("{\"tape_id\":%lld,\"library\":true}", (long long)c->row->tape_id);
-        err = app_audit(tx, 0, "original_changed", "", details, clock_wall_ms(), why);
-        free(details);
+        char object[APP_AUDIT_OBJECT_BYTES];
+        snprintf(object, sizeof(object), "tapes/%lld", (long long)c->row->tape_id);
+        err = app_audit(tx, NULL, "original_changed", object, "{\"library\":true}", clock_wall_ms(), why);
     }
     return err;
 }

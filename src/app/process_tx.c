@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "app/accounts.h"
+#include "app/audit.h"
 #include "app/marks.h"
 #include "app/process_internal.h"
 #include "app/trash.h"
@@ -106,9 +106,11 @@ enum vcr_err work_again(struct sql_tx *tx, void *arg, struct vcr_why *why)
 /* Somebody should look: the store does not keep what was put into it, or was meddled with. */
 static enum vcr_err audit_change(struct sql_tx *tx, const struct work *x, struct vcr_why *why)
 {
-    json_t *details = json_pack("{s:I, s:I, s:s, s:s}", "tape_id", (json_int_t)x->job.tape_id, "job_id", (json_int_t)x->job.id, "expected", x->changed_from, "found", x->sha256);
+    json_t *details = json_pack("{s:I, s:s, s:s}", "job_id", (json_int_t)x->job.id, "expected", x->changed_from, "found", x->sha256);
     char *text = details ? json_dumps(details, JSON_COMPACT) : NULL;
-    enum vcr_err err = app_audit(tx, 0, "original_changed", "", text ? text : "{}", clock_wall_ms(), why);
+    char object[APP_AUDIT_OBJECT_BYTES];
+    snprintf(object, sizeof(object), "tapes/%lld", (long long)x->job.tape_id);
+    enum vcr_err err = app_audit(tx, NULL, "original_changed", object, text, clock_wall_ms(), why);
     free(text);
     json_decref(details);
     return err;

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "app/audit.h"
 #include "app/tapes.h"
 #include "app/trash.h"
 #include "store/segments.h"
@@ -151,7 +152,7 @@ enum vcr_err app_tape_delete_blobs(const struct app *a, int64_t id, struct vcr_w
     return blob_delete_prefix(a->config.blobs, prefix, why);
 }
 
-struct sweep { int64_t before_ms, ids[256]; int count; };
+struct sweep { int64_t now_ms, before_ms, ids[256]; int count; };
 
 static enum vcr_err sweep_work(struct sql_tx *tx, void *arg, struct vcr_why *why)
 {
@@ -163,14 +164,19 @@ static enum vcr_err sweep_work(struct sql_tx *tx, void *arg, struct vcr_why *why
         s->ids[s->count++] = sql_int(rows, 0);
     sql_rows_close(&rows);
     err = err == VCR_E_END ? VCR_OK : err;
-    for (int i = 0; i < s->count && err == VCR_OK; i++)
+    for (int i = 0; i < s->count && err == VCR_OK; i++) {
+        char object[APP_AUDIT_OBJECT_BYTES];
+        snprintf(object, sizeof(object), "tapes/%" PRId64, s->ids[i]);
         err = app_tape_purge(tx, s->ids[i], why);
+        if (err == VCR_OK)
+            err = app_audit(tx, NULL, "tape_purged", object, "{\"bin\":true}", s->now_ms, why);
+    }
     return err;
 }
 
 enum vcr_err app_bin_sweep(const struct app *a, int64_t now_ms, struct vcr_why *why)
 {
-    struct sweep s = { .before_ms = now_ms - (int64_t)a->config.bin_days * 86400000 };
+    struct sweep s = { .now_ms = now_ms, .before_ms = now_ms - (int64_t)a->config.bin_days * 86400000 };
     enum vcr_err err = sql_run(a->config.db, SQL_WRITE, sweep_work, &s, why);
     for (int i = 0; i < s.count && err == VCR_OK; i++)
         err = app_tape_delete_blobs(a, s.ids[i], why);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "app/accounts.h"
+#include "app/audit.h"
 #include "wire/jwt.h"
 
 #define ISSUER "vcr-online"
@@ -77,7 +78,7 @@ static enum vcr_err find_refresh(struct sql_tx *tx, const uint8_t hash[HASH], st
     return err;
 }
 
-enum vcr_err app_login_refresh(const struct app *a, struct sql_tx *tx, const char *refresh, const char *request_id, int64_t now_ms, struct app_login *ret,
+enum vcr_err app_login_refresh(const struct app *a, struct sql_tx *tx, const char *refresh, const struct app_principal *asker, int64_t now_ms, struct app_login *ret,
                                struct app_user *ret_user, bool *ret_revoked, struct vcr_why *why)
 {
     uint8_t hash[HASH];
@@ -91,8 +92,10 @@ enum vcr_err app_login_refresh(const struct app *a, struct sql_tx *tx, const cha
         return vcr_fail(why, VCR_E_AUTH, "this log-in has ended; log in again");
     if (s.used) {
         err = app_login_end(tx, s.family, now_ms, why);
+        struct app_principal whose = *asker;
+        whose.user_id = s.user_id;
         if (err == VCR_OK)
-            err = app_audit(tx, s.user_id, "refresh_token_reused", request_id, "{}", now_ms, why);
+            err = app_audit(tx, &whose, "refresh_token_reused", NULL, NULL, now_ms, why);
         *ret_revoked = err == VCR_OK;
         return err != VCR_OK ? err : vcr_fail(why, VCR_E_AUTH, "this refresh token was used before; all its successors are revoked");
     }

@@ -48,6 +48,7 @@ static const struct setting settings[] = {
     { "VCR_RENDER_CACHE_BYTES", NUMBER, AT(render_cache_bytes), "4294967296", NULL, 0, INT64_C(1) << 60 },
     { "VCR_RENDER_CACHE_SESSIONS", SWITCH, AT(render_cache_sessions), "on", NULL, 0, 0 },
     { "VCR_BIN_DAYS", NUMBER, AT(bin_days), "30", NULL, 0, 36500 },
+    { "VCR_AUDIT_DAYS", NUMBER, AT(audit_days), "400", NULL, 1, 36500 },
 };
 
 static bool chosen(const char *choices, const char *value)

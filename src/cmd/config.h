@@ -13,7 +13,7 @@ struct config {
         *registration, *log, *web_dir, *watch_dir, *library_dirs, *cors_origins, *cdn_url, *cdn_key_file;
     bool demo, rate_limits, render_cache_sessions;
     uint64_t max_upload_bytes, quota_bytes, render_cache_bytes;
-    int64_t bin_days, workers, media_threads; /* the last two, 0: by the number of cores */
+    int64_t bin_days, audit_days, workers, media_threads; /* the last two, 0: by the number of cores */
     /* config.c's own */
     char *strings[40];
     int string_count;

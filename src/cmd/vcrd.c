@@ -178,6 +178,7 @@ static enum vcr_err open_app(struct server *s, struct vcr_why *why)
         .max_upload_bytes = s->config.max_upload_bytes,
         .quota_bytes = s->config.quota_bytes,
         .bin_days = (int)s->config.bin_days,
+        .audit_days = (int)s->config.audit_days,
         .demo = s->config.demo,
         .cdn_url = s->config.cdn_url, .cdn_key_file = s->config.cdn_key_file,
         .srt_url = s->srt.url,

@@ -1,12 +1,25 @@
 /* cmd/vcrd_keep.c - see vcrd_keep.h. */
 #include "cmd/vcrd_keep.h"
 
+#include "app/audit.h"
 #include "app/devices.h"
 #include "app/tapes.h"
 #include "base/clock.h"
 #include "base/log.h"
 
 enum { SWEEP_FIRST_MS = 60000, SWEEP_MS = 3600 * 1000, TIDY_MS = 5000 };
+
+/* What is old goes; and what the chain's end is now is said where the log keeps it. */
+static void keep_audit(const struct app *a)
+{
+    struct vcr_why why;
+    char hash[APP_AUDIT_HASH_BYTES];
+    int64_t id;
+    if (app_audit_trim(a->config.db, a->config.audit_days, clock_wall_ms(), NULL, &why) != VCR_OK || app_audit_head(a->config.db, &id, hash, &why) != VCR_OK)
+        log_warn("vcrd", "the audit was not looked after: %s", why.text);
+    else
+        log_info("vcrd", "audit: row %lld has the hash %s", (long long)id, hash);
+}
 
 /* The bin: what lies in it long enough is purged. It blocks, so it runs on libuv's own pool. */
 static void sweep_work(uv_work_t *w)
@@ -15,6 +28,7 @@ static void sweep_work(uv_work_t *w)
     struct vcr_why why;
     if (app_bin_sweep(k->app, clock_wall_ms(), &why) != VCR_OK)
         log_warn("vcrd", "the bin was not emptied: %s", why.text);
+    keep_audit(k->app);
 }
 
 static void sweep_done(uv_work_t *w, int status)

@@ -1,12 +1,13 @@
 // api.test.mjs - the whole API against its contract: every route of api/openapi.yaml with good input and with nonsense, every answer held against the file, no route
 // and no status that the file, the server or this test forgets.
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 import { makeCases, makeWorld, NOBODY, UPLOAD_MAX } from './api_cases.mjs';
 import { Contract, edges, nonsense, routesOfSource, send } from './contract.mjs';
-import { Client, Server, tempDir, until } from './lib.mjs';
+import { Client, programs, Server, tempDir, until } from './lib.mjs';
 
 const TOO_LARGE = 1 << 20;
 // Answered by the server core for any request, whatever its route; the file says so once, as `default`. 429, 503 and 507 have tests of their own.
@@ -22,8 +23,9 @@ const isId = (operation) => operation.account && operation.route.includes('{id}'
 async function ask(operation, changes) {
   const now = { ...w.cases[operation.key], ...changes };
   const params = await value(now.params);
-  const headers = now.headers === undefined && operation.account ? { Authorization: `Bearer ${w.owner.token}` }
-    : { ...(operation.account && !now.bare ? { Authorization: `Bearer ${w.owner.token}` } : {}), ...await value(now.headers, operation, (more) => ask(operation, more)) };
+  const asker = { Authorization: `Bearer ${(now.admin ? w.admin : w.owner).token}` };
+  const headers = now.headers === undefined && operation.account ? asker
+    : { ...(operation.account && !now.bare ? asker : {}), ...await value(now.headers, operation, (more) => ask(operation, more)) };
   const body = now.raw ?? await value(now.body);
   const text = body === undefined || body === null || typeof body === 'string' || body instanceof Uint8Array ? body ?? undefined : JSON.stringify(body);
   const query = await value(now.query);
@@ -61,7 +63,8 @@ const checks = {
       await expect(o, bad.slice(0, 12), 401, { ...call, headers: { Authorization: bad } });
     if (o.method !== 'GET')
       await expect(o, 'a cookie without the CSRF token', 403, { ...call, headers: { Cookie: `vcr_access=${w.owner.token}` }, bare: true }, '/csrf');
-    if (isId(o)) await expect(o, 'a stranger', 404, { ...call, headers: { Authorization: `Bearer ${w.stranger.token}` } });
+    if (c.admin) await expect(o, 'who is no admin', 403, { ...call, headers: { Authorization: `Bearer ${w.stranger.token}` } });
+    else if (isId(o)) await expect(o, 'a stranger', 404, { ...call, headers: { Authorization: `Bearer ${w.stranger.token}` } });
   },
   async 'what is not there'(o, c) {
     if (!isId(o)) return;
@@ -154,6 +157,23 @@ test('the API and its contract', async (t) => {
       assert.equal(wrong.join('\n'), '');
     });
   }
+
+  await t.test('examples are as their schemas say', () => {
+    for (const [key, { body, responses }] of contract.examples()) {
+      if (body) contract.validate(body.schema, body.example, `${key}, the body`);
+      for (const [status, { schema, example }] of responses.filter(([, r]) => r.schema)) contract.validate(schema, example, `${key}, ${status}`);
+      if (!/^\w+ .api.v1.(audit)/.test(key)) continue;
+      const { requestBody, responses: said } = contract.file.paths[key.split(' ')[1]][key.split(' ')[0].toLowerCase()];
+      assert.ok(!requestBody || body, `${key}: the body has no example`);
+      for (const [status, { content }] of Object.entries(said).filter(([s, r]) => s < '206' && r.content))
+        assert.ok(responses.some(([s]) => s === status), `${key}: ${status} has no example, ${Object.keys(content)}`);
+    }
+  });
+
+  await t.test('the audit is whole after all of it', () => {
+    const env = { ...process.env, VCR_DATA_DIR: path.join(w.server.dir, 'data') };
+    assert.match(execFileSync(path.join(programs, 'vcr'), ['audit', 'verify'], { env, encoding: 'utf8' }), /^whole: \d{3,} rows, /);
+  });
 
   await t.test('every status that the file names was seen', () => {
     const unseen = [...contract.operations.values()].flatMap((o) => Object.keys(o.responses).filter((s) => !ANY.has(s) && !o.seen.has(s)).map((s) => `${o.key} ${s}`))

@@ -257,6 +257,9 @@ export function makeCases(w) {
     'POST /api/v1/devices/{id}/token': { params: newDevice, status: 201, body: { srt: true }, more: [
       ['nothing said', 201, { body: null }], ['an admin, who is not its owner', 403, () => as(w.admin)],
     ] },
+    'GET /api/v1/audit': { admin: true, more: [cursor, ['a bad date', 422, { query: 'from=someday' }],
+      ['everything at once', 200, { query: () => `user_id=${w.owner.user.id}&action=login&object=users/${w.owner.user.id}&from=2020&to=2100-01-01&limit=3&request_id=x` }]] },
+    'GET /api/v1/audit.csv': { admin: true, more: [['a bad date', 422, { query: 'to=someday' }], ...ranges.slice(0, 2)] },
     'POST /api/v1/whip/{deviceId}': { status: 201, params: sender, headers: sends('application/sdp'), body: offer, more: [
       ['no token', 401, { headers: {} }], ['an account\'s token', 401, () => as(w.owner)], ['another device', 404, { params: async () => ({ deviceId: (await sender()).deviceId + 1 }) }],
       ['no SDP', 400, { body: 'x' }], ['no H.264', 422, { body: offer.replaceAll('H264/90000', 'VP8/90000') }, '/no-picture'], ['JSON', 415, { headers: sends('application/json') }],

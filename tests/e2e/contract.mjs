@@ -91,6 +91,15 @@ export class Contract {
     return object?.$ref ? object.$ref.slice(2).split('/').reduce((at, name) => at[name], this.file) : object;
   }
 
+  /** [key, { body: { schema, example }, responses: [[status, { schema, example }]] }] of what has examples. */
+  examples() {
+    return Object.entries(this.file.paths).flatMap(([route, item]) => METHODS.filter((m) => item[m]).map((m) => {
+      const body = Object.values(item[m].requestBody?.content ?? {}).find((c) => c.example !== undefined);
+      const responses = Object.entries(item[m].responses).flatMap(([status, r]) => Object.values(r.content ?? {}).filter((c) => c.example !== undefined).map((c) => [status, c]));
+      return [`${m.toUpperCase()} ${route}`, { body, responses }];
+    }));
+  }
+
   methodsOf(route) {
     return [...this.operations.values()].filter((o) => o.route === route).map((o) => o.method);
   }
