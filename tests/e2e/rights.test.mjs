@@ -40,6 +40,7 @@ const rows = (who, ...routes) => routes.map((r) => { const [method, where] = r.s
 const WHO = Object.fromEntries([
   ...rows(HERE.account, 'GET /users/me', 'PATCH /users/me', 'GET /tapes', 'GET /jobs', 'GET /devices', 'GET /sessions'),
   ...rows(HERE.creators, 'POST /tapes', 'POST /devices'),
+  ...rows(HERE.admins, 'GET /audit', 'GET /audit.csv'),
   ...rows(TAPE.viewers, 'GET /tapes/{id}', 'GET /tapes/{id}/timeline', 'GET /tapes/{id}/captions', 'GET /tapes/{id}/captions/{language}', 'GET /tapes/{id}/storyboard.vtt',
     'GET /tapes/{id}/storyboard/{file}', 'GET /tapes/{id}/marks', 'GET /tapes/{id}/thumbnail', 'POST /hls/{id}/token', ...below.map((b) => `GET /hls/{id}/${b}`)),
   ...rows(TAPE.inspectors, 'GET /tapes/{id}/history', 'GET /jobs/{id}'),
