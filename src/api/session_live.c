@@ -59,7 +59,7 @@ static void events_then(struct api_call *c)
         http_sse_end(c->req);
         return;
     }
-    o->watch = session_watch(c->app->config.sessions, o->row.id, c->loop, on_event, c);
+    o->watch = session_watch(c->app->config.sessions, o->row.id, c->who.user_id, c->loop, on_event, c);
     http_req_on_gone(c->req, watcher_gone);
     http_sse_begin(c->req);
 }

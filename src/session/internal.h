@@ -182,6 +182,7 @@ enum vcr_err viewers_view(struct session *x, const struct session_person *who, c
 /* What becomes of one who made the offer, by whom it is. NOT_FOUND: there is none of that name and person, or it has ended. fragment NULL: only whether it is there. */
 enum vcr_err viewers_trickle(struct session *x, int64_t asker, const char *peer_id, const char *fragment, size_t len, struct vcr_why *why);
 enum vcr_err viewers_end(struct session *x, int64_t asker, const char *peer_id, struct vcr_why *why);
+void viewers_person_gone(struct session *x, int64_t user_id);
 void viewers_info(struct session *x, struct session_info *ret);
 void viewers_stats(struct session *x, struct session_info *info); /* asks the sender's thread: not for what happens every second */
 
@@ -250,3 +251,4 @@ void watch_add(struct session_watch *w, struct session *x); /* x NULL: no such s
 void watch_publish(struct session *x);
 void watch_prune(struct session *x); /* lets go of those that were unwatched */
 void watch_publish_end(struct session *x);
+void watch_person_gone(struct session *x, int64_t user_id);

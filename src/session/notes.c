@@ -1,4 +1,4 @@
-/* session/notes.c - what is told to a session and has no answer: recordings that are over, takes whose files are open or sealed, tapes that are gone. */
+/* session/notes.c - what is told to a session and has no answer: recordings that are over, takes whose files are open or sealed, tapes and people that are gone. */
 #include "session/live_internal.h"
 
 /* ---- recordings of streaming sessions ---- */
@@ -52,6 +52,36 @@ void session_tape_gone(struct sessions *s, int64_t tape_id, const char *reason)
     struct gone *g = vcr_alloc(sizeof(*g));
     *g = (struct gone){ .msg.fn = on_gone, .owner = s, .tape_id = tape_id, .reason = reason };
     loop_post(s->loop, &g->msg);
+}
+
+/* ---- people ---- */
+struct left {
+    struct loop_msg msg;
+    struct sessions *owner;
+    int64_t user_id;
+    bool ends_own;
+};
+
+static void on_left(struct loop_msg *m)
+{
+    struct left *n = container_of(m, struct left, msg);
+    for (struct session *x = n->owner->list, *next; x; x = next) {
+        next = x->next;
+        if (x->settings.owner_id != n->user_id) {
+            viewers_person_gone(x, n->user_id);
+            watch_person_gone(x, n->user_id);
+        } else if (n->ends_own) {
+            actor_end(x, "ended", "its owner's account has ended");
+        }
+    }
+    free(n);
+}
+
+void session_person_gone(struct sessions *s, int64_t user_id, bool ends_own)
+{
+    struct left *n = vcr_alloc(sizeof(*n));
+    *n = (struct left){ .msg.fn = on_left, .owner = s, .user_id = user_id, .ends_own = ends_own };
+    loop_post(s->loop, &n->msg);
 }
 
 /* ---- takes ---- */

@@ -194,6 +194,8 @@ void session_remote(struct sessions *s, const char *id, int64_t asker, bool is_m
                     session_done done, void *arg);
 /* The tape is on no shelf any more (reason: static storage, such as "tape_trashed"): every deck that has it in stops, puts it out and runs on empty. Any thread. */
 void session_tape_gone(struct sessions *s, int64_t tape_id, const char *reason);
+/* A person may not watch any more what it watches: its viewers and watches in others' sessions end, and with ends_own its own sessions, too. Who still may comes back. Any thread. */
+void session_person_gone(struct sessions *s, int64_t user_id, bool ends_own);
 void session_get(struct sessions *s, const char *id, struct loop *loop, session_done done, void *arg);
 /* Its event log (deck/replay.h): the newest 256 KiB of keys, and up to 2 MiB of what is recorded on its tapes. */
 void session_log(struct sessions *s, const char *id, struct loop *loop, session_done done, void *arg);
@@ -209,11 +211,12 @@ void session_view_end(struct sessions *s, const char *id, int64_t asker, const c
 
 /* State changes as they happen, and once a second while the counter runs: event is called on `loop` until session_unwatch or the session's end (then once with
  * ended = true; at once when there is no such session); the first call tells the state as it is now. Under load calls are merged: the newest state is told.
+ * user_id: whose it is, for session_person_gone.
  * What is returned must be given to session_unwatch once, on that same loop, also after the end; after it returns no call comes. Closing the sessions ends
  * them, too, but a watch outlives that until it is unwatched. */
 struct session_watch;
 typedef void (*session_event)(void *arg, const struct session_info *info, bool ended);
-struct session_watch *session_watch(struct sessions *s, const char *id, struct loop *loop, session_event event, void *arg);
+struct session_watch *session_watch(struct sessions *s, const char *id, int64_t user_id, struct loop *loop, session_event event, void *arg);
 void session_unwatch(struct session_watch *w);
 
 struct sessions_counts { int sessions, viewers, render_processes, render_wanted, render_restarts; uint32_t frames_per_s, late_per_s, passed_per_s; uint64_t pieces_asked, pieces_found; };

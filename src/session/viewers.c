@@ -86,6 +86,15 @@ enum vcr_err viewers_view(struct session *x, const struct session_person *who, c
     return VCR_OK;
 }
 
+void viewers_person_gone(struct session *x, int64_t user_id)
+{
+    for (int i = 0; i < x->viewer_listed; i++)
+        if (x->viewers[i].who.user_id == user_id && !x->viewers[i].ended) {
+            x->viewers[i].ended = true; /* its going is told through this loop, so the list stays meanwhile */
+            rtc_viewer_close(x->stream, x->viewers[i].peer_id);
+        }
+}
+
 static struct viewer *player_of(const struct session *x, int64_t asker, const char *peer_id)
 {
     struct viewer *v = viewer_find(x, peer_id);

@@ -17,6 +17,7 @@ struct session_watch {
     /* what the media loop shall do first */
     struct loop_msg join;
     struct sessions *owner;
+    int64_t user_id;
     char id[VCR_UUID_BYTES];
 };
 
@@ -80,7 +81,7 @@ static void join(struct loop_msg *m)
     tell(w, &info, false);
 }
 
-struct session_watch *session_watch(struct sessions *s, const char *id, struct loop *loop, session_event event, void *arg)
+struct session_watch *session_watch(struct sessions *s, const char *id, int64_t user_id, struct loop *loop, session_event event, void *arg)
 {
     struct session_watch *w = vcr_alloc(sizeof(*w));
     pthread_mutex_init(&w->lock, NULL);
@@ -89,6 +90,7 @@ struct session_watch *session_watch(struct sessions *s, const char *id, struct l
     w->event = event;
     w->arg = arg;
     w->owner = s;
+    w->user_id = user_id;
     vcr_strcpy(w->id, sizeof(w->id), id);
     w->join.fn = join;
     loop_post(s->loop, &w->join);
@@ -120,6 +122,22 @@ void watch_prune(struct session *x)
             continue;
         }
         *at = entry->next;
+        unref(entry->watch);
+        free(entry);
+    }
+}
+
+void watch_person_gone(struct session *x, int64_t user_id)
+{
+    const struct session_info nothing = { .status = "ended" };
+    for (struct watch_entry **at = &x->watches; *at;) {
+        struct watch_entry *entry = *at;
+        if (entry->watch->user_id != user_id) {
+            at = &entry->next;
+            continue;
+        }
+        *at = entry->next;
+        tell(entry->watch, &nothing, true);
         unref(entry->watch);
         free(entry);
     }

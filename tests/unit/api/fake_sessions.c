@@ -138,6 +138,7 @@ void session_take_sealed(struct sessions *s, const char *id, uint64_t number, co
 
 void session_recorded(struct sessions *s, const char *id, int64_t tape_id, const char *reason) { }
 
+void session_person_gone(struct sessions *s, int64_t user_id, bool ends_own) { }
 void session_tape_gone(struct sessions *s, int64_t tape_id, const char *reason) { }
 
 void live_drop(struct sessions *s, int64_t device_id, const char *reason, bool end_sessions) { }
@@ -277,7 +278,7 @@ static void tell(struct loop_msg *m)
         free(w);
 }
 
-struct session_watch *session_watch(struct sessions *s, const char *id, struct loop *l, session_event event, void *arg)
+struct session_watch *session_watch(struct sessions *s, const char *id, int64_t user_id, struct loop *l, session_event event, void *arg)
 {
     struct session_watch *w = vcr_alloc(sizeof(*w));
     pthread_mutex_lock(&lock);

@@ -97,6 +97,8 @@ enum vcr_err rtc_offer(struct rtc_stream *s, char ret_peer_id[VCR_UUID_BYTES], c
     return VCR_OK;
 }
 
+void rtc_viewer_close(struct rtc_stream *s, const char *peer_id) { s->events.viewer_gone(s->events.arg, peer_id, "closed by the server"); }
+
 enum vcr_err rtc_answer(struct rtc_stream *s, const char *peer_id, const char *sdp, struct vcr_why *why)
 {
     return strcmp(sdp, "v=0 answer") == 0 ? VCR_OK : vcr_fail(why, VCR_E_INVALID, "This SDP cannot work.");

@@ -484,7 +484,7 @@ static void on_fault(void *arg, const struct session_info *info, bool ended)
     fake_changed();
 }
 
-static void watch_fault(void *arg) { ((struct fault_seen *)arg)->watch = session_watch(sessions, "a", caller, on_fault, arg); }
+static void watch_fault(void *arg) { ((struct fault_seen *)arg)->watch = session_watch(sessions, "a", 0, caller, on_fault, arg); }
 
 static void unwatch_fault(void *arg)
 {
@@ -673,6 +673,7 @@ struct watched {
     struct session_watch *watch;
     const char *id;
     uint32_t last_seq;
+    int64_t user_id;
 };
 
 static void on_event(void *arg, const struct session_info *info, bool ended)
@@ -691,7 +692,7 @@ static void on_event(void *arg, const struct session_info *info, bool ended)
 static void do_watch(void *arg)
 {
     struct watched *w = arg;
-    w->watch = session_watch(sessions, w->id, caller, on_event, w);
+    w->watch = session_watch(sessions, w->id, w->user_id, caller, on_event, w);
 }
 
 static void do_unwatch(void *arg)
@@ -731,6 +732,37 @@ static void watchers_see_changes_seconds_and_the_end(void **state)
     loop_call(caller, do_unwatch, &w);
     loop_call(caller, do_unwatch, &none);
     assert_true(fake_wait(is_unwatched, &w) && fake_wait(is_unwatched, &none));
+}
+
+/* In others' sessions what a person watches ends, and in its own with the session; nobody else's does. */
+static void who_may_not_any_more_sees_nothing_more(void **state)
+{
+    begin((struct sessions_config){ 0 });
+    struct session_settings own = plain, others = plain;
+    own.owner_id = 7;
+    others.owner_id = 8;
+    struct watched mine = { .id = "a", .user_id = 7 }, at_mine = { .id = "a", .user_id = 8 }, at_others = { .id = "b", .user_id = 7 }, theirs = { .id = "b", .user_id = 8 };
+    struct watched *all[] = { &mine, &at_mine, &at_others, &theirs };
+    assert_int_equal(start("a", NULL, own).err, VCR_OK);
+    assert_int_equal(start("b", NULL, others).err, VCR_OK);
+    for (size_t i = 0; i < ARRAY_LEN(all); i++) {
+        loop_call(caller, do_watch, all[i]);
+        assert_true(fake_wait(got_event, all[i]));
+    }
+    session_person_gone(sessions, 7, false);
+    assert_true(fake_wait(got_end, &at_others));
+    assert_int_equal(get("a").err, VCR_OK);
+    assert_int_equal(atomic_load(&mine.ends) + atomic_load(&at_mine.ends) + atomic_load(&theirs.ends), 0);
+    session_person_gone(sessions, 7, true);
+    assert_true(fake_wait(got_end, &mine));
+    assert_true(fake_wait(got_end, &at_mine));
+    assert_int_equal(get("a").err, VCR_E_NOT_FOUND);
+    assert_int_equal(get("b").err, VCR_OK);
+    assert_int_equal(atomic_load(&theirs.ends), 0);
+    for (size_t i = 0; i < ARRAY_LEN(all); i++) {
+        loop_call(caller, do_unwatch, all[i]);
+        assert_true(fake_wait(is_unwatched, all[i]));
+    }
 }
 
 static void unwatching_races_with_changes(void **state)
@@ -855,6 +887,7 @@ int main(void)
         cmocka_unit_test_teardown(nobody_watches_at_all, finish),
         cmocka_unit_test_teardown(nobody_comes_to_watch, finish),
         cmocka_unit_test_teardown(watchers_see_changes_seconds_and_the_end, finish),
+        cmocka_unit_test_teardown(who_may_not_any_more_sees_nothing_more, finish),
         cmocka_unit_test_teardown(unwatching_races_with_changes, finish),
         cmocka_unit_test_teardown(ends_while_commands_are_under_way, finish),
         cmocka_unit_test_teardown(closing_keeps_every_place, finish),
