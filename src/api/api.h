@@ -98,7 +98,7 @@ struct api_call {
     bool refuse;
     int64_t retry_ms;
     char *authorization, *cookie_access, *cookie_refresh, *csrf;
-    char *if_match, *if_none_match, *file_name;
+    char *if_match, *if_none_match, *file_name, *user_agent; /* user_agent: of routes for anyone that take a body */
     char *idempotency_key;         /* of a route that takes one */
     bool telling;                  /* the audit of a refusal */
     bool reserved, replayed;       /* its answer is to be kept; it is the first one's answer */

@@ -50,6 +50,12 @@ static void set_cookie(struct api_call *c, const char *name, const char *value, 
     api_header(c, "Set-Cookie", text);
 }
 
+void cookies_clear(struct api_call *c)
+{
+    set_cookie(c, "vcr_access", "", "/", 0);
+    set_cookie(c, "vcr_refresh", "", "/api/v1/auth", 0);
+}
+
 static void answer_login(struct api_call *c, int status)
 {
     struct login_own *o = own(c);
@@ -89,7 +95,7 @@ static enum vcr_err register_save(struct api_call *c, struct sql_tx *tx, struct 
     struct login_own *o = own(c);
     enum vcr_err err = app_register(c->app, tx, o->email, o->hash, c->now_ms, &o->user, why);
     if (err == VCR_OK)
-        err = app_login_begin(c->app, tx, o->user.id, c->now_ms, &o->login, why);
+        err = app_login_begin(c->app, tx, o->user.id, &c->who, c->user_agent, c->now_ms, &o->login, why);
     if (err == VCR_OK)
         err = audit_own(c, tx, "registered", why);
     if (err == VCR_OK)
@@ -146,7 +152,7 @@ static enum vcr_err login_save(struct api_call *c, struct sql_tx *tx, struct vcr
         vcr_fail(why, VCR_E_AUTH, "the e-mail address or the password is wrong");
         return err == VCR_OK ? api_refuse_after_commit(c, why) : err;
     }
-    enum vcr_err err = app_login_begin(c->app, tx, o->user.id, c->now_ms, &o->login, why);
+    enum vcr_err err = app_login_begin(c->app, tx, o->user.id, &c->who, c->user_agent, c->now_ms, &o->login, why);
     if (err == VCR_OK)
         err = audit_own(c, tx, "login", why);
     if (err == VCR_OK)
@@ -190,7 +196,7 @@ static enum vcr_err refresh_run(struct api_call *c, struct sql_tx *tx, struct vc
     token = token ? token : c->cookie_refresh;
     if (!token)
         return vcr_fail(why, VCR_E_AUTH, "log in first");
-    enum vcr_err err = app_login_refresh(c->app, tx, token, &c->who, c->now_ms, &o->login, &o->user, &revoked, why);
+    enum vcr_err err = app_login_refresh(c->app, tx, token, &c->who, c->user_agent, c->now_ms, &o->login, &o->user, &revoked, why);
     if (revoked)
         return api_refuse_after_commit(c, why);
     if (err == VCR_OK && by_cookie && !app_csrf_matches(c->app, o->login.family, c->csrf))
@@ -202,8 +208,7 @@ static enum vcr_err refresh_run(struct api_call *c, struct sql_tx *tx, struct vc
 
 static enum vcr_err logout_run(struct api_call *c, struct sql_tx *tx, struct vcr_why *why)
 {
-    set_cookie(c, "vcr_access", "", "/", 0);
-    set_cookie(c, "vcr_refresh", "", "/api/v1/auth", 0);
+    cookies_clear(c);
     c->status = 204;
     enum vcr_err err = app_login_end(tx, c->who.family, c->now_ms, why);
     return err == VCR_OK ? api_audit(c, tx, why, "logout", NULL, NULL) : err;

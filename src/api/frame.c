@@ -5,6 +5,7 @@
 
 #include "api/internal.h"
 #include "app/accounts.h"
+#include "app/api_tokens.h"
 #include "app/audit.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -22,7 +23,7 @@ static void call_free(void *own)
     if (c->raw)
         explicit_bzero(c->raw, c->raw_len); /* it may hold a password */
     char *texts[] = { c->problem_extra_name, c->problem_extra_json, c->raw, c->authorization, c->cookie_access, c->cookie_refresh, c->csrf, c->if_match,
-                      c->if_none_match, c->file_name, c->idempotency_key };
+                      c->if_none_match, c->file_name, c->user_agent, c->idempotency_key };
     for (size_t i = 0; i < ARRAY_LEN(texts); i++)
         free(texts[i]);
     json_decref(c->body);
@@ -57,6 +58,7 @@ static void copy_facts(struct api_call *c)
     c->if_match = vcr_strdup(http_req_header(r, "If-Match"));
     c->if_none_match = vcr_strdup(http_req_header(r, "If-None-Match"));
     c->file_name = vcr_strdup(http_req_header(r, "X-Filename"));
+    c->user_agent = c->route->right == API_ANYONE && c->route->body_max ? vcr_strdup(http_req_header(r, "User-Agent")) : NULL;
     c->idempotency_key = c->route->idempotent ? vcr_strdup(http_req_header(r, "Idempotency-Key")) : NULL;
     c->cookie_access = vcr_strdup(http_req_cookie(r, "vcr_access", cookie, sizeof(cookie)));
     c->cookie_refresh = vcr_strdup(http_req_cookie(r, "vcr_refresh", cookie, sizeof(cookie)));
@@ -123,6 +125,15 @@ static void next_step(struct api_call *c, enum vcr_err err, const struct vcr_why
         api_finish(c);
 }
 
+static enum vcr_err identify_token(struct api_call *c, struct sql_tx *tx, const char *token, struct vcr_why *why)
+{
+    bool is_stale = false;
+    enum vcr_err err = app_api_token_authenticate(tx, token, c->now_ms, &c->who, &is_stale, why);
+    if (err == VCR_OK && is_stale)
+        app_api_token_used(c->app, &c->who, c->now_ms);
+    return err == VCR_OK ? scopes_allow(c, why) : err;
+}
+
 enum vcr_err frame_identify(struct api_call *c, struct sql_tx *tx, struct vcr_why *why)
 {
     const char *token = c->cookie_access;
@@ -134,6 +145,8 @@ enum vcr_err frame_identify(struct api_call *c, struct sql_tx *tx, struct vcr_wh
     c->by_cookie = !c->authorization;
     if (!token)
         return vcr_fail(why, VCR_E_AUTH, "log in first");
+    if (app_is_api_token(token) && !c->by_cookie)
+        return identify_token(c, tx, token, why);
     enum vcr_err err = app_authenticate(c->app, tx, token, c->now_ms, &c->who, why);
     if (err != VCR_OK)
         return err;

@@ -9,7 +9,7 @@
 
 /* The groups of routes, each ended by a row without a path. */
 extern const struct api_route api_auth_routes[], api_tape_routes[], api_media_routes[], api_job_routes[], api_mark_routes[], api_session_routes[], api_command_routes[], api_remote_routes[],
-    api_live_routes[], api_hls_routes[], api_device_routes[], api_audit_routes[], api_whip_routes[], api_whep_routes[],
+    api_live_routes[], api_hls_routes[], api_device_routes[], api_audit_routes[], api_user_routes[], api_me_routes[], api_whip_routes[], api_whep_routes[],
     api_caption_routes[], api_storyboard_routes[],
     api_system_routes[];
 
@@ -88,6 +88,13 @@ enum vcr_err cursor_id(const struct api_call *c, int64_t *ret, struct vcr_why *w
 void list_end_id(struct api_call *c, int64_t last);
 /* After a change of the recordings or the marks of the tape in the path (id): decks with it are told, the answer goes. */
 void tape_changed_then(struct api_call *c);
+/* scopes.c: DENIED "/scope" unless the API token that asks opens this route. */
+enum vcr_err scopes_allow(const struct api_call *c, struct vcr_why *why);
+/* auth.c */
+void cookies_clear(struct api_call *c);
+/* users.c: after the commit that ended an account, or took rights from it: what it has open ends. */
+struct app_user_devices;
+void person_gone(const struct app *a, int64_t user_id, bool ends_own, const struct app_user_devices *devices);
 /* deck_json.c */
 void deck_json(struct jsonw *j, const char *key, const struct session_info *info);
 /* look.c: "clean", "vhs" or {profile, settings}. look: what the deck takes (deck.h). look_read checks a member of the body; ret_json may be NULL. */

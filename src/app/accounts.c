@@ -99,7 +99,19 @@ enum vcr_err app_register(const struct app *a, struct sql_tx *tx, const char *em
     return err == VCR_OK ? app_user_by_id(tx, id, ret, why) : err;
 }
 
-#define USER_COLUMNS "id, email, password_hash, role, created_at, display_name, settings, disabled, revision"
+void app_user_read(struct sql_rows *rows, struct app_user *u)
+{
+    app_user_free(u);
+    u->id = sql_int(rows, 0);
+    vcr_strcpy(u->email, sizeof(u->email), sql_text(rows, 1));
+    vcr_strcpy(u->password_hash, sizeof(u->password_hash), sql_text(rows, 2));
+    u->role = app_role_by_name(sql_text(rows, 3));
+    u->created_at = sql_int(rows, 4);
+    u->display_name = vcr_strdup(sql_text(rows, 5));
+    u->settings = vcr_strdup(sql_text(rows, 6));
+    u->disabled = sql_bool(rows, 7);
+    u->revision = sql_int(rows, 8);
+}
 
 static enum vcr_err find_user(struct sql_tx *tx, const char *sql, struct sql_val key, struct app_user *u, struct vcr_why *why)
 {
@@ -107,30 +119,20 @@ static enum vcr_err find_user(struct sql_tx *tx, const char *sql, struct sql_val
     enum vcr_err err = sql_query(tx, &rows, sql, &key, 1, why);
     if (err == VCR_OK)
         err = sql_next(rows, why);
-    if (err == VCR_OK) {
-        app_user_free(u);
-        u->id = sql_int(rows, 0);
-        vcr_strcpy(u->email, sizeof(u->email), sql_text(rows, 1));
-        vcr_strcpy(u->password_hash, sizeof(u->password_hash), sql_text(rows, 2));
-        u->role = app_role_by_name(sql_text(rows, 3));
-        u->created_at = sql_int(rows, 4);
-        u->display_name = vcr_strdup(sql_text(rows, 5));
-        u->settings = vcr_strdup(sql_text(rows, 6));
-        u->disabled = sql_bool(rows, 7);
-        u->revision = sql_int(rows, 8);
-    }
+    if (err == VCR_OK)
+        app_user_read(rows, u);
     sql_rows_close(&rows);
     return err == VCR_E_END ? vcr_fail(why, VCR_E_NOT_FOUND, "there is no such account") : err;
 }
 
 enum vcr_err app_user_by_email(struct sql_tx *tx, const char *email, struct app_user *ret, struct vcr_why *why)
 {
-    return find_user(tx, "SELECT " USER_COLUMNS " FROM users WHERE email = $1", SQL_T(email), ret, why);
+    return find_user(tx, "SELECT " APP_USER_COLUMNS " FROM users WHERE email = $1", SQL_T(email), ret, why);
 }
 
 enum vcr_err app_user_by_id(struct sql_tx *tx, int64_t id, struct app_user *ret, struct vcr_why *why)
 {
-    return find_user(tx, "SELECT " USER_COLUMNS " FROM users WHERE id = $1", SQL_I(id), ret, why);
+    return find_user(tx, "SELECT " APP_USER_COLUMNS " FROM users WHERE id = $1", SQL_I(id), ret, why);
 }
 
 enum vcr_err app_user_edit(struct sql_tx *tx, int64_t id, const struct app_user_change *c, struct vcr_why *why)

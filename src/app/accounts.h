@@ -5,6 +5,7 @@
  * Threads: any; functions with a struct sql_tx inside its transaction. */
 #pragma once
 #include "app/app.h"
+#include "wire/json.h"
 
 #define APP_REFRESH_MS (INT64_C(30) * 86400 * 1000)
 enum { APP_ACCESS_S = 900, APP_TOKEN_TEXT = 48, APP_HASH_TEXT = 128, APP_EMAIL_BYTES = 256 };
@@ -32,6 +33,9 @@ bool app_password_matches(const struct app *a, const char *hash, const char *pas
 enum vcr_err app_register_allowed(const struct app *a, struct sql_tx *tx, struct vcr_why *why);
 /* The first account of an empty server is admin: decided by the writer's transaction, of which there is one at a time. */
 enum vcr_err app_register(const struct app *a, struct sql_tx *tx, const char *email, const char *hash, int64_t now_ms, struct app_user *ret, struct vcr_why *why);
+/* A row of that select. */
+#define APP_USER_COLUMNS "id, email, password_hash, role, created_at, display_name, settings, disabled, revision"
+void app_user_read(struct sql_rows *rows, struct app_user *u);
 enum vcr_err app_user_by_email(struct sql_tx *tx, const char *email, struct app_user *ret, struct vcr_why *why);
 enum vcr_err app_user_by_id(struct sql_tx *tx, int64_t id, struct app_user *ret, struct vcr_why *why);
 enum vcr_err app_users_none(struct sql_tx *tx, bool *ret_none, struct vcr_why *why);
@@ -45,11 +49,23 @@ struct app_login {
     char csrf[APP_TOKEN_TEXT];
     char family[VCR_UUID_BYTES];
 };
-/* A new family. */
-enum vcr_err app_login_begin(const struct app *a, struct sql_tx *tx, int64_t user_id, int64_t now_ms, struct app_login *ret, struct vcr_why *why);
+/* A new family. asker: its address; user_agent as sent, NULL: none. */
+enum vcr_err app_login_begin(const struct app *a, struct sql_tx *tx, int64_t user_id, const struct app_principal *asker, const char *user_agent, int64_t now_ms, struct app_login *ret,
+                             struct vcr_why *why);
 /* Uses a refresh token; asker: for the audit. *ret_revoked: it had been used before, and its family was revoked: the transaction must be committed although this is refused (AUTH). */
-enum vcr_err app_login_refresh(const struct app *a, struct sql_tx *tx, const char *refresh, const struct app_principal *asker, int64_t now_ms, struct app_login *ret,
-                               struct app_user *ret_user, bool *ret_revoked, struct vcr_why *why);
+enum vcr_err app_login_refresh(const struct app *a, struct sql_tx *tx, const char *refresh, const struct app_principal *asker, const char *user_agent, int64_t now_ms,
+                               struct app_login *ret, struct app_user *ret_user, bool *ret_revoked, struct vcr_why *why);
+/* ---- where an account is logged in (app/logins.c) ---- */
+/* Seen now: at its beginning and at each refresh, so "last seen" is true to the quarter of an hour. */
+enum vcr_err app_login_note(struct sql_tx *tx, const char *family, int64_t user_id, const struct app_principal *asker, const char *user_agent, int64_t now_ms, struct vcr_why *why);
+/* Those that live, newest first, before the family `before` (NULL: from the newest); ret_last: the last one when there are more, else "". */
+enum vcr_err app_login_list(struct sql_tx *tx, const struct app_principal *who, const char *before, int limit, int64_t now_ms, struct jsonw *j, char ret_last[VCR_UUID_BYTES],
+                            struct vcr_why *why);
+/* NOT_FOUND: ended, or somebody else's. Audited: "login_revoked". */
+enum vcr_err app_login_revoke(struct sql_tx *tx, const struct app_principal *who, const char *family, int64_t now_ms, struct vcr_why *why);
+/* Takes away what has run out, a thousand rows a transaction, at most 100 of them a call. Blocks: not on a loop or pool thread. */
+enum vcr_err app_login_sweep(struct sql_db *db, int64_t now_ms, struct vcr_why *why);
+
 enum vcr_err app_login_end(struct sql_tx *tx, const char *family, int64_t now_ms, struct vcr_why *why);
 /* Ends all log-ins of an account but one (a changed password). */
 enum vcr_err app_login_end_others(struct sql_tx *tx, int64_t user_id, const char *keep_family, int64_t now_ms, struct vcr_why *why);

@@ -103,6 +103,8 @@ struct app_principal {
     int64_t user_id;                /* 0: nobody */
     enum app_role role;
     char family[VCR_UUID_BYTES];    /* the log-in it comes from, "" for none */
+    int64_t api_token_id;           /* the API token it comes from (app/api_tokens.h), 0: none; then scopes says for what */
+    unsigned scopes;
     char request_id[80], ip[48];    /* for the audit; "" none */
 };
 

@@ -51,11 +51,13 @@ static enum vcr_err issue(const struct app *a, struct sql_tx *tx, int64_t user_i
                     SQL_ARGS(SQL_BLOB(hash, sizeof(hash)), SQL_T(family), SQL_I(user_id), SQL_I(now_ms), SQL_I(now_ms + APP_REFRESH_MS)), NULL, why);
 }
 
-enum vcr_err app_login_begin(const struct app *a, struct sql_tx *tx, int64_t user_id, int64_t now_ms, struct app_login *ret, struct vcr_why *why)
+enum vcr_err app_login_begin(const struct app *a, struct sql_tx *tx, int64_t user_id, const struct app_principal *asker, const char *user_agent, int64_t now_ms, struct app_login *ret,
+                             struct vcr_why *why)
 {
     char family[VCR_UUID_BYTES];
     vcr_uuid7(family);
-    return issue(a, tx, user_id, family, now_ms, ret, why);
+    enum vcr_err err = app_login_note(tx, family, user_id, asker, user_agent, now_ms, why);
+    return err == VCR_OK ? issue(a, tx, user_id, family, now_ms, ret, why) : err;
 }
 
 struct stored { char family[VCR_UUID_BYTES]; int64_t user_id, expires_at; bool used, revoked; };
@@ -78,8 +80,8 @@ static enum vcr_err find_refresh(struct sql_tx *tx, const uint8_t hash[HASH], st
     return err;
 }
 
-enum vcr_err app_login_refresh(const struct app *a, struct sql_tx *tx, const char *refresh, const struct app_principal *asker, int64_t now_ms, struct app_login *ret,
-                               struct app_user *ret_user, bool *ret_revoked, struct vcr_why *why)
+enum vcr_err app_login_refresh(const struct app *a, struct sql_tx *tx, const char *refresh, const struct app_principal *asker, const char *user_agent, int64_t now_ms,
+                               struct app_login *ret, struct app_user *ret_user, bool *ret_revoked, struct vcr_why *why)
 {
     uint8_t hash[HASH];
     struct stored s;
@@ -105,16 +107,23 @@ enum vcr_err app_login_refresh(const struct app *a, struct sql_tx *tx, const cha
     if (ret_user->disabled)
         return vcr_fail(why, VCR_E_AUTH, "this log-in has ended; log in again");
     err = sql_exec(tx, "UPDATE refresh_tokens SET used_at = $1 WHERE hash = $2", SQL_ARGS(SQL_I(now_ms), SQL_BLOB(hash, HASH)), NULL, why);
+    if (err == VCR_OK)
+        err = app_login_note(tx, s.family, s.user_id, asker, user_agent, now_ms, why);
     return err == VCR_OK ? issue(a, tx, s.user_id, s.family, now_ms, ret, why) : err;
 }
 
 enum vcr_err app_login_end(struct sql_tx *tx, const char *family, int64_t now_ms, struct vcr_why *why)
 {
-    return sql_exec(tx, "UPDATE refresh_tokens SET revoked_at = $1 WHERE family = $2 AND revoked_at IS NULL", SQL_ARGS(SQL_I(now_ms), SQL_T(family)), NULL, why);
+    enum vcr_err err = sql_exec(tx, "UPDATE logins SET revoked_at = $1 WHERE family = $2 AND revoked_at IS NULL", SQL_ARGS(SQL_I(now_ms), SQL_T(family)), NULL, why);
+    return err == VCR_OK ? sql_exec(tx, "UPDATE refresh_tokens SET revoked_at = $1 WHERE family = $2 AND revoked_at IS NULL", SQL_ARGS(SQL_I(now_ms), SQL_T(family)), NULL, why) : err;
 }
 
 enum vcr_err app_login_end_others(struct sql_tx *tx, int64_t user_id, const char *keep_family, int64_t now_ms, struct vcr_why *why)
 {
+    enum vcr_err err = sql_exec(tx, "UPDATE logins SET revoked_at = $1 WHERE user_id = $2 AND family <> $3 AND revoked_at IS NULL",
+                                SQL_ARGS(SQL_I(now_ms), SQL_I(user_id), SQL_T(keep_family)), NULL, why);
+    if (err != VCR_OK)
+        return err;
     return sql_exec(tx, "UPDATE refresh_tokens SET revoked_at = $1 WHERE user_id = $2 AND family <> $3 AND revoked_at IS NULL",
                     SQL_ARGS(SQL_I(now_ms), SQL_I(user_id), SQL_T(keep_family)), NULL, why);
 }
@@ -131,8 +140,7 @@ enum vcr_err app_authenticate(const struct app *a, struct sql_tx *tx, const char
     struct sql_rows *rows = NULL;
     bool live = false;
     err = sql_query(tx, &rows,
-                    "SELECT u.role, u.disabled FROM users u WHERE u.id = $1 AND EXISTS "
-                    "(SELECT 1 FROM refresh_tokens t WHERE t.family = $2 AND t.user_id = $1 AND t.revoked_at IS NULL)",
+                    "SELECT u.role, u.disabled FROM logins l JOIN users u ON u.id = l.user_id WHERE l.family = $2 AND l.user_id = $1 AND l.revoked_at IS NULL",
                     SQL_ARGS(SQL_I(c.sub), SQL_T(c.fam)), why);
     if (err == VCR_OK)
         err = sql_next(rows, why);

@@ -1,6 +1,7 @@
 /* cmd/vcrd_keep.c - see vcrd_keep.h. */
 #include "cmd/vcrd_keep.h"
 
+#include "app/accounts.h"
 #include "app/audit.h"
 #include "app/devices.h"
 #include "app/tapes.h"
@@ -29,6 +30,8 @@ static void sweep_work(uv_work_t *w)
     if (app_bin_sweep(k->app, clock_wall_ms(), &why) != VCR_OK)
         log_warn("vcrd", "the bin was not emptied: %s", why.text);
     keep_audit(k->app);
+    if (app_login_sweep(k->app->config.db, clock_wall_ms(), &why) != VCR_OK)
+        log_warn("vcrd", "log-ins that have run out were not taken away: %s", why.text);
 }
 
 static void sweep_done(uv_work_t *w, int status)

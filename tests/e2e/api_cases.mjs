@@ -3,7 +3,7 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { addTape, clip, root, until } from './lib.mjs';
+import { addTape, Client, clip, root, until } from './lib.mjs';
 import { active, newDevice, Publisher, scene } from './live_kit.mjs';
 
 export const NOBODY = '00000000-0000-4000-8000-000000000000';
@@ -126,6 +126,12 @@ export function makeCases(w) {
   const tape = () => ({ id: w.tape.id }), session = () => ({ id: w.session.id }), done = () => ({ id: w.job.id });
   const below = (id, token) => () => ({ id: id ?? w.tape.id, token: token ? token() : w.hls });
   const person = () => ({ email: `new${w.people++}@example.org`, password: 'a long enough password' });
+  const newPerson = async () => { const p = person(); return Client.register(w.server, p.email, p.password); };
+  const newId = async () => ({ id: (await newPerson()).user.id });
+  const newToken = async () => {
+    const { id } = (await w.owner.ok('GET', '/users/me/tokens')).items[0] ?? await w.owner.ok('POST', '/users/me/tokens', { name: 'T', scopes: ['read'] });
+    return { id };
+  };
   const as = (client) => ({ headers: { Authorization: `Bearer ${client.token}` } });
 
   const cursor = ['a bad cursor', 400, { query: 'cursor=!' }];
@@ -257,6 +263,33 @@ export function makeCases(w) {
     'POST /api/v1/devices/{id}/token': { params: newDevice, status: 201, body: { srt: true }, more: [
       ['nothing said', 201, { body: null }], ['an admin, who is not its owner', 403, () => as(w.admin)],
     ] },
+    'GET /api/v1/users': { admin: true, more: [cursor, ['everything at once', 200, { query: 'q=example&role=user&disabled=false&sort=-email&limit=2' }]] },
+    'PATCH /api/v1/users/{id}': { admin: true, params: newId, body: { role: 'archivist', disabled: true }, more: [
+      ['the last admin', 409, { params: () => ({ id: w.admin.user.id }), body: { role: 'user' } }, '/last-admin'], ['another role', 422, { body: { role: 'anonymous' } }],
+    ] },
+    'DELETE /api/v1/users/{id}': { admin: true, params: newId, status: 204, more: [['the last admin', 409, { params: () => ({ id: w.admin.user.id }) }, '/last-admin']] },
+    'DELETE /api/v1/users/me': { status: 204, headers: async () => as(await newPerson()).headers, body: { current_password: 'a long enough password' }, more: [
+      ['a wrong password', 403, { body: { current_password: 'wrong' } }],
+      ['the last admin', 409, () => ({ ...as(w.admin), body: { current_password: w.admin.password } }), '/last-admin'],
+    ] },
+    'GET /api/v1/users/me/logins': { more: [cursor] },
+    'DELETE /api/v1/users/me/logins': { status: 204, headers: async () => as(await newPerson()).headers },
+    'DELETE /api/v1/users/me/logins/{id}': { status: 204, params: async () => {
+      const { access_token: token } = await w.logIn(), client = Object.assign(new Client(w.server.url), { token });
+      return { id: (await client.ok('GET', '/users/me/logins')).items.find((l) => l.current).id };
+    } },
+    'GET /api/v1/users/me/tokens': { more: [cursor] },
+    'POST /api/v1/users/me/tokens': { status: 201, headers: async () => as(await newPerson()).headers, body: { name: 'T', scopes: ['read', 'play'], expires_at: '2100-01-01T00:00:00Z' }, more: [
+      ['a scope that is none', 422, { body: { name: 'T', scopes: ['rule'] } }], ['one twice', 422, { body: { name: 'T', scopes: ['read', 'read'] } }], ['none', 422, { body: { name: 'T', scopes: [] } }],
+      ['an end that is over', 422, { body: { name: 'T', scopes: ['read'], expires_at: '2001-01-01T00:00:00Z' } }], ['more than one has', 403, { body: { name: 'T', scopes: ['admin'] } }],
+      ['too many', 409, async () => {
+        const client = await newPerson();
+        for (let i = 0; i < 50; i++) await client.ok('POST', '/users/me/tokens', { name: 'T', scopes: ['read'] });
+        return as(client);
+      }, '/too-many-tokens'],
+    ] },
+    'GET /api/v1/users/me/tokens/{id}': { params: newToken },
+    'DELETE /api/v1/users/me/tokens/{id}': { params: newToken, status: 204 },
     'GET /api/v1/audit': { admin: true, more: [cursor, ['a bad date', 422, { query: 'from=someday' }],
       ['everything at once', 200, { query: () => `user_id=${w.owner.user.id}&action=login&object=users/${w.owner.user.id}&from=2020&to=2100-01-01&limit=3&request_id=x` }]] },
     'GET /api/v1/audit.csv': { admin: true, more: [['a bad date', 422, { query: 'to=someday' }], ...ranges.slice(0, 2)] },

@@ -38,9 +38,10 @@ const below = ['captions/{file}', 'vhs/{file}', 'vhs/{rev}/{file}', 'r/{rung}/{f
 const live = ['playlist.m3u8', 'video.m3u8', 'audio.m3u8', 'video/{file}', 'audio/{file}'];
 const rows = (who, ...routes) => routes.map((r) => { const [method, where] = r.split(' '); return [`${method} /api/v1${where}`, who]; });
 const WHO = Object.fromEntries([
-  ...rows(HERE.account, 'GET /users/me', 'PATCH /users/me', 'GET /tapes', 'GET /jobs', 'GET /devices', 'GET /sessions'),
+  ...rows(HERE.account, 'GET /users/me', 'PATCH /users/me', 'DELETE /users/me', 'GET /users/me/logins', 'DELETE /users/me/logins/{id}', 'GET /users/me/tokens', 'POST /users/me/tokens',
+    'GET /users/me/tokens/{id}', 'DELETE /users/me/tokens/{id}', 'GET /tapes', 'GET /jobs', 'GET /devices', 'GET /sessions'),
   ...rows(HERE.creators, 'POST /tapes', 'POST /devices'),
-  ...rows(HERE.admins, 'GET /audit', 'GET /audit.csv'),
+  ...rows(HERE.admins, 'GET /audit', 'GET /audit.csv', 'GET /users', 'PATCH /users/{id}', 'DELETE /users/{id}'),
   ...rows(TAPE.viewers, 'GET /tapes/{id}', 'GET /tapes/{id}/timeline', 'GET /tapes/{id}/captions', 'GET /tapes/{id}/captions/{language}', 'GET /tapes/{id}/storyboard.vtt',
     'GET /tapes/{id}/storyboard/{file}', 'GET /tapes/{id}/marks', 'GET /tapes/{id}/thumbnail', 'POST /hls/{id}/token', ...below.map((b) => `GET /hls/{id}/${b}`)),
   ...rows(TAPE.inspectors, 'GET /tapes/{id}/history', 'GET /jobs/{id}'),
@@ -53,7 +54,7 @@ const WHO = Object.fromEntries([
   ...rows(SESSION.owner, 'GET /sessions/{id}/log', 'DELETE /sessions/{id}'),
   ...rows(DEVICE.keepers, 'GET /devices/{id}', 'PATCH /devices/{id}', 'DELETE /devices/{id}'),
   ...rows(DEVICE.owner, 'POST /devices/{id}/token'),
-  ...rows('anyone', 'POST /auth/register', 'POST /auth/login', 'POST /auth/refresh', 'POST /auth/logout', 'GET /server', 'GET /openapi.json'),
+  ...rows('anyone', 'DELETE /users/me/logins', 'POST /auth/register', 'POST /auth/login', 'POST /auth/refresh', 'POST /auth/logout', 'GET /server', 'GET /openapi.json'),
   ...['/healthz', '/readyz', '/metrics'].map((r) => [`GET ${r}`, 'anyone']),
   ...rows('device', 'POST /whip/{deviceId}', 'GET /whip/{deviceId}', 'PATCH /whip/{deviceId}/{publisher}', 'GET /whip/{deviceId}/{publisher}', 'DELETE /whip/{deviceId}/{publisher}'),
   ...rows('token', ...below.map((b) => `GET /hls/{id}/t/{token}/${b}`), ...live.map((b) => `GET /hls/live/{id}/t/{token}/${b}`)),
@@ -92,7 +93,7 @@ async function fixture(principal, relation, fresh) {
 const SPENDS = ['DELETE /api/v1/tapes/{id}', 'POST /api/v1/tapes/{id}/restore', 'DELETE /api/v1/sessions/{id}', 'DELETE /api/v1/devices/{id}', 'DELETE /api/v1/tapes/{id}/marks/{markId}',
   'DELETE /api/v1/tapes/{id}/captions/{language}', 'PUT /api/v1/tapes/{id}/media', 'POST /api/v1/tapes/{id}/reprocess', 'POST /api/v1/jobs/{id}/retry'];
 const BODIES = {
-  'PATCH /api/v1/users/me': {}, 'POST /api/v1/tapes': { title: 'T' }, 'POST /api/v1/devices': { name: 'D' }, 'PATCH /api/v1/tapes/{id}': { title: 'U' }, 'POST /api/v1/tapes/{id}/marks': { position: 2 },
+  'PATCH /api/v1/users/me': {}, 'DELETE /api/v1/users/me': {}, 'PATCH /api/v1/users/{id}': {}, 'POST /api/v1/users/me/tokens': { name: 'T', scopes: ['read'] }, 'POST /api/v1/tapes': { title: 'T' }, 'POST /api/v1/devices': { name: 'D' }, 'PATCH /api/v1/tapes/{id}': { title: 'U' }, 'POST /api/v1/tapes/{id}/marks': { position: 2 },
   'PATCH /api/v1/tapes/{id}/marks/{markId}': { title: 'M' }, 'POST /api/v1/tapes/{id}/reprocess': {}, 'POST /api/v1/sessions': (f) => ({ type: 'emulation', tape_id: f.id }),
   'POST /api/v1/sessions/{id}/command': { command: 'counter_reset' }, 'POST /api/v1/sessions/{id}/remote': { action: 'release' },
   'POST /api/v1/streams/{id}/answer': { peer_id: 'x', type: 'answer', sdp: 'x' }, 'PATCH /api/v1/devices/{id}': { name: 'E' }, 'POST /api/v1/devices/{id}/token': {},
@@ -106,7 +107,7 @@ const RAW = {
 /** One call as that asker; what it came to: 'ok' for all that got past the rights, else the status. */
 async function outcome(operation, principal, f) {
   const { key, method } = operation;
-  const id = key.includes('/hls/live/') || /\/(sessions|streams|whep)\//.test(key) ? f.session : key.includes('/devices/') ? f.device : key.includes('/jobs/') ? f.job : f.id;
+  const id = key.endsWith('/users/{id}') ? 999999 : key.includes('/hls/live/') || /\/(sessions|streams|whep)\//.test(key) ? f.session : key.includes('/devices/') ? f.device : key.includes('/jobs/') ? f.job : f.id;
   const params = { id, deviceId: f.device, markId: f.markId, itemId: f.itemId, language: 'en', token: 'x', ...f.params };
   const target = operation.route.replace(/\{(\w+)\}/g, (_, name) => params[name] ?? 'x');
   const [type, raw] = RAW[key] ?? [];
