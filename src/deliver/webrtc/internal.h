@@ -1,7 +1,8 @@
 /* deliver/webrtc/internal.h - what the files of this folder share. All of it belongs to a sender thread, unless a group of fields says otherwise.
  *
  *   rtc.c     the public functions, the sender threads, their clock tick    viewer.c  viewers: joining and leaving; player.c those who offer
- *   udp.c     the socket: batches in, batches out (sendmmsg, UDP_SEGMENT)    stream.c  packets in, the shared ring, pacing, RTP out, resends
+ *   udp.c     the socket: batches in, batches out (sendmmsg, UDP_SEGMENT)    share.c   packets in, cut once for all threads; what is kept of them
+ *                                                                            stream.c  pacing, RTP out, resends; what a stream asks of its owner
  *   peer.c    one connection: the tables that find it, STUN, what goes where report.c  a viewer's RTCP in and out; rate.c  what its line carries
  *   tcp.c     the same datagrams over TCP
  *   dtls.c    certificate, handshakes on a worker of their own, keys         publisher.c  publishers: coming and going; intake.c  their RTP and RTCP */
@@ -29,11 +30,14 @@ enum {
     PWD_CHARS = 24,
     DTLS_MTU = 1200,
     PAYLOAD_MAX = 1150,     /* + header 12 + extensions 12 + RTX 2 + tag 16 = 1192 */
-    RING_SLOTS = 4096,      /* payloads of a stream kept for resending and joining; a power of two */
+    RING_PAYLOADS = 4096,   /* of a stream kept for resending and joining */
+    RING_UNITS = 1024,      /* pictures that they are of */
     RING_BYTES = 4 << 20,
     RING_US = 2000000,      /* older ones go, unless they belong to the newest group of pictures */
     PACKET_MAX = 2 << 20,
-    PENDING_MAX = 8 << 20,  /* bytes given to a stream that its sender thread has not taken yet */
+    QUEUE_UNITS = 256,      /* packets of a stream that a sender thread has not taken yet: more than two seconds of them; a power of two */
+    QUEUE_BYTES = 4 << 20,
+    SPREAD_SLACK = 4,       /* so many connections more than another thread may one have before a stream goes onto that one, too */
     TABLE_SLOTS = 4096,
     PASSED_MAX = 1024,      /* datagrams on their way from the thread that receives to another one; more are dropped */
     TICK_MS = 20,
@@ -118,41 +122,80 @@ struct peer {
     struct srtp *out, *in;
 };
 
-/* ---- the shared ring ---- */
-struct frame { /* one access unit, cut into payloads */
-    struct frame *next;
-    uint64_t first, end; /* its payload numbers */
+/* ---- streams, and what sender threads share of them (share.c) ---- */
+struct payload {
+    uint32_t at; /* in the unit's data */
+    uint16_t len;
+};
+struct unit { /* an access unit cut into payloads, or a packet of sound, which is one */
+    _Atomic(int) refs;
+    /* before it is published; then read-only */
+    bool is_sound, is_key;
+    int count;                      /* of its payloads; the last one has the marker */
+    uint64_t first, kept_from;      /* numbers of a picture's payloads: its first one, the first one that was kept when it came */
     int64_t at_us;
+    uint32_t ts;
     size_t bytes;
+    const struct payload *payloads; /* behind the data */
     uint8_t data[];
 };
-struct slot {
-    const uint8_t *data; /* in its frame */
-    uint32_t ts;
-    uint16_t len;
-    bool marker;
+struct kept { /* references to pictures, oldest first */
+    uint64_t begin, end;
+    struct unit *units[RING_UNITS];
 };
-struct rtc_stream {
+/* A stream on one sender thread that has, or had, viewers of it. */
+struct branch {
     /* set by open, then read-only */
+    struct rtc_stream *stream;
     struct rtc *rtc;
-    struct rtc_events events;
-    uint32_t video_ts0, audio_ts0;
-    /* any thread */
-    _Atomic(size_t) pending; /* bytes posted and not taken yet */
-    _Atomic(bool) overrun;   /* a packet was refused: video waits for a key frame */
-    /* the sender thread's own */
-    struct rtc_stream *next;
+    /* the producer puts in, the thread takes out */
+    struct loop_msg msg;
+    _Atomic(bool) posted, overrun;
+    _Atomic(size_t) queued_bytes;
+    _Atomic(uint32_t) put, taken;
+    struct unit *queue[QUEUE_UNITS];
+    /* guarded by the stream's lock */
+    bool is_fed;
+    /* the thread's own */
+    struct branch *next;
     struct viewer *viewers;
-    struct frame *oldest, *newest;
-    size_t bytes;
-    uint64_t next_number;    /* of the next payload; those kept are [oldest->first, next_number) */
+    bool is_wanted; /* by a viewer who is ready */
+    bool is_silent; /* the stream's owner wants to hear no more */
+    struct kept kept;
+    uint64_t next_number;    /* of the next payload; those here are a run up to it */
     uint64_t key_number;     /* where the newest key frame starts */
     int64_t key_at_us;
     bool has_key;
-    int64_t asked_us;        /* when want_key was last called */
-    bool wants_key;
+};
+struct lines { /* what the lines of one thread's viewers carry: see rate.h */
+    _Atomic(int64_t) fastest_bps, bps;
+};
+struct rtc_stream {
+    /* set by open, then read-only */
+    struct rtc *rtc; /* the thread that tells the owner what all viewers' lines carry, and again of key frames */
+    struct rtc_events events;
+    uint32_t video_ts0, audio_ts0;
+    /* the producer's: who calls rtc_stream_send */
+    bool needs_key; /* something was left out: no picture before a key frame */
+    size_t kept_bytes;
+    uint64_t key_number; /* where the newest key frame that is kept starts */
+    bool has_key;
+    /* guarded by lock; what is kept only the producer changes */
+    pthread_mutex_t lock;
+    struct branch *branches[RTC_THREADS_MAX]; /* each changed by its own thread, so that this one reads without */
+    struct kept kept;
+    uint64_t next_number;
+    /* guarded by the lock of `rtc_all` */
+    int on[RTC_THREADS_MAX]; /* viewers on each thread */
+    /* any thread */
+    struct lines lines[RTC_THREADS_MAX]; /* each written by its own */
+    _Atomic(int) viewers;
+    _Atomic(bool) wants_key, posted;
+    _Atomic(int64_t) asked_us; /* when want_key was last called, 0: never */
+    struct loop_msg msg; /* to `rtc`: somebody watches */
+    /* the own of `rtc` */
+    struct rtc_stream *next;
     int64_t rate_bps, rate_told_us; /* last told */
-    struct slot slots[RING_SLOTS];
 };
 
 /* ---- viewers ---- */
@@ -172,6 +215,7 @@ struct viewer {
     struct peer peer;
     /* set by the offer, then read-only */
     struct rtc_stream *stream;
+    struct branch *branch;
     char peer_id[VCR_UUID_BYTES];
     int64_t offered_us;
     /* joining */
@@ -260,6 +304,7 @@ struct rtc_all {
 struct rtc {
     /* set by open, then read-only */
     struct rtc_all *all;
+    int index;
     struct loop *loop;
     struct udp *udp;
     struct tcp *tcp; /* the first one's; NULL: its port is taken */
@@ -273,11 +318,12 @@ struct rtc {
     /* any thread */
     _Atomic(int) passed; /* datagrams that the receiving thread has for this one */
     /* guarded by the lock of `all` */
-    int load; /* its streams and their viewers */
+    int load; /* its viewers and publishers; the first one has one more for receiving */
     /* the sender thread's own */
     uv_timer_t timer;
     int64_t now_us;
-    struct rtc_stream *streams;
+    struct rtc_stream *streams; /* those it speaks for */
+    struct branch *branches;
     struct rtc_publisher *publishers; /* those gone, too, until they are closed */
     int viewers, publishing;          /* connections of each kind */
     bool lagging; /* some viewer has payloads left to be paced out */
@@ -296,9 +342,9 @@ bool peer_is_bound(struct rtc_all *all, const struct sockaddr_in6 *a);
 void peer_datagram(void *rtc, uint8_t *p, size_t len, const struct sockaddr_in6 *from);
 
 /* ---- viewer.c ---- */
-/* BUSY over the caps. */
-enum vcr_err viewer_open(struct rtc_stream *s, struct viewer **ret, struct vcr_why *why);
-struct viewer *viewer_find(const struct rtc_stream *s, const char *peer_id); /* NULL: it is not there, or is going */
+/* On the thread that rtc_enter_viewer found for it. */
+struct viewer *viewer_open(struct rtc_stream *s, struct rtc *r);
+struct viewer *viewer_find(const struct branch *b, const char *peer_id); /* b may be NULL. NULL: it is not there, or is going */
 /* Says goodbye where it can be heard, tells the owner, frees. */
 void viewer_leave(struct viewer *v, const char *reason);
 /* Frees what is marked as gone. */
@@ -335,24 +381,54 @@ bool dtls_keys(struct peer *p);
 /* Says goodbye; a handshake under way ends by itself. */
 void dtls_close(struct peer *p);
 
-/* ---- stream.c ---- */
+/* ---- share.c ---- */
+static inline uint64_t unit_end(const struct unit *u) { return u->first + (uint64_t)u->count; }
+struct rtc_stream *stream_make(void); /* NULL: no memory */
+/* Its branches must be closed. */
 void stream_free(struct rtc_stream *s);
-void stream_take(struct rtc_stream *s, const struct packet *p);
+/* This thread's; NULL: it has none. */
+struct branch *branch_here(struct rtc_stream *s, const struct rtc *r);
+struct branch *branch_open(struct rtc_stream *s, struct rtc *r);
+/* A viewer is ready: what is kept is there from now on, and all that comes. */
+void branch_feed(struct branch *b);
+/* Nobody is there any more. */
+void branch_rest(struct branch *b);
+/* Nobody publishes any more; frees it. */
+void branch_close(struct branch *b);
+/* The picture with that payload; NULL: it is not kept. */
+const struct unit *kept_find(const struct kept *k, uint64_t number);
+
+/* ---- stream.c ---- */
+/* A picture or sound has come: to all viewers of this thread. */
+void stream_picture(struct branch *b, const struct unit *u);
+void stream_sound(struct branch *b, const struct unit *u);
+/* The thread was away for so long that something did not come. */
+void stream_catch_up(struct branch *b);
 void stream_join(struct viewer *v);
-void stream_ask_key(struct rtc_stream *s);
-void stream_tick(struct rtc_stream *s);
+void stream_ask_key(struct viewer *v);
+/* On the thread that speaks for it; whether there is anything to be done soon. */
+bool stream_tick(struct rtc_stream *s);
+/* The same for one thread's viewers. */
+void branch_tick(struct branch *b);
 /* Sends what pacing let wait; true when more is left. */
-bool stream_pace(struct rtc_stream *s);
+bool stream_pace(struct branch *b);
 void stream_resend(struct viewer *v, uint16_t seq);
+
+/* ---- rtc.c ---- */
 /* What was sent goes out, who is gone is removed. */
 void rtc_sweep(struct rtc *r);
 /* Makes sure the tick comes soon, or at all. */
 void rtc_arm(struct rtc *r);
 /* Runs fn(arg) on that sender thread and waits for it. */
 void rtc_run(struct rtc *r, void (*fn)(void *arg), void *arg);
-/* Whether one more may come in now; counts it until rtc_leave. */
+/* Whether one more may come in now, on that thread; counts it until rtc_leave. */
 bool rtc_enter(struct rtc *r, enum inside kind);
+/* Any thread: the sender thread for one more viewer, who is counted there until rtc_leave_viewer. BUSY over the caps. */
+enum vcr_err rtc_enter_viewer(struct rtc_stream *s, struct rtc **ret, struct vcr_why *why);
 void rtc_leave(struct rtc *r, enum inside kind);
+void rtc_leave_viewer(struct rtc_stream *s, struct rtc *r);
+/* The sender thread of a viewer of ours. */
+struct rtc *rtc_of_viewer(const struct rtc_stream *s, const char *peer_id);
 /* 32.32 fixed-point seconds since 1900. */
 uint64_t rtc_ntp(const struct rtc *r, int64_t mono_us);
 

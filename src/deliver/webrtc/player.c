@@ -7,6 +7,7 @@ enum { ANSWER_BYTES = 16384 };
 
 struct viewing { /* arguments and results of the functions below */
     struct rtc_stream *stream;
+    struct rtc *rtc;
     const char *peer_id;
     char *ret_peer_id;
     const struct sdp_choice *choice;
@@ -25,11 +26,8 @@ static struct viewer_format format_of(const struct sdp_choice *o)
 static void do_view(void *arg)
 {
     struct viewing *c = arg;
-    const struct rtc *r = c->stream->rtc;
-    struct viewer *v;
-    c->err = viewer_open(c->stream, &v, c->why);
-    if (c->err)
-        return;
+    struct rtc *r = c->rtc;
+    struct viewer *v = viewer_open(c->stream, r);
     memcpy(c->ret_peer_id, v->peer_id, VCR_UUID_BYTES);
     memcpy(v->remote_pwd, c->choice->pwd, sizeof(v->remote_pwd));
     sdp_write_play_answer(&c->answer, c->choice, &(struct sdp_accept) {
@@ -46,10 +44,13 @@ enum vcr_err rtc_view(struct rtc_stream *s, const char *offer, size_t len, char 
     enum vcr_err err = sdp_parse_play(offer, len, &choice, why);
     if (err)
         return err;
-    struct viewing c = { .stream = s, .ret_peer_id = ret_peer_id, .choice = &choice, .why = why };
+    struct viewing c = { .stream = s, .ret_peer_id = ret_peer_id, .choice = &choice };
+    err = rtc_enter_viewer(s, &c.rtc, why);
+    if (err)
+        return err;
     buf_init(&c.answer, ANSWER_BYTES);
-    rtc_run(s->rtc, do_view, &c);
-    if (!c.err && !buf_ok(&c.answer)) {
+    rtc_run(c.rtc, do_view, &c);
+    if (!buf_ok(&c.answer)) {
         rtc_viewer_close(s, ret_peer_id);
         c.err = vcr_fail(why, VCR_E_INTERNAL, "the answer is over %d bytes", ANSWER_BYTES);
     }
@@ -61,7 +62,7 @@ enum vcr_err rtc_view(struct rtc_stream *s, const char *offer, size_t len, char 
 
 static struct viewer *find(struct viewing *c)
 {
-    struct viewer *v = viewer_find(c->stream, c->peer_id);
+    struct viewer *v = viewer_find(branch_here(c->stream, c->rtc), c->peer_id);
     if (v && v->remote_pwd[0])
         return v;
     c->err = vcr_fail(c->why, VCR_E_NOT_FOUND, "there is no such viewer, or it has ended");
@@ -81,8 +82,8 @@ enum vcr_err rtc_view_trickle(struct rtc_stream *s, const char *peer_id, const c
     struct sdp_fragment f;
     struct vcr_why other = { 0 };
     enum vcr_err parsed = fragment ? sdp_parse_fragment(fragment, len, &f, why) : VCR_OK;
-    struct viewing c = { .stream = s, .peer_id = peer_id, .fragment = fragment && !parsed ? &f : NULL, .why = &other };
-    rtc_run(s->rtc, do_trickle, &c);
+    struct viewing c = { .stream = s, .rtc = rtc_of_viewer(s, peer_id), .peer_id = peer_id, .fragment = fragment && !parsed ? &f : NULL, .why = &other };
+    rtc_run(c.rtc, do_trickle, &c);
     if (c.err && why) /* an unknown viewer is that, whatever it sends */
         *why = other;
     return c.err ? c.err : parsed;
@@ -98,7 +99,7 @@ static void do_end(void *arg)
 
 enum vcr_err rtc_view_end(struct rtc_stream *s, const char *peer_id, struct vcr_why *why)
 {
-    struct viewing c = { .stream = s, .peer_id = peer_id, .why = why };
-    rtc_run(s->rtc, do_end, &c);
+    struct viewing c = { .stream = s, .rtc = rtc_of_viewer(s, peer_id), .peer_id = peer_id, .why = why };
+    rtc_run(c.rtc, do_end, &c);
     return c.err;
 }

@@ -16,14 +16,14 @@ enum {
 };
 static size_t write_one(const struct viewer *v, const struct sender *s, uint32_t ts, uint8_t *out)
 {
-    const struct rtc *r = v->stream->rtc;
+    const struct rtc *r = v->peer.rtc;
     return rtcp_write_sr(out, &(struct rtcp_sender) { .ssrc = s->ssrc, .ntp = rtc_ntp(r, r->now_us), .ts = ts, .packets = s->packets, .octets = s->octets });
 }
 
 /* A report for each stream that it takes, its name for both, and at the end a goodbye from all. */
 void report_send(struct viewer *v, bool bye)
 {
-    struct rtc *r = v->stream->rtc;
+    struct rtc *r = v->peer.rtc;
     uint8_t *p = udp_reserve(r->udp);
     uint32_t ssrcs[3];
     int count = 0;
@@ -50,7 +50,7 @@ void report_send(struct viewer *v, bool bye)
 /* A little loss: ask the player to keep some frames back, so that a resend comes in time. Heavy loss: key frames only for a while, for this viewer alone. */
 static void weigh_loss(struct viewer *v, uint8_t fraction)
 {
-    int64_t now_us = v->stream->rtc->now_us;
+    int64_t now_us = v->peer.rtc->now_us;
     v->loss = fraction / 256.0;
     if (fraction >= LOSS_SEEN) {
         v->delay_ms = DELAY_MS;
@@ -67,7 +67,7 @@ static void weigh_loss(struct viewer *v, uint8_t fraction)
 
 static void take_report(struct viewer *v, const struct rtcp_report *b)
 {
-    const struct rtc *r = v->stream->rtc;
+    const struct rtc *r = v->peer.rtc;
     if (b->ssrc != v->video.ssrc)
         return;
     weigh_loss(v, b->fraction_lost);
@@ -101,9 +101,9 @@ static void take_packet(struct viewer *v, const struct rtcp_packet *p)
     if (p->type == RTCP_RTPFB && p->count == RTCP_FB_NACK && is_ours)
         take_nacks(v, p);
     else if ((p->type == RTCP_PSFB && p->count == RTCP_FB_PLI && is_ours) || (v->format.video_pt && rtcp_fir(p, v->video.ssrc)))
-        stream_ask_key(v->stream);
+        stream_ask_key(v);
     else if (rtcp_remb(p, &v->remb_bps))
-        rate_line_heard(&v->line, (int64_t)VCR_MIN(v->remb_bps, (uint64_t)INT64_MAX), v->bitrate_bps, v->stream->rtc->now_us);
+        rate_line_heard(&v->line, (int64_t)VCR_MIN(v->remb_bps, (uint64_t)INT64_MAX), v->bitrate_bps, v->peer.rtc->now_us);
 }
 
 void report_input(struct viewer *v, uint8_t *bytes, size_t len)

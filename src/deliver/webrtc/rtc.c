@@ -1,7 +1,8 @@
 /* deliver/webrtc/rtc.c - see rtc.h: the public functions, the sender threads and their clock.
  *
- * Every public function becomes a message to the stream's sender thread; those with a result wait for it, which takes as long as the batch being sent (well under a millisecond
- * with a few hundred viewers). So a lock is needed only for what the threads share: struct rtc_all, and the places of tcp.c. */
+ * What concerns a viewer becomes a message to its sender thread, what concerns a stream one to the thread that speaks for it, or to all that have viewers of it, one after the other;
+ * those with a result wait for it, which takes as long as the batch being sent (well under a millisecond with a few hundred viewers). So a lock is needed only for what the threads
+ * share: struct rtc_all, the streams' lists (share.c), and the places of tcp.c. */
 #include "deliver/webrtc/internal.h"
 
 #include <assert.h>
@@ -29,22 +30,21 @@ void rtc_sweep(struct rtc *r)
 static void on_tick(uv_timer_t *t)
 {
     struct rtc *r = t->data;
-    bool more = false, wants_key = false;
+    bool more = false, watched = false;
     r->now_us = clock_mono_us();
-    for (struct rtc_stream *s = r->streams; s; s = s->next) {
+    for (struct branch *b = r->branches; b; b = b->next) {
         if (r->lagging)
-            more |= stream_pace(s);
-        stream_tick(s);
-        for (struct viewer *v = s->viewers; v; v = v->next)
-            viewer_tick(v);
-        wants_key |= s->wants_key;
+            more |= stream_pace(b);
+        branch_tick(b);
     }
+    for (struct rtc_stream *s = r->streams; s; s = s->next)
+        watched |= stream_tick(s);
     for (struct rtc_publisher *p = r->publishers; p; p = p->next)
         publisher_tick(p);
     rtc_sweep(r);
     r->lagging = more;
     bool has_tcp = tcp_tick(r->tcp);
-    if (has_tcp || r->viewers || r->publishing || wants_key)
+    if (has_tcp || r->viewers || r->publishing || watched)
         uv_timer_start(&r->timer, on_tick, more ? PACE_MS : TICK_MS, 0);
 }
 
@@ -115,7 +115,7 @@ struct call { /* arguments and results of the functions below */
     struct buf sdp;
     const struct sdp_answer *answer;
     struct rtc_viewer_stats *stats;
-    int count;
+    int count, max;
     enum vcr_err err;
     struct vcr_why *why;
 };
@@ -206,6 +206,8 @@ static enum vcr_err thread_open(struct rtc_all *all, int i, const struct rtc_con
     enum vcr_err err = VCR_OK;
     char name[16] = "rtc-sender";
     r->all = all;
+    r->index = i;
+    r->load = i == 0;
     configure(r, config);
     if (i == 0)
         err = open_first(r, config, why);
@@ -269,7 +271,7 @@ void rtc_close(struct rtc **rp)
     struct rtc_all *all = first->all;
     for (int i = 0; i < all->threads_n; i++) {
         struct rtc *r = all->threads[i];
-        assert(!r || (!r->streams && !r->publishers)); /* their owners close them first */
+        assert(!r || (!r->streams && !r->branches && !r->publishers)); /* their owners close them first */
         if (!r || !r->loop)
             continue;
         loop_stop(r->loop);
@@ -292,16 +294,12 @@ int rtc_port(const struct rtc *r) { return udp_port(r->udp); }
 
 /* ---- streams ---- */
 
-/* The thread that has the least to do; it is counted there. */
-static struct rtc *least_loaded(struct rtc_all *all)
+static struct rtc *least_loaded_locked(const struct rtc_all *all)
 {
-    pthread_mutex_lock(&all->lock);
     struct rtc *least = all->threads[0];
     for (int i = 1; i < all->threads_n; i++)
         if (all->threads[i]->load < least->load)
             least = all->threads[i];
-    least->load++;
-    pthread_mutex_unlock(&all->lock);
     return least;
 }
 
@@ -314,89 +312,63 @@ static void do_stream_open(void *arg)
 
 enum vcr_err rtc_stream_open(struct rtc *r, struct rtc_stream **ret, const struct rtc_events *events, struct vcr_why *why)
 {
-    struct rtc_stream *s = calloc(1, sizeof(*s));
+    struct rtc_stream *s = stream_make();
     if (!s)
         return vcr_fail(why, VCR_E_NOMEM, "no memory for a stream");
-    r = s->rtc = least_loaded(r->all);
+    pthread_mutex_lock(&r->all->lock);
+    s->rtc = least_loaded_locked(r->all);
+    pthread_mutex_unlock(&r->all->lock);
     if (events)
         s->events = *events;
     s->video_ts0 = (uint32_t)vcr_random_u64();
     s->audio_ts0 = (uint32_t)vcr_random_u64();
     struct call c = { .stream = s };
-    call_and_wait(r, &c, do_stream_open);
+    call_and_wait(s->rtc, &c, do_stream_open);
     *ret = s;
     return VCR_OK;
+}
+
+static void do_branch_close(void *arg)
+{
+    const struct call *c = arg;
+    struct branch *b = branch_here(c->stream, c->rtc);
+    if (!b)
+        return;
+    b->is_silent = true; /* its owner knows */
+    while (b->viewers)
+        viewer_leave(b->viewers, "the stream was closed");
+    branch_close(b);
 }
 
 static void do_stream_close(void *arg)
 {
     struct call *c = arg;
-    struct rtc_stream *s = c->stream, **p = &c->rtc->streams;
-    s->events = (struct rtc_events) { 0 }; /* its owner knows */
-    while (s->viewers)
-        viewer_leave(s->viewers, "the stream was closed");
-    while (*p != s)
+    struct rtc_stream **p = &c->rtc->streams;
+    while (*p != c->stream)
         p = &(*p)->next;
-    *p = s->next;
+    *p = c->stream->next;
+}
+
+static bool has_branch(struct rtc_stream *s, int i)
+{
+    pthread_mutex_lock(&s->lock);
+    bool is_there = s->branches[i] != NULL;
+    pthread_mutex_unlock(&s->lock);
+    return is_there;
+}
+
+void rtc_stream_close(struct rtc_stream **sp)
+{
+    struct rtc_stream *s = *sp;
+    if (!s)
+        return;
+    struct call c = { .stream = s };
+    for (int i = 0; i < s->rtc->all->threads_n; i++)
+        if (has_branch(s, i))
+            call_and_wait(s->rtc->all->threads[i], &c, do_branch_close);
+    call_and_wait(s->rtc, &c, do_stream_close);
     stream_free(s);
-    pthread_mutex_lock(&c->rtc->all->lock);
-    c->rtc->load--;
-    pthread_mutex_unlock(&c->rtc->all->lock);
-}
-
-void rtc_stream_close(struct rtc_stream **s)
-{
-    if (!*s)
-        return;
-    struct call c = { .stream = *s };
-    call_and_wait((*s)->rtc, &c, do_stream_close);
-    *s = NULL;
-}
-
-struct delivery { /* a packet on its way to the sender thread */
-    struct loop_msg msg;
-    struct rtc_stream *stream;
-    struct packet packet;
-    uint8_t data[];
-};
-
-static void deliver(struct loop_msg *m)
-{
-    struct delivery *d = container_of(m, struct delivery, msg);
-    struct rtc_stream *s = d->stream;
-    atomic_fetch_sub(&s->pending, d->packet.len);
-    s->rtc->now_us = clock_mono_us();
-    stream_take(s, &d->packet);
-    free(d);
-}
-
-/* A sender thread that cannot keep up sees whole groups of pictures left out, not a growing queue. */
-static bool is_refused(struct rtc_stream *s, const struct packet *p)
-{
-    bool is_video = p->track == PACKET_VIDEO;
-    if (p->len == 0 || p->len > PACKET_MAX || atomic_load(&s->pending) + p->len > PENDING_MAX) {
-        if (is_video)
-            atomic_store(&s->overrun, true);
-        return true;
-    }
-    if (!is_video || !atomic_load(&s->overrun))
-        return false;
-    if (!(p->flags & PACKET_KEY))
-        return true;
-    atomic_store(&s->overrun, false);
-    return false;
-}
-
-void rtc_stream_send(struct rtc_stream *s, const struct packet *p)
-{
-    struct delivery *d = is_refused(s, p) ? NULL : malloc(sizeof(*d) + p->len);
-    if (!d)
-        return;
-    *d = (struct delivery) { .msg = { .fn = deliver }, .stream = s, .packet = *p };
-    memcpy(d->data, p->data, p->len);
-    d->packet.data = d->data;
-    atomic_fetch_add(&s->pending, p->len);
-    loop_post(s->rtc->loop, &d->msg);
+    *sp = NULL;
 }
 
 /* ---- viewers ---- */
@@ -415,14 +387,19 @@ static bool may_join_locked(struct rtc_all *all, int64_t now_us)
     return true;
 }
 
+static bool enter_locked(struct rtc_all *all, enum inside kind)
+{
+    bool ok = all->inside[kind] < all->inside_max[kind] && may_join_locked(all, clock_mono_us());
+    all->inside[kind] += ok;
+    return ok;
+}
+
 bool rtc_enter(struct rtc *r, enum inside kind)
 {
-    struct rtc_all *all = r->all;
-    pthread_mutex_lock(&all->lock);
-    bool ok = all->inside[kind] < all->inside_max[kind] && may_join_locked(all, r->now_us);
-    all->inside[kind] += ok;
+    pthread_mutex_lock(&r->all->lock);
+    bool ok = enter_locked(r->all, kind);
     r->load += ok;
-    pthread_mutex_unlock(&all->lock);
+    pthread_mutex_unlock(&r->all->lock);
     return ok;
 }
 
@@ -434,14 +411,44 @@ void rtc_leave(struct rtc *r, enum inside kind)
     pthread_mutex_unlock(&r->all->lock);
 }
 
+/* The least loaded one; but a stream keeps to the threads that it is on until another one has SPREAD_SLACK less to do, as each costs it wake-ups. */
+static struct rtc *thread_for_locked(const struct rtc_all *all, const struct rtc_stream *s)
+{
+    struct rtc *least = least_loaded_locked(all), *here = NULL;
+    for (int i = 0; i < all->threads_n; i++)
+        if (s->on[i] && (!here || all->threads[i]->load < here->load))
+            here = all->threads[i];
+    return here && here->load <= least->load + SPREAD_SLACK ? here : least;
+}
+
+enum vcr_err rtc_enter_viewer(struct rtc_stream *s, struct rtc **ret, struct vcr_why *why)
+{
+    struct rtc_all *all = s->rtc->all;
+    pthread_mutex_lock(&all->lock);
+    bool ok = enter_locked(all, INSIDE_VIEWERS);
+    if (ok) {
+        *ret = thread_for_locked(all, s);
+        (*ret)->load++;
+        s->on[(*ret)->index]++;
+    }
+    pthread_mutex_unlock(&all->lock);
+    return ok ? VCR_OK : vcr_fail(why, VCR_E_BUSY, "too many viewers, or too many at once: try again in a second");
+}
+
+void rtc_leave_viewer(struct rtc_stream *s, struct rtc *r)
+{
+    pthread_mutex_lock(&r->all->lock);
+    r->all->inside[INSIDE_VIEWERS]--;
+    r->load--;
+    s->on[r->index]--;
+    pthread_mutex_unlock(&r->all->lock);
+}
+
 static void do_offer(void *arg)
 {
     struct call *c = arg;
-    const struct rtc *r = c->rtc;
-    struct viewer *v;
-    c->err = viewer_open(c->stream, &v, c->why);
-    if (c->err)
-        return;
+    struct rtc *r = c->rtc;
+    const struct viewer *v = viewer_open(c->stream, r);
     memcpy(c->ret_peer_id, v->peer_id, VCR_UUID_BYTES);
     sdp_write_offer(&c->sdp, &(struct sdp_offer) {
                                  .session_id = vcr_random_u64(), .ufrag = v->peer.ufrag, .pwd = v->peer.pwd, .cname = RTC_CNAME, .fingerprint = r->fingerprint,
@@ -451,10 +458,14 @@ static void do_offer(void *arg)
 
 enum vcr_err rtc_offer(struct rtc_stream *s, char ret_peer_id[VCR_UUID_BYTES], char **ret_sdp, struct vcr_why *why)
 {
-    struct call c = { .stream = s, .ret_peer_id = ret_peer_id, .why = why };
+    struct call c = { .stream = s, .ret_peer_id = ret_peer_id };
+    struct rtc *r;
+    enum vcr_err err = rtc_enter_viewer(s, &r, why);
+    if (err)
+        return err;
     buf_init(&c.sdp, SDP_BYTES);
-    call_and_wait(s->rtc, &c, do_offer);
-    if (!c.err && !buf_ok(&c.sdp))
+    call_and_wait(r, &c, do_offer);
+    if (!buf_ok(&c.sdp))
         c.err = vcr_fail(why, VCR_E_INTERNAL, "the offer is over %d bytes", SDP_BYTES);
     if (!c.err)
         *ret_sdp = vcr_strndup(c.sdp.data, c.sdp.len);
@@ -473,7 +484,7 @@ static struct viewer_format format_of(const struct sdp_answer *a)
 static void do_answer(void *arg)
 {
     struct call *c = arg;
-    struct viewer *v = viewer_find(c->stream, c->peer_id);
+    struct viewer *v = viewer_find(branch_here(c->stream, c->rtc), c->peer_id);
     if (!v)
         c->err = vcr_fail(c->why, VCR_E_NOT_FOUND, "no such peer, or its offer has expired");
     else if (v->peer.known)
@@ -490,7 +501,7 @@ enum vcr_err rtc_answer(struct rtc_stream *s, const char *peer_id, const char *s
     enum vcr_err parsed = sdp_parse_answer(sdp, strlen(sdp), &answer, why);
     struct vcr_why other = { 0 };
     struct call c = { .stream = s, .peer_id = peer_id, .answer = parsed ? NULL : &answer, .why = &other };
-    call_and_wait(s->rtc, &c, do_answer);
+    call_and_wait(rtc_of_viewer(s, peer_id), &c, do_answer);
     if (c.err && why) /* an unknown peer is that, whatever the SDP is like */
         *why = other;
     return c.err ? c.err : parsed;
@@ -499,7 +510,7 @@ enum vcr_err rtc_answer(struct rtc_stream *s, const char *peer_id, const char *s
 static void do_viewer_close(void *arg)
 {
     struct call *c = arg;
-    struct viewer *v = viewer_find(c->stream, c->peer_id);
+    struct viewer *v = viewer_find(branch_here(c->stream, c->rtc), c->peer_id);
     if (v)
         viewer_leave(v, "closed by the server");
 }
@@ -507,27 +518,28 @@ static void do_viewer_close(void *arg)
 void rtc_viewer_close(struct rtc_stream *s, const char *peer_id)
 {
     struct call c = { .stream = s, .peer_id = peer_id };
-    call_and_wait(s->rtc, &c, do_viewer_close);
+    call_and_wait(rtc_of_viewer(s, peer_id), &c, do_viewer_close);
 }
 
 static void do_viewers(void *arg)
 {
     struct call *c = arg;
-    int max = c->count;
-    c->count = 0;
-    for (const struct viewer *v = c->stream->viewers; v && c->count < max; v = v->next) {
+    const struct branch *b = branch_here(c->stream, c->rtc);
+    for (const struct viewer *v = b ? b->viewers : NULL; v && c->count < c->max; v = v->next) {
         struct rtc_viewer_stats *out = &c->stats[c->count++];
         *out = (struct rtc_viewer_stats) {
             .connected = v->peer.ready, .rtt_ms = v->rtt_ms, .loss = v->loss, .bitrate_bps = v->bitrate_bps, .first_key_frame_ms = v->first_key_frame_ms,
             .estimate_bps = (int64_t)VCR_MIN(v->remb_bps, (uint64_t)INT64_MAX),
-            .packets_sent = v->packets_sent, .nacked = v->nacked, .resent = v->resent };
+            .packets_sent = v->packets_sent, .nacked = v->nacked, .resent = v->resent, .thread = c->rtc->index };
         memcpy(out->peer_id, v->peer_id, VCR_UUID_BYTES);
     }
 }
 
 int rtc_viewers(struct rtc_stream *s, struct rtc_viewer_stats *out, int max)
 {
-    struct call c = { .stream = s, .stats = out, .count = max };
-    call_and_wait(s->rtc, &c, do_viewers);
+    struct call c = { .stream = s, .stats = out, .max = max };
+    for (int i = 0; i < s->rtc->all->threads_n; i++)
+        if (has_branch(s, i))
+            call_and_wait(s->rtc->all->threads[i], &c, do_viewers);
     return c.count;
 }

@@ -2,10 +2,11 @@
  *
  * ICE-lite on one UDP port (dual stack), and on the TCP port of the same number when that is free (passive, RFC 6544); DTLS 1.2 passive, SRTP (AES-GCM first, then
  * AES-CM/SHA-1) on OpenSSL EVP, RTX from one ring shared by all viewers of a stream, RTCP SR/NACK/PLI/REMB, consent 30 s, offers unanswered for 10 s dropped. It knows nothing of tapes or users.
- * Threads  several sender threads on one socket, another one makes their handshakes. A stream with all its viewers belongs to one of them, the one with the fewest streams and
- *          viewers when it is opened, so that its ring needs no lock; the first one receives for all. Every function here may be called from any thread except those; they
- *          post to the stream's. Call-backs (struct rtc_events) come on the stream's thread and may only wake somebody up (post a message).
- * Bounds   viewers_max, joins a second, a ring of 2 s or 4 MiB a stream, NACK bytes by token bucket: in rtc_config and rtc.c; of TCP in tcp.c. */
+ * Threads  several sender threads on one socket, another one makes their handshakes. A viewer belongs to one of them, the one that has least to do when it comes, and a stream is on all that
+ *          have viewers of it: its packets are cut once, by the thread that gives them, and what is kept of them is there once (share.c). The first sender thread receives for all. Every
+ *          function here may be called from any thread except those; of one stream rtc_stream_send and rtc_stream_close are called by one thread at a time. Call-backs (struct rtc_events)
+ *          may only wake somebody up (post a message).
+ * Bounds   viewers_max, joins a second, a ring of 2 s or 4 MiB a stream, NACK bytes by token bucket: in rtc_config and rtc.c; what waits for a thread: share.c; of TCP: tcp.c. */
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
@@ -34,7 +35,7 @@ enum vcr_err rtc_open(struct rtc **ret, const struct rtc_config *config, struct 
 void rtc_close(struct rtc **r);
 int rtc_port(const struct rtc *r);
 
-/* On the stream's thread; post a message, nothing else. */
+/* Post a message, nothing else. Those about a viewer come on its thread, want_key on any, also on two at once; rate on one, always the same. */
 struct rtc_events {
     /* A viewer sent PLI, or joined where no key frame younger than half a second could be replayed to it: coalesced to 4 a second. */
     void (*want_key)(void *arg);
@@ -48,7 +49,7 @@ struct rtc_events {
 enum vcr_err rtc_stream_open(struct rtc *r, struct rtc_stream **ret, const struct rtc_events *events, struct vcr_why *why);
 /* Sends BYE to all its viewers and forgets them. Returns when no call-back of this stream can come any more. */
 void rtc_stream_close(struct rtc_stream **s);
-/* One packet, copied; sent at once. pts_us on the common monotonic clock. Video is Annex B. */
+/* One packet, copied; sent at once, waits for nobody. pts_us on the common monotonic clock. Video is Annex B. A thread that lags behind has its viewers go on at the newest key frame. */
 void rtc_stream_send(struct rtc_stream *s, const struct packet *p);
 
 /* A new viewer: its id and the SDP offer (free it). VCR_E_BUSY over the caps. */
@@ -73,6 +74,7 @@ struct rtc_viewer_stats {
     int64_t estimate_bps;       /* what the viewer says its line carries (REMB), 0: nothing yet */
     double first_key_frame_ms;  /* answer to the last packet of the first key frame sent, -1: none yet */
     uint64_t packets_sent, nacked, resent;
+    int thread;                 /* the sender thread that it is on, from 0 */
 };
-/* At most max; returns how many. */
+/* Of all threads; at most max, returns how many. */
 int rtc_viewers(struct rtc_stream *s, struct rtc_viewer_stats *out, int max);

@@ -1,98 +1,12 @@
-/* deliver/webrtc/stream.c - one programme: packets in, the ring all its viewers share, and RTP out.
+/* deliver/webrtc/stream.c - what a stream's viewers get on one sender thread: RTP out, pacing, resends; and what it asks of its owner. Where packets come from is share.c's.
  *
- * An access unit is cut into payloads once, numbered with 64 bits. A viewer keeps only where its own SRTP indices start (`base` went out as `base_index`), so memory for
- * resending costs it nothing: a NACK is a subtraction and a look into the ring. Where a viewer leaves something out, its base moves and its sequence stays unbroken. */
+ * Payloads are numbered with 64 bits, for all viewers alike. A viewer keeps only where its own SRTP indices start (`base` went out as `base_index`), so memory for
+ * resending costs it nothing: a NACK is a subtraction and a look into what is kept. Where a viewer leaves something out, its base moves and its sequence stays unbroken. */
 #include "deliver/webrtc/internal.h"
 
-#include <assert.h>
 #include <string.h>
 
 #include "wire/rtp.h"
-
-static const struct slot *slot_at(const struct rtc_stream *s, uint64_t number)
-{
-    return s->oldest && number >= s->oldest->first && number < s->next_number ? &s->slots[number % RING_SLOTS] : NULL;
-}
-
-static void drop_oldest(struct rtc_stream *s)
-{
-    struct frame *f = s->oldest;
-    s->oldest = f->next;
-    if (!s->oldest)
-        s->newest = NULL;
-    s->bytes -= f->bytes;
-    if (s->has_key && s->key_number == f->first)
-        s->has_key = false;
-    free(f);
-}
-
-void stream_free(struct rtc_stream *s)
-{
-    while (s->oldest)
-        drop_oldest(s);
-    free(s);
-}
-
-/* ---- an access unit into the ring ---- */
-
-struct filling {
-    struct rtc_stream *s;
-    struct frame *f;
-    size_t room;
-    uint32_t ts;
-};
-
-static void add_payload(void *arg, const uint8_t *payload, size_t len)
-{
-    struct filling *in = arg;
-    struct frame *f = in->f;
-    if (f->bytes + len > in->room || f->end - f->first == RING_SLOTS / 2)
-        return; /* a frame of more than two megabytes: stream_take refuses it before */
-    memcpy(f->data + f->bytes, payload, len);
-    in->s->slots[f->end++ % RING_SLOTS] = (struct slot) { .data = f->data + f->bytes, .ts = in->ts, .len = (uint16_t)len };
-    f->bytes += len;
-}
-
-/* Keeps two seconds, and always the newest group of pictures so that a viewer can join in it, as far as slots and bytes reach. */
-static void make_room(struct rtc_stream *s, size_t bytes, int64_t now_us)
-{
-    uint64_t slots = bytes / (PAYLOAD_MAX / 2) + 64; /* equal pieces are at least half as long as allowed */
-    while (s->oldest) {
-        const struct frame *f = s->oldest;
-        bool is_full = s->bytes + bytes > RING_BYTES || s->next_number - f->first + slots > RING_SLOTS;
-        bool is_old = now_us - f->at_us > RING_US && !(s->has_key && f->first >= s->key_number);
-        if (!is_full && !is_old)
-            break;
-        drop_oldest(s);
-    }
-}
-
-static struct frame *cut(struct rtc_stream *s, const struct packet *p)
-{
-    int64_t now_us = s->rtc->now_us;
-    size_t room = p->len + 2 * (p->len / 500 + 64); /* FU-A and STAP-A headers */
-    make_room(s, room, now_us);
-    struct frame *f = malloc(sizeof(*f) + room);
-    if (!f)
-        return NULL;
-    *f = (struct frame) { .first = s->next_number, .end = s->next_number, .at_us = now_us };
-    struct filling in = { .s = s, .f = f, .room = room, .ts = s->video_ts0 + (uint32_t)(p->pts_us * 9 / 100) };
-    if (rtp_h264_cut(p->data, p->len, PAYLOAD_MAX, add_payload, &in) == 0 || f->end == f->first) {
-        free(f);
-        return NULL;
-    }
-    s->slots[(f->end - 1) % RING_SLOTS].marker = true;
-    s->next_number = f->end;
-    s->bytes += f->bytes;
-    *(s->newest ? &s->newest->next : &s->oldest) = f;
-    s->newest = f;
-    if (p->flags & PACKET_KEY) {
-        s->has_key = true;
-        s->key_number = f->first;
-        s->key_at_us = now_us;
-    }
-    return f;
-}
 
 /* ---- RTP out ---- */
 
@@ -101,7 +15,7 @@ static size_t write_extensions(struct viewer *v, bool is_video, uint8_t ext[RTP_
     size_t n = 0;
     int send_time = is_video ? v->format.video_send_time : v->format.audio_send_time;
     if (send_time) {
-        uint32_t t = (uint32_t)(((uint64_t)v->stream->rtc->now_us << 18) / 1000000); /* 6.18 fixed-point seconds */
+        uint32_t t = (uint32_t)(((uint64_t)v->peer.rtc->now_us << 18) / 1000000); /* 6.18 fixed-point seconds */
         ext[n] = (uint8_t)(send_time << 4 | 2);
         wr24be(ext + n + 1, t & 0xffffff);
         n += 4;
@@ -116,7 +30,7 @@ static size_t write_extensions(struct viewer *v, bool is_video, uint8_t ext[RTP_
 
 static void send_rtp(struct viewer *v, struct sender *s, const struct rtp_header *proto, const uint8_t *payload, size_t len)
 {
-    struct udp *u = v->stream->rtc->udp;
+    struct udp *u = v->peer.rtc->udp;
     uint8_t head[RTP_HEADER_MAX], ext[RTP_EXT_BYTES];
     struct rtp_header h = *proto;
     h.seq = (uint16_t)s->index;
@@ -132,23 +46,30 @@ static void send_rtp(struct viewer *v, struct sender *s, const struct rtp_header
         udp_commit(u, &v->peer.address, n, s == &v->video);
 }
 
+static bool is_marked(const struct unit *u, uint64_t number) { return number + 1 == unit_end(u); }
+
 /* At most `budget` payloads; true when more is left. */
 static bool send_video(struct viewer *v, int budget)
 {
-    struct rtc_stream *s = v->stream;
-    for (; !v->waits_key && v->sent_to < s->next_number; v->sent_to++) {
-        const struct slot *p = slot_at(s, v->sent_to);
-        if (!p) { /* left behind by the ring */
+    const struct branch *b = v->branch;
+    const struct rtc *r = v->peer.rtc;
+    const struct unit *u = NULL;
+    for (; !v->waits_key && v->sent_to < b->next_number; v->sent_to++) {
+        if (!u || v->sent_to >= unit_end(u))
+            u = kept_find(&b->kept, v->sent_to);
+        if (!u) { /* left behind by what is kept */
             v->waits_key = true;
-            stream_ask_key(s);
+            stream_ask_key(v);
             return false;
         }
         if (budget-- <= 0)
             return true;
-        send_rtp(v, &v->video, &(struct rtp_header) { .pt = v->format.video_pt, .marker = p->marker, .ts = p->ts }, p->data, p->len);
-        if (p->marker && v->first_key_frame_ms < 0)
-            v->first_key_frame_ms = (double)(s->rtc->now_us - v->answered_us) / 1000;
-        if (p->marker && v->keys_only_until_us > s->rtc->now_us) {
+        const struct payload *p = &u->payloads[v->sent_to - u->first];
+        bool marker = is_marked(u, v->sent_to);
+        send_rtp(v, &v->video, &(struct rtp_header) { .pt = v->format.video_pt, .marker = marker, .ts = u->ts }, u->data + p->at, p->len);
+        if (marker && v->first_key_frame_ms < 0)
+            v->first_key_frame_ms = (double)(r->now_us - v->answered_us) / 1000;
+        if (marker && v->keys_only_until_us > r->now_us) {
             v->waits_key = true; /* one whole key frame went out; the rest of its group is left out */
             v->sent_to++;
             return false;
@@ -166,7 +87,7 @@ static void jump_to(struct viewer *v, uint64_t number)
 
 static void send_or_pace(struct viewer *v)
 {
-    struct rtc *r = v->stream->rtc;
+    struct rtc *r = v->peer.rtc;
     if (send_video(v, PACE_PAYLOADS) && !r->lagging) {
         r->lagging = true;
         rtc_arm(r);
@@ -175,111 +96,146 @@ static void send_or_pace(struct viewer *v)
 
 static bool can_take(const struct viewer *v, uint8_t pt) { return pt && v->peer.ready && v->peer.bound && !v->peer.gone; }
 
+static bool can_replay(const struct branch *b) { return b->has_key && b->next_number - b->key_number <= JOIN_PAYLOADS; }
+
 void stream_join(struct viewer *v)
 {
-    struct rtc_stream *s = v->stream;
-    bool can_replay = s->has_key && s->next_number - s->key_number <= JOIN_PAYLOADS;
+    struct branch *b = v->branch;
+    const struct rtc *r = v->peer.rtc;
+    branch_feed(b);
     v->waits_key = true;
     if (!v->format.video_pt) /* it only listens */
         return;
-    if (can_replay) {
-        jump_to(v, s->key_number);
+    bool replays = can_replay(b);
+    if (replays) {
+        jump_to(v, b->key_number);
         send_or_pace(v);
-        udp_flush(s->rtc->udp);
+        udp_flush(r->udp);
     }
-    if (!can_replay || s->rtc->now_us - s->key_at_us > KEY_FRESH_US)
-        stream_ask_key(s);
+    if (!replays || r->now_us - b->key_at_us > KEY_FRESH_US)
+        stream_ask_key(v);
 }
 
-static void take_video(struct rtc_stream *s, const struct packet *p)
+void stream_picture(struct branch *b, const struct unit *u)
 {
-    bool is_key = p->flags & PACKET_KEY;
-    const struct frame *f = cut(s, p);
-    if (!f)
-        return;
-    for (struct viewer *v = s->viewers; v; v = v->next) {
+    for (struct viewer *v = b->viewers; v; v = v->next) {
         if (!can_take(v, v->format.video_pt))
             continue;
-        if (is_key && (v->waits_key || s->next_number - v->sent_to > LAG_PAYLOADS))
-            jump_to(v, f->first);
+        if (u->is_key && (v->waits_key || b->next_number - v->sent_to > LAG_PAYLOADS))
+            jump_to(v, u->first);
         send_or_pace(v);
     }
 }
 
-static void take_audio(struct rtc_stream *s, const struct packet *p)
+void stream_sound(struct branch *b, const struct unit *u)
 {
-    uint32_t ts = s->audio_ts0 + (uint32_t)(p->pts_us * 6 / 125); /* 48 kHz */
-    if (p->len > PAYLOAD_MAX)
-        return;
-    for (struct viewer *v = s->viewers; v; v = v->next) {
+    for (struct viewer *v = b->viewers; v; v = v->next) {
         if (!can_take(v, v->format.audio_pt))
             continue;
         bool is_first = v->audio.packets == 0; /* marker: the start of a talk spurt (RFC 7587) */
-        send_rtp(v, &v->audio, &(struct rtp_header) { .pt = v->format.audio_pt, .marker = is_first, .ts = ts }, p->data, p->len);
+        send_rtp(v, &v->audio, &(struct rtp_header) { .pt = v->format.audio_pt, .marker = is_first, .ts = u->ts }, u->data, u->bytes);
     }
 }
 
-void stream_take(struct rtc_stream *s, const struct packet *p)
+void stream_catch_up(struct branch *b)
 {
-    if (p->track == PACKET_VIDEO)
-        take_video(s, p);
-    else
-        take_audio(s, p);
-    udp_flush(s->rtc->udp);
+    for (struct viewer *v = b->viewers; v; v = v->next) {
+        if (!can_take(v, v->format.video_pt))
+            continue;
+        bool is_behind = v->waits_key || b->next_number - v->sent_to > LAG_PAYLOADS || (v->sent_to < b->next_number && !kept_find(&b->kept, v->sent_to));
+        if (is_behind && can_replay(b) && b->key_number >= v->sent_to) {
+            jump_to(v, b->key_number);
+        } else if (is_behind && !v->waits_key) {
+            v->waits_key = true;
+            stream_ask_key(v);
+        }
+        send_or_pace(v);
+    }
 }
 
-bool stream_pace(struct rtc_stream *s)
+bool stream_pace(struct branch *b)
 {
     bool more = false;
-    for (struct viewer *v = s->viewers; v; v = v->next)
+    for (struct viewer *v = b->viewers; v; v = v->next)
         if (can_take(v, v->format.video_pt))
             more |= send_video(v, PACE_PAYLOADS);
     return more;
 }
 
-void stream_ask_key(struct rtc_stream *s)
-{
-    s->wants_key = true;
-    rtc_arm(s->rtc);
-    stream_tick(s);
-}
+/* ---- what it asks of its owner ---- */
 
-/* What the viewers' lines carry, told when it changed; those far below get key frames only. */
-static void weigh_lines(struct rtc_stream *s)
+/* Any thread, so that nobody who joins waits for another one; what comes too early is left to stream_tick. */
+static void try_ask_key(struct rtc_stream *s, int64_t now_us)
 {
-    enum { KEYS_ONLY_US = 1000000 };
-    struct rate_shared shared = { 0 };
-    int64_t now_us = s->rtc->now_us;
-    for (struct viewer *v = s->viewers; v; v = v->next) {
-        rate_line_tick(&v->line, now_us);
-        if (v->peer.ready && v->format.video_pt)
-            rate_first_round(&shared, &v->line);
-    }
-    for (struct viewer *v = s->viewers; v; v = v->next)
-        if (v->peer.ready && v->format.video_pt && !rate_second_round(&shared, &v->line))
-            v->keys_only_until_us = VCR_MAX(v->keys_only_until_us, now_us + KEYS_ONLY_US);
-    if (!s->events.rate || !rate_is_news(s->rate_bps, shared.bps, now_us - s->rate_told_us))
+    int64_t asked_us = atomic_load(&s->asked_us);
+    if (!atomic_load(&s->wants_key) || (asked_us && now_us - asked_us < KEY_EVERY_US) || !atomic_compare_exchange_strong(&s->asked_us, &asked_us, now_us))
         return;
-    s->rate_bps = shared.bps;
-    s->rate_told_us = now_us;
-    s->events.rate(s->events.arg, shared.bps);
-}
-
-void stream_tick(struct rtc_stream *s)
-{
-    int64_t now_us = s->rtc->now_us;
-    weigh_lines(s);
-    if (!s->wants_key || (s->asked_us && now_us - s->asked_us < KEY_EVERY_US))
-        return;
-    s->wants_key = false;
-    s->asked_us = now_us;
+    atomic_store(&s->wants_key, false); /* who wants one from now on is served by what is asked for here, too */
     if (s->events.want_key)
         s->events.want_key(s->events.arg);
 }
 
+void stream_ask_key(struct viewer *v)
+{
+    atomic_store(&v->stream->wants_key, true);
+    try_ask_key(v->stream, v->peer.rtc->now_us);
+}
+
+/* Those whose line carries far less than the others' get key frames only. */
+static void weigh_lines(struct branch *b)
+{
+    enum { KEYS_ONLY_US = 1000000 };
+    struct rtc_stream *s = b->stream;
+    struct rate_shared shared = { 0 };
+    struct lines *here = &s->lines[b->rtc->index];
+    int64_t now_us = b->rtc->now_us;
+    for (struct viewer *v = b->viewers; v; v = v->next) {
+        rate_line_tick(&v->line, now_us);
+        if (v->peer.ready && v->format.video_pt)
+            rate_first_round(&shared, &v->line);
+    }
+    atomic_store(&here->fastest_bps, shared.fastest_bps);
+    for (int i = 0; i < b->rtc->all->threads_n; i++)
+        shared.fastest_bps = VCR_MAX(shared.fastest_bps, atomic_load(&s->lines[i].fastest_bps));
+    for (struct viewer *v = b->viewers; v; v = v->next)
+        if (v->peer.ready && v->format.video_pt && !rate_second_round(&shared, &v->line))
+            v->keys_only_until_us = VCR_MAX(v->keys_only_until_us, now_us + KEYS_ONLY_US);
+    atomic_store(&here->bps, shared.bps);
+}
+
+void branch_tick(struct branch *b)
+{
+    weigh_lines(b);
+    for (struct viewer *v = b->viewers; v; v = v->next)
+        viewer_tick(v);
+}
+
+/* What the viewers' lines carry, told when it changed. */
+static void tell_rate(struct rtc_stream *s)
+{
+    int64_t now_us = s->rtc->now_us, bps = 0;
+    for (int i = 0; i < s->rtc->all->threads_n; i++) {
+        int64_t there = atomic_load(&s->lines[i].bps);
+        if (there && (!bps || there < bps))
+            bps = there;
+    }
+    if (!s->events.rate || !rate_is_news(s->rate_bps, bps, now_us - s->rate_told_us))
+        return;
+    s->rate_bps = bps;
+    s->rate_told_us = now_us;
+    s->events.rate(s->events.arg, bps);
+}
+
+bool stream_tick(struct rtc_stream *s)
+{
+    tell_rate(s);
+    try_ask_key(s, s->rtc->now_us);
+    return atomic_load(&s->viewers) > 0 || atomic_load(&s->wants_key);
+}
+
 static bool may_resend(struct viewer *v, size_t len)
 {
-    int64_t now_us = v->stream->rtc->now_us;
+    int64_t now_us = v->peer.rtc->now_us;
     v->nack_bytes = VCR_MIN(v->nack_bytes + (now_us - v->nack_at_us) * NACK_BYTES_PER_S / 1000000, (int64_t)NACK_BURST_BYTES);
     v->nack_at_us = now_us;
     if (v->nack_bytes < (int64_t)len)
@@ -293,7 +249,7 @@ static bool is_under_way(struct viewer *v, uint16_t seq)
 {
     enum { LEAST_US = 10000, MOST_US = 300000, UNKNOWN_US = 50000 };
     struct resent *r = &v->resends[seq % RESENDS];
-    int64_t now_us = v->stream->rtc->now_us, trip_us = v->rtt_ms < 0 ? UNKNOWN_US : VCR_CLAMP((int64_t)(v->rtt_ms * 1000), (int64_t)LEAST_US, (int64_t)MOST_US);
+    int64_t now_us = v->peer.rtc->now_us, trip_us = v->rtt_ms < 0 ? UNKNOWN_US : VCR_CLAMP((int64_t)(v->rtt_ms * 1000), (int64_t)LEAST_US, (int64_t)MOST_US);
     if (r->at_us && r->seq == seq && now_us - r->at_us < trip_us)
         return true;
     *r = (struct resent) { .at_us = now_us, .seq = seq };
@@ -308,11 +264,15 @@ void stream_resend(struct viewer *v, uint16_t seq)
     v->nacked++;
     if (!v->format.rtx_pt || index > last || index < v->base_index)
         return;
-    const struct slot *p = slot_at(v->stream, v->base + (index - v->base_index));
-    if (!p || is_under_way(v, seq) || !may_resend(v, p->len))
+    uint64_t number = v->base + (index - v->base_index);
+    const struct unit *u = kept_find(&v->branch->kept, number);
+    if (!u)
+        return;
+    const struct payload *p = &u->payloads[number - u->first];
+    if (is_under_way(v, seq) || !may_resend(v, p->len))
         return;
     wr16be(payload, seq);
-    memcpy(payload + 2, p->data, p->len);
-    send_rtp(v, &v->rtx, &(struct rtp_header) { .pt = v->format.rtx_pt, .marker = p->marker, .ts = p->ts }, payload, p->len + (size_t)2);
+    memcpy(payload + 2, u->data + p->at, p->len);
+    send_rtp(v, &v->rtx, &(struct rtp_header) { .pt = v->format.rtx_pt, .marker = is_marked(u, number), .ts = u->ts }, payload, p->len + (size_t)2);
     v->resent++;
 }

@@ -170,9 +170,11 @@ static void a_player_gets_all_under_its_own_numbers(void **state)
         struct stage s;
         struct seen seen;
         stage_open(&s, (struct rtc_config) { 0 });
+        int64_t key_us = clock_mono_us();
         send_frame(&s, true);
         struct rtc_client *c = join(&s, &seen, &odd, (struct rtc_client_options) { .cm_only = cm_only }, NULL);
         run(c, has_reports, c);
+        bool was_fresh = clock_mono_us() - key_us < 500000; /* else, on a slow machine, it asked for another */
         while (s.frames < 20) {
             send_frame(&s, false);
             send_sound(&s);
@@ -182,7 +184,7 @@ static void a_player_gets_all_under_its_own_numbers(void **state)
         run(c, has_sounds, c);
         assert_true(seen.wrong == 0 && seen.video > 20 && seen.audio == 20 && seen.rtx == 0);
         assert_int_equal(seen.times, seen.video + seen.audio);
-        assert_true(c->bad == 0 && c->key_frames == 1 && s.up == 1 && s.keys_wanted == 0);
+        assert_true(c->bad == 0 && c->key_frames == 1 && s.up == 1 && (s.keys_wanted == 0 || !was_fresh));
         rtc_client_close(&c);
         stage_close(&s);
     }

@@ -23,7 +23,6 @@ enum { FRAMES_MAX = 400, KEY_BYTES = 40000, DELTA_BYTES = 6000, TIMEOUT_MS = 600
 
 struct stage {
     struct rtc *rtc;
-    struct rtc_stream *other; /* on the thread that receives, so that `stream` is on the second one */
     struct rtc_stream *stream;
     atomic_int keys_wanted, up, gone;
     _Atomic(const char *) reason; /* of the last one gone */
@@ -52,7 +51,7 @@ static void stage_open(struct stage *s, struct rtc_config config)
     if (!config.joins_per_s)
         config.joins_per_s = -1;
     config.threads = 2;
-    if (rtc_open(&s->rtc, &config, &why) || rtc_stream_open(s->rtc, &s->other, NULL, &why) ||
+    if (rtc_open(&s->rtc, &config, &why) ||
         rtc_stream_open(s->rtc, &s->stream,
                         &(struct rtc_events) { .want_key = want_key, .viewer_up = viewer_up, .viewer_gone = viewer_gone, .rate = rate, .arg = s }, &why))
         fail_msg("%s", why.text);
@@ -61,7 +60,6 @@ static void stage_open(struct stage *s, struct rtc_config config)
 static void stage_close(struct stage *s)
 {
     rtc_stream_close(&s->stream);
-    rtc_stream_close(&s->other);
     rtc_close(&s->rtc);
 }
 
