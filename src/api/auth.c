@@ -6,12 +6,15 @@
 #include "api/internal.h"
 #include "app/accounts.h"
 #include "app/audit.h"
+#include "app/invitations.h"
+#include "app/totp.h"
 
 struct login_own {
     struct app_user user;
     struct app_login login;
     char email[APP_EMAIL_BYTES], hash[APP_HASH_TEXT];
     bool matches;
+    struct app_invitation invitation; /* id 0: none */
 };
 
 static void own_free(void *p)
@@ -93,7 +96,7 @@ static enum vcr_err audit_own(struct api_call *c, struct sql_tx *tx, const char 
 static enum vcr_err register_save(struct api_call *c, struct sql_tx *tx, struct vcr_why *why)
 {
     struct login_own *o = own(c);
-    enum vcr_err err = app_register(c->app, tx, o->email, o->hash, c->now_ms, &o->user, why);
+    enum vcr_err err = app_register(c->app, tx, o->email, o->hash, o->invitation.id ? &o->invitation : NULL, c->now_ms, &o->user, why);
     if (err == VCR_OK)
         err = app_login_begin(c->app, tx, o->user.id, &c->who, c->user_agent, c->now_ms, &o->login, why);
     if (err == VCR_OK)
@@ -133,7 +136,7 @@ static enum vcr_err register_run(struct api_call *c, struct sql_tx *tx, struct v
     enum vcr_err password = check_new_password(c, why);
     if (err != VCR_OK || password != VCR_OK)
         return VCR_E_INVALID;
-    err = app_register_allowed(c->app, tx, why);
+    err = api_str(c, "invite") ? app_invitation_find(tx, api_str(c, "invite"), o->email, c->now_ms, &o->invitation, why) : app_register_allowed(c->app, tx, why);
     if (err != VCR_OK)
         return err;
     struct app_user taken = { 0 };
@@ -144,6 +147,25 @@ static enum vcr_err register_run(struct api_call *c, struct sql_tx *tx, struct v
 }
 
 /* ---- login ---- */
+/* After the right password. A code that is wrong is told to the audit; that one is asked for is not. */
+static enum vcr_err second_factor(struct api_call *c, struct sql_tx *tx, struct vcr_why *why)
+{
+    struct login_own *o = own(c);
+    char key[32];
+    const char *code = api_str(c, "code");
+    enum vcr_err err = VCR_OK;
+    snprintf(key, sizeof(key), "%" PRId64, o->user.id);
+    if (code)
+        err = api_rate(c, APP_RATE_CODE, key, why);
+    if (err == VCR_OK)
+        err = app_totp_check(c->app, tx, &c->who, o->user.id, code, c->now_ms, why);
+    if (err != VCR_E_AUTH || !code)
+        return err;
+    struct vcr_why reason = *why;
+    err = audit_own(c, tx, "login_refused", why);
+    return err == VCR_OK ? api_refuse_after_commit(c, &reason) : err;
+}
+
 static enum vcr_err login_save(struct api_call *c, struct sql_tx *tx, struct vcr_why *why)
 {
     struct login_own *o = own(c);
@@ -152,7 +174,10 @@ static enum vcr_err login_save(struct api_call *c, struct sql_tx *tx, struct vcr
         vcr_fail(why, VCR_E_AUTH, "the e-mail address or the password is wrong");
         return err == VCR_OK ? api_refuse_after_commit(c, why) : err;
     }
-    enum vcr_err err = app_login_begin(c->app, tx, o->user.id, &c->who, c->user_agent, c->now_ms, &o->login, why);
+    enum vcr_err err = second_factor(c, tx, why);
+    if (err != VCR_OK || c->refuse)
+        return err;
+    err = app_login_begin(c->app, tx, o->user.id, &c->who, c->user_agent, c->now_ms, &o->login, why);
     if (err == VCR_OK)
         err = audit_own(c, tx, "login", why);
     if (err == VCR_OK)
@@ -288,7 +313,8 @@ static enum vcr_err me_patch(struct api_call *c, struct sql_tx *tx, struct vcr_w
 }
 
 static const struct api_field credentials[] = {
-    { "email", API_STRING, .required = true, .min = 1, .max = 254 }, { "password", API_STRING, .required = true, .min = 1, .max = 1024 }, { 0 }
+    { "email", API_STRING, .required = true, .min = 1, .max = 254 }, { "password", API_STRING, .required = true, .min = 1, .max = 1024 },
+    { "code", API_STRING, .min = 6, .max = 40 }, { 0 }
 };
 static const struct api_field new_account[] = {
     { "email", API_STRING, .required = true, .min = 1, .max = 254 }, { "password", API_STRING, .required = true, .min = 1, .max = 1024 },

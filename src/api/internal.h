@@ -9,7 +9,7 @@
 
 /* The groups of routes, each ended by a row without a path. */
 extern const struct api_route api_auth_routes[], api_tape_routes[], api_media_routes[], api_job_routes[], api_mark_routes[], api_session_routes[], api_command_routes[], api_remote_routes[],
-    api_live_routes[], api_hls_routes[], api_device_routes[], api_audit_routes[], api_user_routes[], api_me_routes[], api_whip_routes[], api_whep_routes[],
+    api_live_routes[], api_hls_routes[], api_device_routes[], api_audit_routes[], api_user_routes[], api_me_routes[], api_invitation_routes[], api_totp_routes[], api_whip_routes[], api_whep_routes[],
     api_caption_routes[], api_storyboard_routes[],
     api_system_routes[];
 

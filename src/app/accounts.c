@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "app/invitations.h"
 #include "app/tapes.h"
 
 void app_user_free(struct app_user *u)
@@ -75,18 +76,19 @@ enum vcr_err app_register_allowed(const struct app *a, struct sql_tx *tx, struct
     return vcr_fail(why, VCR_E_DENIED, "this server takes no new accounts by itself; ask its owner");
 }
 
-enum vcr_err app_register(const struct app *a, struct sql_tx *tx, const char *email, const char *hash, int64_t now_ms, struct app_user *ret, struct vcr_why *why)
+enum vcr_err app_register(const struct app *a, struct sql_tx *tx, const char *email, const char *hash, const struct app_invitation *invitation, int64_t now_ms, struct app_user *ret, struct vcr_why *why)
 {
     bool none = false;
     int64_t id = 0;
     struct sql_rows *rows = NULL;
-    enum vcr_err err = app_register_allowed(a, tx, why);
+    enum vcr_err err = invitation ? VCR_OK : app_register_allowed(a, tx, why);
+    enum app_role role = invitation ? invitation->role : APP_USER;
     if (err == VCR_OK)
         err = app_users_none(tx, &none, why);
     if (err != VCR_OK)
         return err;
     err = sql_query(tx, &rows, "INSERT INTO users (email, password_hash, role, created_at) VALUES ($1, $2, $3, $4) RETURNING id",
-                    SQL_ARGS(SQL_T(email), SQL_T(hash), SQL_T(app_role_name(none ? APP_ADMIN : APP_USER)), SQL_I(now_ms)), why);
+                    SQL_ARGS(SQL_T(email), SQL_T(hash), SQL_T(app_role_name(none ? APP_ADMIN : role)), SQL_I(now_ms)), why);
     if (err == VCR_OK)
         err = sql_next(rows, why);
     if (err == VCR_OK)
@@ -94,6 +96,8 @@ enum vcr_err app_register(const struct app *a, struct sql_tx *tx, const char *em
     sql_rows_close(&rows);
     if (err == VCR_E_CONFLICT)
         return vcr_refuse(why, VCR_E_CONFLICT, "/email-taken", "there is an account with this e-mail address already");
+    if (err == VCR_OK && invitation)
+        err = app_invitation_use(tx, invitation->id, id, now_ms, why);
     if (err == VCR_OK && none && a->config.demo)
         err = app_demo_tapes(tx, id, now_ms, why);
     return err == VCR_OK ? app_user_by_id(tx, id, ret, why) : err;

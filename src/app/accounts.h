@@ -31,8 +31,9 @@ bool app_password_matches(const struct app *a, const char *hash, const char *pas
 
 /* May a stranger make an account now? DENIED when registration is not open, unless the server is empty. */
 enum vcr_err app_register_allowed(const struct app *a, struct sql_tx *tx, struct vcr_why *why);
-/* The first account of an empty server is admin: decided by the writer's transaction, of which there is one at a time. */
-enum vcr_err app_register(const struct app *a, struct sql_tx *tx, const char *email, const char *hash, int64_t now_ms, struct app_user *ret, struct vcr_why *why);
+/* invitation (app/invitations.h) admits and is used up; NULL: none. The first account of an empty server is admin: decided by the writer's transaction, of which there is one at a time. */
+struct app_invitation;
+enum vcr_err app_register(const struct app *a, struct sql_tx *tx, const char *email, const char *hash, const struct app_invitation *invitation, int64_t now_ms, struct app_user *ret, struct vcr_why *why);
 /* A row of that select. */
 #define APP_USER_COLUMNS "id, email, password_hash, role, created_at, display_name, settings, disabled, revision"
 void app_user_read(struct sql_rows *rows, struct app_user *u);

@@ -131,7 +131,7 @@ enum app_role app_role_by_name(const char *name)
 static const struct { const char *name; struct app_rate_limit limit; } rates[APP_RATES] = {
     [APP_RATE_LOGIN] = { "login", { 30, 60 } },       [APP_RATE_ACCOUNT] = { "account", { 5, 60 } }, [APP_RATE_REGISTER] = { "register", { 5, 3600 } },
     [APP_RATE_READ] = { "read", { 600, 60 } },        [APP_RATE_WRITE] = { "write", { 120, 60 } },   [APP_RATE_COMMAND] = { "command", { 20, 1 } },
-    [APP_RATE_REFUSAL] = { "refusal", { 60, 3600 } },
+    [APP_RATE_REFUSAL] = { "refusal", { 60, 3600 } }, [APP_RATE_CODE] = { "code", { 20, 3600 } },
 };
 
 static void key_text(char full[APP_RATE_KEY_BYTES], const char *name, const char *key)

@@ -31,8 +31,8 @@ enum app_registration { APP_REGISTRATION_OPEN, APP_REGISTRATION_INVITE, APP_REGI
 enum { APP_SECRET_BYTES = 32, APP_RATE_KEY_BYTES = 320 };
 
 /* ---- rate classes ---- */
-/* LOGIN: log-ins from an address; ACCOUNT: passwords tried on an account, by its e-mail address; REFUSAL: an account's refusals that the audit tells. */
-enum app_rate { APP_RATE_NONE, APP_RATE_LOGIN, APP_RATE_ACCOUNT, APP_RATE_REGISTER, APP_RATE_READ, APP_RATE_WRITE, APP_RATE_COMMAND, APP_RATE_REFUSAL, APP_RATES };
+/* LOGIN: log-ins from an address; ACCOUNT: passwords tried on an account, by its e-mail address; CODE: codes of a second factor tried on an account; REFUSAL: an account's refusals that the audit tells. */
+enum app_rate { APP_RATE_NONE, APP_RATE_LOGIN, APP_RATE_ACCOUNT, APP_RATE_REGISTER, APP_RATE_READ, APP_RATE_WRITE, APP_RATE_COMMAND, APP_RATE_REFUSAL, APP_RATE_CODE, APP_RATES };
 struct app_rate_limit { int count, period_s; };
 
 struct app_config {

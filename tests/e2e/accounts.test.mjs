@@ -3,7 +3,8 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import path from 'node:path';
 import { test } from 'node:test';
-import { addTape, Client, clip, programs, Server, until } from './lib.mjs';
+import { code } from './api_cases.mjs';
+import { Client, programs, Server, until } from './lib.mjs';
 
 const PASSWORD = 'correct horse battery';
 const vcr = (server, ...words) => execFileSync(path.join(programs, 'vcr'), words, { env: { ...process.env, VCR_DATA_DIR: path.join(server.dir, 'data') }, encoding: 'utf8' });
@@ -28,12 +29,12 @@ test('accounts by their admins', async (t) => {
   const bob = await Client.register(server, 'bob@example.org');
 
   await t.test('a disabled account has nothing left, at once', async () => {
-    const tape = await addTape(ada, clip('movie-hello.mpeg'), 'hello');
+    const tape = await ada.ok('POST', '/tapes', { title: 'blank' });
     const session = await ada.ok('POST', '/sessions', { type: 'emulation', tape_id: tape.id });
     const hls = (await ada.ok('POST', `/hls/${tape.id}/token`)).token;
     const login = await ada.ok('POST', '/auth/login', { email: ada.email, password: PASSWORD });
     const stream = await events(ada, session.id), watched = await events(admin, session.id);
-    assert.equal(await statusOf(ada, 'GET', `/hls/${tape.id}/t/${hls}/video.m3u8`), 200);
+    assert.equal(await statusOf(ada, 'GET', `/hls/${tape.id}/t/${hls}/video.m3u8`), 409, 'a blank tape');
     assert.equal((await admin.ok('PATCH', `/users/${ada.user.id}`, { disabled: true })).disabled, true);
     const at = performance.now();
     assert.equal(await statusOf(ada, 'GET', '/users/me'), 401);
@@ -255,5 +256,81 @@ test('API tokens', async (t) => {
     assert.equal(answer.status, 401);
     for (const token of [client.token.slice(0, -1), `${client.token}x`, client.token.toUpperCase(), 'vcrp_', `vcrp_${'A'.repeat(43)}`, `vcrp_${'A'.repeat(5000)}`])
       assert.equal(await statusOf(Object.assign(new Client(server.url), { token }), 'GET', '/tapes'), 401, token.slice(0, 20));
+  });
+});
+
+for (const registration of ['invite', 'closed']) {
+  test(`invitations to a server whose registration is ${registration}`, async (t) => {
+    const server = await Server.start(t, { VCR_REGISTRATION: registration });
+    const admin = await Client.register(server, 'admin@example.org'), guest = new Client(server.url);
+    const join = async (email, invite) => { const a = await guest.call('POST', '/auth/register', { email, password: PASSWORD, ...(invite ? { invite } : {}) }); return [a.status, a.json.user?.role ?? a.json.type.split('/').pop()]; };
+    assert.equal((await join('a@example.org'))[0], 403);
+    const open = await admin.ok('POST', '/invitations', { role: 'viewer' }), named = await admin.ok('POST', '/invitations', { email: 'Ada@Example.org' });
+    assert.deepEqual(await join('b@example.org', named.token), [403, 'no-invitation'], 'another\'s');
+    assert.deepEqual(await join('a@example.org', `${open.token}x`), [403, 'no-invitation']);
+    assert.deepEqual(await join('admin@example.org', open.token), [409, 'email-taken']);
+    // Of many who come with it at once one gets in.
+    const all = await Promise.all([...'cdefgh'].map((c) => join(`${c}@example.org`, open.token)));
+    assert.deepEqual(all.map(([s]) => s).sort(), [201, 403, 403, 403, 403, 403]);
+    assert.equal(all.find(([s]) => s === 201)[1], 'viewer');
+    assert.deepEqual(await join('ada@example.org', named.token), [201, 'user']);
+    assert.deepEqual(await join('i@example.org', named.token), [403, 'no-invitation'], 'used');
+    const list = (await admin.ok('GET', '/invitations')).items;
+    assert.deepEqual(list.map((i) => [i.id, i.used_at !== null, i.used_by !== null, i.token]), [[named.id, true, true, undefined], [open.id, true, true, undefined]]);
+    const taken = await admin.ok('POST', '/invitations');
+    await admin.ok('DELETE', `/invitations/${taken.id}`);
+    assert.deepEqual(await join('j@example.org', taken.token), [403, 'no-invitation'], 'taken back');
+    const late = await admin.ok('POST', '/invitations');
+    execFileSync('sqlite3', [path.join(server.dir, 'data/vcr.db'), '-cmd', '.timeout 5000', `UPDATE invitations SET expires_at = 1 WHERE id = ${late.id}`]);
+    assert.deepEqual(await join('k@example.org', late.token), [403, 'no-invitation'], 'run out');
+    assert.deepEqual((await actions(admin, 'action=invitation_created')).length, 4);
+  });
+}
+
+test('a second factor', async (t) => {
+  const server = await Server.start(t);
+  const person = async (name) => {
+    const client = await Client.register(server, `${name}@example.org`);
+    const { secret, uri } = await client.ok('POST', '/users/me/totp', { current_password: PASSWORD });
+    assert.ok(uri.startsWith(`otpauth://totp/vcr-online:${name}%40example.org?secret=${secret}&`));
+    const step = Math.floor(Date.now() / 30000) - 1;
+    const { recovery_codes: codes } = await client.ok('POST', '/users/me/totp', { code: code(secret, step) }); // the one before is good, too
+    return { client, secret, codes, step, logIn: async (more) => { const a = await client.call('POST', '/auth/login', { email: client.email, password: PASSWORD, ...more }); return a.status === 200 ? 200 : a.json.type.split('/').pop(); } };
+  };
+
+  await t.test('its code is asked for, and used up', async () => {
+    const { client, secret, step, logIn } = await person('a');
+    assert.equal(await logIn(), 'totp-required');
+    assert.equal(await logIn({ code: code(secret, step) }), 'wrong-code', 'what confirmed it is used up');
+    const good = code(secret, step + 1);
+    assert.equal(await logIn({ code: good }), 200);
+    assert.equal(await logIn({ code: good }), 'wrong-code', 'a second time');
+    assert.equal((await client.call('POST', '/auth/login', { email: client.email, password: 'wrong', code: code(secret, step + 2) })).json.type.split('/').pop(), 'unauthenticated', 'a code is no password');
+  });
+
+  await t.test('a recovery code is good once', async () => {
+    const { client, codes, logIn } = await person('b');
+    assert.equal(codes.length, 10);
+    assert.equal(await logIn({ code: codes[3].toLowerCase().replaceAll('-', ' ') }), 200);
+    assert.equal(await logIn({ code: codes[3] }), 'wrong-code');
+    assert.deepEqual(await client.ok('GET', '/users/me/totp'), { enabled: true, recovery_codes_left: 9 });
+    const dump = execFileSync('sqlite3', [path.join(server.dir, 'data/vcr.db'), '.dump'], { encoding: 'utf8' });
+    assert.ok(!codes.some((c) => dump.includes(c) || dump.includes(c.replaceAll('-', ''))), 'kept as hashes');
+  });
+
+  await t.test('its secret is kept sealed, and opens nothing in another account', async () => {
+    const { secret, step, logIn } = await person('c');
+    const sql = (text) => execFileSync('sqlite3', [path.join(server.dir, 'data/vcr.db'), '-cmd', '.timeout 5000', text], { encoding: 'utf8' });
+    assert.ok(!sql('.dump totp').includes(secret));
+    sql("UPDATE totp SET secret = (SELECT secret FROM totp WHERE user_id = 1) WHERE user_id = 3");
+    assert.equal(await logIn({ code: code(secret, step + 1) }), 'internal');
+  });
+
+  await t.test('without it nothing is asked for again', async () => {
+    const { client, codes, logIn } = await person('d');
+    assert.equal(await statusOf(client, 'DELETE', '/users/me/totp', { current_password: 'wrong', code: codes[0] }), 403);
+    assert.equal(await statusOf(client, 'DELETE', '/users/me/totp', { current_password: PASSWORD, code: codes[0] }), 204);
+    assert.equal(await logIn(), 200);
+    assert.deepEqual(await client.ok('GET', '/users/me/totp'), { enabled: false, recovery_codes_left: 0 });
   });
 });

@@ -162,7 +162,7 @@ test('the API and its contract', async (t) => {
     for (const [key, { body, responses }] of contract.examples()) {
       if (body) contract.validate(body.schema, body.example, `${key}, the body`);
       for (const [status, { schema, example }] of responses.filter(([, r]) => r.schema)) contract.validate(schema, example, `${key}, ${status}`);
-      if (!/^\w+ .api.v1.(audit|users$|users.{id}|users.me.)/.test(key)) continue;
+      if (!/^\w+ .api.v1.(audit|invitations|users$|users.{id}|users.me.)/.test(key)) continue;
       const { requestBody, responses: said } = contract.file.paths[key.split(' ')[1]][key.split(' ')[0].toLowerCase()];
       assert.ok(!requestBody || body, `${key}: the body has no example`);
       for (const [status, { content }] of Object.entries(said).filter(([s, r]) => s < '206' && r.content))

@@ -1,10 +1,20 @@
 // api_cases.mjs - for each route of the API: what it is called with (params, body, headers, query), the status of its success (200), and beyond what is tried of
 // every route, more: [what, status, changes to the call, the end of the problem's type]. A function instead of a value is called, with the operation, for each call.
 import { execFileSync } from 'node:child_process';
+import { createHmac } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { addTape, Client, clip, root, until } from './lib.mjs';
 import { active, newDevice, Publisher, scene } from './live_kit.mjs';
+
+/** The six digits of a secret (RFC 6238) at that step, or now. */
+export function code(secret, step = Math.floor(Date.now() / 30000)) {
+  const bits = [...secret].map((c) => 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'.indexOf(c).toString(2).padStart(5, '0')).join('');
+  const counter = Buffer.alloc(8);
+  counter.writeBigUInt64BE(BigInt(step));
+  const mac = createHmac('sha1', Buffer.from(bits.match(/.{8}/g).map((b) => parseInt(b, 2)))).update(counter).digest();
+  return String((mac.readUInt32BE(mac[19] & 15) & 0x7fffffff) % 1000000).padStart(6, '0');
+}
 
 export const NOBODY = '00000000-0000-4000-8000-000000000000';
 export const UPLOAD_MAX = 64 << 20;
@@ -132,6 +142,9 @@ export function makeCases(w) {
     const { id } = (await w.owner.ok('GET', '/users/me/tokens')).items[0] ?? await w.owner.ok('POST', '/users/me/tokens', { name: 'T', scopes: ['read'] });
     return { id };
   };
+  const newInvitation = async () => ({ id: (await w.admin.ok('POST', '/invitations')).id });
+  const begun = async (p) => (await p.ok('POST', '/users/me/totp', { current_password: p.password })).secret;
+  const on = async (p) => p.ok('POST', '/users/me/totp', { code: code(await begun(p)) });
   const as = (client) => ({ headers: { Authorization: `Bearer ${client.token}` } });
 
   const cursor = ['a bad cursor', 400, { query: 'cursor=!' }];
@@ -158,7 +171,7 @@ export function makeCases(w) {
     'GET /metrics': {},
     'POST /api/v1/auth/register': { status: 201, body: person, more: [
       ['a taken address', 409, { body: () => ({ ...person(), email: w.owner.email.toUpperCase() }) }, '/email-taken'],
-      ['no address', 422, { body: () => ({ ...person(), email: 'nobody' }) }],
+      ['no address', 422, { body: () => ({ ...person(), email: 'nobody' }) }], ['an invitation that is none', 403, { body: () => ({ ...person(), invite: 'x' }) }, '/no-invitation'],
       ['a short password', 422, { body: () => ({ ...person(), password: 'short' }) }],
       ['a server that takes nobody', 403, { url: () => w.closed.url, body: person }],
     ] },
@@ -290,6 +303,24 @@ export function makeCases(w) {
     ] },
     'GET /api/v1/users/me/tokens/{id}': { params: newToken },
     'DELETE /api/v1/users/me/tokens/{id}': { params: newToken, status: 204 },
+    'GET /api/v1/users/me/totp': {},
+    'POST /api/v1/users/me/totp': { status: 201, headers: async () => as(await newPerson()).headers, body: { current_password: 'a long enough password' }, more: [
+      ['a wrong password', 403, { body: { current_password: 'wrong' } }], ['nothing begun', 409, { body: { code: '123456' } }, '/totp-not-begun'], ['nothing', 422, { body: {} }],
+      ['both', 422, { body: { current_password: 'x', code: '123456' } }],
+      ['the code', 200, async () => { const p = await newPerson(); return { ...as(p), body: { code: code(await begun(p)) } }; }],
+      ['a wrong code', 403, async () => { const p = await newPerson(); const right = code(await begun(p)); return { ...as(p), body: { code: right.replace(/./, (c) => (c + 5) % 10) } }; }, '/wrong-code'],
+      ['one that is on', 409, async () => { const p = await newPerson(); await on(p); return as(p); }, '/totp-on'],
+    ] },
+    'DELETE /api/v1/users/me/totp': { status: 204, headers: async () => { const p = await newPerson(); w.recovery = (await on(p)).recovery_codes[0]; return as(p).headers; },
+      body: () => ({ current_password: 'a long enough password', code: w.recovery }), more: [
+        ['one that is not on', 404, async () => as(await newPerson())], ['a wrong code', 403, { body: { current_password: 'a long enough password', code: 'AAAA-AAAA-AAAA-AAAA' } }, '/wrong-code'],
+      ] },
+    'GET /api/v1/invitations': { admin: true, more: [cursor] },
+    'POST /api/v1/invitations': { admin: true, status: 201, body: { email: 'Ada@Example.org', role: 'viewer', expires_in: 60 }, more: [
+      ['nothing said', 201, { body: null }], ['no address', 422, { body: { email: 'nobody' } }], ['another role', 422, { body: { role: 'anonymous' } }],
+    ] },
+    'GET /api/v1/invitations/{id}': { admin: true, params: newInvitation },
+    'DELETE /api/v1/invitations/{id}': { admin: true, params: newInvitation, status: 204 },
     'GET /api/v1/audit': { admin: true, more: [cursor, ['a bad date', 422, { query: 'from=someday' }],
       ['everything at once', 200, { query: () => `user_id=${w.owner.user.id}&action=login&object=users/${w.owner.user.id}&from=2020&to=2100-01-01&limit=3&request_id=x` }]] },
     'GET /api/v1/audit.csv': { admin: true, more: [['a bad date', 422, { query: 'to=someday' }], ...ranges.slice(0, 2)] },

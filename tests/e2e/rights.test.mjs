@@ -39,9 +39,9 @@ const live = ['playlist.m3u8', 'video.m3u8', 'audio.m3u8', 'video/{file}', 'audi
 const rows = (who, ...routes) => routes.map((r) => { const [method, where] = r.split(' '); return [`${method} /api/v1${where}`, who]; });
 const WHO = Object.fromEntries([
   ...rows(HERE.account, 'GET /users/me', 'PATCH /users/me', 'DELETE /users/me', 'GET /users/me/logins', 'DELETE /users/me/logins/{id}', 'GET /users/me/tokens', 'POST /users/me/tokens',
-    'GET /users/me/tokens/{id}', 'DELETE /users/me/tokens/{id}', 'GET /tapes', 'GET /jobs', 'GET /devices', 'GET /sessions'),
+    'GET /users/me/totp', 'POST /users/me/totp', 'DELETE /users/me/totp', 'GET /users/me/tokens/{id}', 'DELETE /users/me/tokens/{id}', 'GET /tapes', 'GET /jobs', 'GET /devices', 'GET /sessions'),
   ...rows(HERE.creators, 'POST /tapes', 'POST /devices'),
-  ...rows(HERE.admins, 'GET /audit', 'GET /audit.csv', 'GET /users', 'PATCH /users/{id}', 'DELETE /users/{id}'),
+  ...rows(HERE.admins, 'GET /audit', 'GET /audit.csv', 'GET /invitations', 'POST /invitations', 'GET /invitations/{id}', 'DELETE /invitations/{id}', 'GET /users', 'PATCH /users/{id}', 'DELETE /users/{id}'),
   ...rows(TAPE.viewers, 'GET /tapes/{id}', 'GET /tapes/{id}/timeline', 'GET /tapes/{id}/captions', 'GET /tapes/{id}/captions/{language}', 'GET /tapes/{id}/storyboard.vtt',
     'GET /tapes/{id}/storyboard/{file}', 'GET /tapes/{id}/marks', 'GET /tapes/{id}/thumbnail', 'POST /hls/{id}/token', ...below.map((b) => `GET /hls/{id}/${b}`)),
   ...rows(TAPE.inspectors, 'GET /tapes/{id}/history', 'GET /jobs/{id}'),
@@ -93,7 +93,7 @@ async function fixture(principal, relation, fresh) {
 const SPENDS = ['DELETE /api/v1/tapes/{id}', 'POST /api/v1/tapes/{id}/restore', 'DELETE /api/v1/sessions/{id}', 'DELETE /api/v1/devices/{id}', 'DELETE /api/v1/tapes/{id}/marks/{markId}',
   'DELETE /api/v1/tapes/{id}/captions/{language}', 'PUT /api/v1/tapes/{id}/media', 'POST /api/v1/tapes/{id}/reprocess', 'POST /api/v1/jobs/{id}/retry'];
 const BODIES = {
-  'PATCH /api/v1/users/me': {}, 'DELETE /api/v1/users/me': {}, 'PATCH /api/v1/users/{id}': {}, 'POST /api/v1/users/me/tokens': { name: 'T', scopes: ['read'] }, 'POST /api/v1/tapes': { title: 'T' }, 'POST /api/v1/devices': { name: 'D' }, 'PATCH /api/v1/tapes/{id}': { title: 'U' }, 'POST /api/v1/tapes/{id}/marks': { position: 2 },
+  'PATCH /api/v1/users/me': {}, 'DELETE /api/v1/users/me': {}, 'PATCH /api/v1/users/{id}': {}, 'POST /api/v1/users/me/totp': {}, 'DELETE /api/v1/users/me/totp': {}, 'POST /api/v1/users/me/tokens': { name: 'T', scopes: ['read'] }, 'POST /api/v1/tapes': { title: 'T' }, 'POST /api/v1/devices': { name: 'D' }, 'PATCH /api/v1/tapes/{id}': { title: 'U' }, 'POST /api/v1/tapes/{id}/marks': { position: 2 },
   'PATCH /api/v1/tapes/{id}/marks/{markId}': { title: 'M' }, 'POST /api/v1/tapes/{id}/reprocess': {}, 'POST /api/v1/sessions': (f) => ({ type: 'emulation', tape_id: f.id }),
   'POST /api/v1/sessions/{id}/command': { command: 'counter_reset' }, 'POST /api/v1/sessions/{id}/remote': { action: 'release' },
   'POST /api/v1/streams/{id}/answer': { peer_id: 'x', type: 'answer', sdp: 'x' }, 'PATCH /api/v1/devices/{id}': { name: 'E' }, 'POST /api/v1/devices/{id}/token': {},
