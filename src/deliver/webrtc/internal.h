@@ -4,7 +4,7 @@
  *   udp.c     the socket: batches in, batches out (sendmmsg, UDP_SEGMENT)    share.c   packets in, cut once for all threads; what is kept of them
  *                                                                            stream.c  pacing, RTP out, resends; what a stream asks of its owner
  *   peer.c    one connection: the tables that find it, STUN, what goes where report.c  a viewer's RTCP in and out; rate.c  what its line carries
- *   tcp.c     the same datagrams over TCP
+ *   tcp.c     the same datagrams over TCP; backlog.c  what waits for one's socket
  *   dtls.c    certificate, handshakes on a worker of their own, keys         publisher.c  publishers: coming and going; intake.c  their RTP and RTCP */
 #pragma once
 #include <netinet/in.h>

@@ -3,7 +3,7 @@
  *
  * A connection is an address like any other to the rest of this folder: the remote one, with the connection's number in sin6_flowinfo, which is 0 for UDP. A number is not used again
  * for millions of connections, so what is sent to one that is gone goes nowhere. Nobody is answered here: a peer without a valid check gets silence (peer.c), and its connection is closed.
- * A connection that takes no more loses whole datagrams, as a network would; resends repair it.
+ * A connection that takes no more loses whole datagrams, as a network would; resends repair it. One that takes nothing for as long as consent lasts, while bytes wait for it, is ended.
  * Threads  the first sender thread has them all: it takes, reads and ends them. Every sender thread sends; a place in the table has a lock of its own (a leaf), held while bytes are
  *          copied or given to the socket without waiting, so that nobody waits for another one's viewer.
  * Bounds   CONNECTIONS_MAX, PER_ADDRESS_MAX of one address, OUT_MAX bytes that wait in each and SOCKET_BUFFER in its socket, as long without a peer as an offer lives. */
@@ -18,6 +18,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "deliver/webrtc/backlog.h"
 #include "wire/framed.h"
 
 enum {
@@ -45,8 +46,8 @@ struct connection {
     uint8_t in[IN_BYTES];
     /* guarded by the lock of its place */
     bool broken;
-    size_t out_len;
-    uint8_t *out;
+    int64_t took_us; /* when its socket last took something, or nothing waited for it */
+    struct backlog out;
 };
 struct place {
     pthread_mutex_t lock;
@@ -66,35 +67,42 @@ struct tcp {
 
 /* ---- out ---- */
 
-/* What waits, as far as the socket takes it. */
-static void push_locked(struct connection *c)
+/* How many bytes the socket took; 0 also when it is broken. */
+static size_t give_locked(struct connection *c, struct iovec *pieces, int count)
 {
-    size_t at = 0;
-    while (at < c->out_len) {
-        ssize_t n = send(c->fd, c->out + at, c->out_len - at, MSG_DONTWAIT | MSG_NOSIGNAL);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0) {
-            c->broken |= errno != EAGAIN;
-            break;
-        }
-        at += (size_t)n;
+    struct msghdr m = { .msg_iov = pieces, .msg_iovlen = (size_t)count };
+    ssize_t n;
+    do
+        n = sendmsg(c->fd, &m, MSG_DONTWAIT | MSG_NOSIGNAL);
+    while (n < 0 && errno == EINTR);
+    c->broken |= n < 0 && errno != EAGAIN;
+    return n < 0 ? 0 : (size_t)n;
+}
+
+/* What waits, as far as the socket takes it. */
+static void push_locked(struct connection *c, int64_t now_us)
+{
+    struct iovec pieces[2];
+    for (size_t n; !c->broken && c->out.len; backlog_took(&c->out, n)) {
+        n = give_locked(c, pieces, backlog_pieces(&c->out, pieces));
+        if (n == 0)
+            return;
+        c->took_us = now_us;
     }
-    c->out_len -= at;
-    if (at > 0)
-        memmove(c->out, c->out + at, c->out_len);
+    c->took_us = now_us;
 }
 
 void tcp_send(struct tcp *t, const struct sockaddr_in6 *to, const void *p, size_t len)
 {
+    uint8_t head[FRAMED_HEAD_BYTES];
     struct place *at = &t->places[to->sin6_flowinfo % CONNECTIONS_MAX];
+    const struct iovec frame[2] = { { head, sizeof(head) }, { (void *)(uintptr_t)p, len } };
+    wr16be(head, (uint16_t)len);
     pthread_mutex_lock(&at->lock);
     struct connection *c = at->in;
-    if (c && c->from.sin6_flowinfo == to->sin6_flowinfo && !c->broken && len <= FRAME_MAX && c->out_len + FRAMED_HEAD_BYTES + len <= OUT_MAX) {
-        wr16be(c->out + c->out_len, (uint16_t)len);
-        memcpy(c->out + c->out_len + FRAMED_HEAD_BYTES, p, len);
-        c->out_len += FRAMED_HEAD_BYTES + len;
-        push_locked(c);
+    if (c && c->from.sin6_flowinfo == to->sin6_flowinfo && !c->broken && len <= FRAME_MAX) {
+        backlog_put(&c->out, frame, 2); /* or it is lost */
+        push_locked(c, clock_mono_us());
     }
     pthread_mutex_unlock(&at->lock);
 }
@@ -105,7 +113,7 @@ static void on_closed(uv_handle_t *h)
 {
     struct connection *c = container_of((uv_poll_t *)h, struct connection, poll);
     vcr_close(&c->fd);
-    free(c->out);
+    backlog_free(&c->out);
     free(c);
 }
 
@@ -184,7 +192,8 @@ static void begin(struct tcp *t, int fd, const struct sockaddr_in6 *from)
     c->from = *from;
     c->from.sin6_flowinfo = t->begun * CONNECTIONS_MAX + slot;
     c->since_us = t->rtc->now_us;
-    c->out = vcr_alloc(OUT_MAX);
+    c->took_us = c->since_us;
+    backlog_open(&c->out, OUT_MAX);
     uv_poll_init(loop_uv(t->rtc->loop), &c->poll, fd);
     uv_poll_start(&c->poll, UV_READABLE, on_readable);
     put(&t->places[slot], c);
@@ -240,8 +249,8 @@ bool tcp_tick(struct tcp *t)
         if (!c)
             continue;
         pthread_mutex_lock(&t->places[i].lock);
-        push_locked(c);
-        bool is_over = c->broken;
+        push_locked(c, t->rtc->now_us);
+        bool is_over = c->broken || t->rtc->now_us - c->took_us > t->rtc->consent_us;
         pthread_mutex_unlock(&t->places[i].lock);
         if (is_over || (t->rtc->now_us - c->since_us > t->rtc->offer_us && !peer_is_bound(t->rtc->all, &c->from)))
             end(c);

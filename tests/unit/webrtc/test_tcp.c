@@ -21,40 +21,31 @@
 #include "rtc_client.h"
 #include "wire/stun.h"
 
-enum { TIMEOUT_MS = 60000, KEY_BYTES = 30000, DELTA_BYTES = 5000, FRAME_MAX = 1500, PER_ADDRESS = 64, IN_ALL = 512, THREADS_MAX = 3 };
+enum { TIMEOUT_MS = 60000, KEY_BYTES = 30000, DELTA_BYTES = 5000, FRAME_MAX = 1500, PER_ADDRESS = 64, IN_ALL = 512 };
 
 struct stage {
     struct rtc *rtc;
-    struct rtc_stream *others[THREADS_MAX - 1], *stream;
+    struct rtc_stream *stream;
     atomic_int gone;
     int frames, port; /* port: of TCP */
 };
 
 static void viewer_gone(void *arg, const char *id, const char *reason) { ((struct stage *)arg)->gone++; }
 
-static void streams_close(struct stage *s)
-{
-    for (size_t i = 0; i < ARRAY_LEN(s->others); i++)
-        rtc_stream_close(&s->others[i]);
-    rtc_stream_close(&s->stream);
-}
-
 static void stage_close(struct stage *s)
 {
-    streams_close(s);
+    rtc_stream_close(&s->stream);
     rtc_close(&s->rtc);
 }
 
-/* The stream is on the last of the threads, the first one receives. */
-static void stage_open(struct stage *s, int threads, int offer_ms)
+/* The first of the threads receives, a first viewer is on another one. */
+static void stage_open_with(struct stage *s, int threads, int offer_ms, int consent_ms)
 {
     struct vcr_why why;
     char id[VCR_UUID_BYTES], *sdp = NULL;
     memset(s, 0, sizeof(*s));
-    if (rtc_open(&s->rtc, &(struct rtc_config) { .listen = "127.0.0.1:0", .threads = threads, .joins_per_s = -1, .offer_ms = offer_ms }, &why))
+    if (rtc_open(&s->rtc, &(struct rtc_config) { .listen = "127.0.0.1:0", .threads = threads, .joins_per_s = -1, .offer_ms = offer_ms, .consent_ms = consent_ms }, &why))
         fail_msg("%s", why.text);
-    for (int other = 0; other < threads - 1; other++)
-        assert_int_equal(rtc_stream_open(s->rtc, &s->others[other], NULL, &why), VCR_OK);
     if (rtc_stream_open(s->rtc, &s->stream, &(struct rtc_events) { .viewer_gone = viewer_gone, .arg = s }, &why) || rtc_offer(s->stream, id, &sdp, &why))
         fail_msg("%s", why.text);
     const char *at = strstr(sdp, " 1 tcp ");
@@ -64,6 +55,8 @@ static void stage_open(struct stage *s, int threads, int offer_ms)
     assert_int_equal(s->port, rtc_port(s->rtc));
     s->gone = 0;
 }
+
+static void stage_open(struct stage *s, int threads, int offer_ms) { stage_open_with(s, threads, offer_ms, 0); }
 
 static void send_frame(struct stage *s, bool key)
 {
@@ -209,7 +202,7 @@ static void a_viewer_without_udp_gets_all(void **state)
             send_frame(&s, s.frames == 50);
         assert_true(rtc_clients_run(&c, 1, reached, &(struct goal) { .relay = &r, .c = c, .frames = 100, .keys = 2 }, TIMEOUT_MS));
         assert_true(c->bad == 0 && c->sounds >= 99 && r.frames > 500);
-        streams_close(&s);
+        rtc_stream_close(&s.stream);
         assert_true(rtc_clients_run(&c, 1, reached, &(struct goal) { .relay = &r, .c = c, .bye = true }, TIMEOUT_MS));
         rtc_client_close(&c);
         relay_close(&r);
@@ -249,6 +242,43 @@ static void one_who_does_not_read_harms_nobody(void **state)
         rtc_client_close(&c[i]);
         relay_close(&r[i]);
     }
+    stage_close(&s);
+}
+
+/* Whether its connection has ended, after all that had come of it. */
+static bool reads_the_end(struct relay *r)
+{
+    struct pollfd p = { .fd = r->tcp, .events = POLLIN };
+    while (poll(&p, 1, 300) > 0)
+        if (recv(r->tcp, r->in, sizeof(r->in), 0) <= 0)
+            return true;
+    return false;
+}
+
+/* It goes on with its checks, so that the viewer stays, but takes nothing for longer than consent lasts: what waits for it is let go with its connection. */
+static void one_who_takes_nothing_is_ended(void **state)
+{
+    enum { CONSENT_MS = 6000, STUCK_MS = 8000 };
+    struct stage s;
+    struct relay r;
+    stage_open_with(&s, *(int *)*state, 0, CONSENT_MS);
+    send_frame(&s, true);
+    struct rtc_client *c = join(&s, &r, (struct rtc_client_options) { 0 });
+    assert_true(rtc_clients_run(&c, 1, reached, &(struct goal) { .relay = &r, .c = c, .reports = 1, .frames = 1 }, TIMEOUT_MS));
+    r.stuck = true;
+    bool ended = false;
+    for (int i = 0; i < 5 && !ended; i++) { /* once, unless this machine has lost seconds */
+        for (int64_t until_us = clock_mono_us() + 1000 * STUCK_MS; clock_mono_us() < until_us;) {
+            for (int k = 0; k < 4; k++)
+                send_frame(&s, s.frames % 100 == 0);
+            rtc_clients_run(&c, 1, never, &(struct goal) { .relay = &r, .c = c }, 20);
+        }
+        assert_int_equal(s.gone, 0);
+        ended = reads_the_end(&r);
+    }
+    assert_true(ended);
+    rtc_client_close(&c);
+    relay_close(&r);
     stage_close(&s);
 }
 
@@ -523,6 +553,7 @@ int main(void)
         ON(a_viewer_without_udp_gets_all, 3),
         ON(one_who_does_not_read_harms_nobody, 1),
         ON(one_who_does_not_read_harms_nobody, 3),
+        ON(one_who_takes_nothing_is_ended, 3),
         ON(one_who_hangs_up_comes_again, 1),
         ON(one_who_hangs_up_comes_again, 3),
         ON(who_watches_stays_longer_than_an_offer, 3),
