@@ -119,11 +119,14 @@ static enum vcr_err announce(struct recorder *r, const struct op *op, const stru
     return reel_file_pwrite(r->files.journal_fd, bytes, sizeof(bytes), r->journal_end, "journal", why);
 }
 
-static enum vcr_err write_fragment(struct recorder *r, struct op *op, struct vcr_why *why)
+struct walk_room { /* for what one fragment is found to hold; not a thread's own, which every thread of the process would have */
+    struct reelidx_part parts[REELWALK_SAMPLES_MAX];
+    struct reelidx_sample samples[REELWALK_SAMPLES_MAX];
+};
+
+static enum vcr_err write_in_room(struct recorder *r, struct op *op, struct walk_room *room, struct vcr_why *why)
 {
-    static _Thread_local struct reelidx_part parts[REELWALK_SAMPLES_MAX];
-    static _Thread_local struct reelidx_sample samples[REELWALK_SAMPLES_MAX];
-    struct reelwalk_fragment w = { .parts = parts, .samples = samples };
+    struct reelwalk_fragment w = { .parts = room->parts, .samples = room->samples };
     struct reel_file *f = &r->track[op->track];
     move_parts(r, op);
     enum vcr_err err = reelwalk_fragment(&w, f->codec, f->x.timescale, op->data, op->len, why);
@@ -150,6 +153,14 @@ static enum vcr_err write_fragment(struct recorder *r, struct op *op, struct vcr
     atomic_fetch_add(&r->set->bytes, op->len);
     r->events.written(r->events.arg, op->track, op->msn, offset, (uint32_t)op->len);
     return VCR_OK;
+}
+
+static enum vcr_err write_fragment(struct recorder *r, struct op *op, struct vcr_why *why)
+{
+    struct walk_room *room = vcr_alloc(sizeof(*room));
+    enum vcr_err err = write_in_room(r, op, room, why);
+    free(room);
+    return err;
 }
 
 static enum vcr_err begin(struct recorder *r, struct op *op, struct vcr_why *why)
