@@ -26,6 +26,7 @@ struct api_call;
 
 enum api_right {
     API_ANYONE,     /* no account needed; credentials, when there are some, are looked at but may be bad */
+    API_VIEWERS,    /* any live account, or the holder of a link to the tape (?share=) */
     API_ACCOUNT,    /* any live account */
     API_CREATOR,    /* user, archivist, admin: role `viewer` gets 403 */
     API_ADMIN,
@@ -71,6 +72,7 @@ struct api_call {
     struct http_req *req;          /* loop thread only */
     struct loop *loop;
     struct app_principal who;
+    bool is_head;                  /* HEAD of a GET route */
     bool by_cookie;                /* the credentials came as a cookie */
     char ip[48];
     char request_id[80];
@@ -99,6 +101,10 @@ struct api_call {
     int64_t retry_ms;
     char *authorization, *cookie_access, *cookie_refresh, *csrf;
     char *if_match, *if_none_match, *file_name, *user_agent; /* user_agent: of routes for anyone that take a body */
+    char *share_password;          /* X-Share-Password */
+    char link_hash[128];           /* what it is still to be checked against, of that share; "" nothing */
+    int64_t link_id;
+    bool link_password_ok;
     char *idempotency_key;         /* of a route that takes one */
     bool telling;                  /* the audit of a refusal */
     bool reserved, replayed;       /* its answer is to be kept; it is the first one's answer */

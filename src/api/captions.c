@@ -133,9 +133,9 @@ static enum vcr_err list_run(struct api_call *c, struct sql_tx *tx, struct vcr_w
 }
 
 const struct api_route api_caption_routes[] = {
-    { HTTP_GET, CAPTIONS "", API_ACCOUNT, APP_RATE_READ, API_DB_READ, .run = list_run },
+    { HTTP_GET, CAPTIONS "", API_VIEWERS, APP_RATE_READ, API_DB_READ, .run = list_run },
     { HTTP_PUT, CAPTIONS "/:language", API_ACCOUNT, APP_RATE_WRITE, API_DB_READ, .run = put_run, .then = put_then, .own_body = true },
-    { HTTP_GET, CAPTIONS "/:language", API_ACCOUNT, APP_RATE_READ, API_DB_READ, .run = get_run },
+    { HTTP_GET, CAPTIONS "/:language", API_VIEWERS, APP_RATE_READ, API_DB_READ, .run = get_run },
     { HTTP_DELETE, CAPTIONS "/:language", API_ACCOUNT, APP_RATE_WRITE, API_DB_WRITE, .run = delete_run },
     { 0 }
 };

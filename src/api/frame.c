@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "api/internal.h"
+#include "api/link.h"
 #include "app/accounts.h"
 #include "app/api_tokens.h"
 #include "app/audit.h"
@@ -22,7 +23,9 @@ static void call_free(void *own)
         free(c->query[i].name), free(c->query[i].value);
     if (c->raw)
         explicit_bzero(c->raw, c->raw_len); /* it may hold a password */
-    char *texts[] = { c->problem_extra_name, c->problem_extra_json, c->raw, c->authorization, c->cookie_access, c->cookie_refresh, c->csrf, c->if_match,
+    if (c->share_password)
+        explicit_bzero(c->share_password, strlen(c->share_password));
+    char *texts[] = { c->share_password, c->problem_extra_name, c->problem_extra_json, c->raw, c->authorization, c->cookie_access, c->cookie_refresh, c->csrf, c->if_match,
                       c->if_none_match, c->file_name, c->user_agent, c->idempotency_key };
     for (size_t i = 0; i < ARRAY_LEN(texts); i++)
         free(texts[i]);
@@ -59,6 +62,7 @@ static void copy_facts(struct api_call *c)
     c->if_none_match = vcr_strdup(http_req_header(r, "If-None-Match"));
     c->file_name = vcr_strdup(http_req_header(r, "X-Filename"));
     c->user_agent = c->route->right == API_ANYONE && c->route->body_max ? vcr_strdup(http_req_header(r, "User-Agent")) : NULL;
+    c->share_password = vcr_strdup(http_req_header(r, "X-Share-Password"));
     c->idempotency_key = c->route->idempotent ? vcr_strdup(http_req_header(r, "Idempotency-Key")) : NULL;
     c->cookie_access = vcr_strdup(http_req_cookie(r, "vcr_access", cookie, sizeof(cookie)));
     c->cookie_refresh = vcr_strdup(http_req_cookie(r, "vcr_refresh", cookie, sizeof(cookie)));
@@ -134,7 +138,7 @@ static enum vcr_err identify_token(struct api_call *c, struct sql_tx *tx, const 
     return err == VCR_OK ? scopes_allow(c, why) : err;
 }
 
-enum vcr_err frame_identify(struct api_call *c, struct sql_tx *tx, struct vcr_why *why)
+static enum vcr_err identify_account(struct api_call *c, struct sql_tx *tx, struct vcr_why *why)
 {
     const char *token = c->cookie_access;
     if (c->authorization) {
@@ -155,6 +159,20 @@ enum vcr_err frame_identify(struct api_call *c, struct sql_tx *tx, struct vcr_wh
     return VCR_OK;
 }
 
+enum vcr_err frame_identify(struct api_call *c, struct sql_tx *tx, struct vcr_why *why)
+{
+    enum vcr_err err = identify_account(c, tx, why);
+    return api_query(c, "share") && (err == VCR_OK || err == VCR_E_AUTH) ? link_identify(c, tx, err, why) : err;
+}
+
+void frame_rate_key(const struct api_call *c, char out[64])
+{
+    if (c->who.user_id)
+        snprintf(out, 64, "%" PRId64, c->who.user_id);
+    else
+        vcr_strcpy(out, 64, c->ip);
+}
+
 enum vcr_err api_rate(struct api_call *c, enum app_rate rate, const char *key, struct vcr_why *why)
 {
     struct app_rate_result r;
@@ -173,24 +191,26 @@ enum vcr_err api_rate(struct api_call *c, enum app_rate rate, const char *key, s
 }
 
 /* Of the rights that an account is needed for. */
-static const enum app_here rights[] = { [API_ACCOUNT] = APP_HERE_LIST, [API_CREATOR] = APP_HERE_CREATE, [API_ADMIN] = APP_HERE_ADMIN };
+static const enum app_here rights[] = { [API_VIEWERS] = APP_HERE_WATCH, [API_ACCOUNT] = APP_HERE_LIST, [API_CREATOR] = APP_HERE_CREATE, [API_ADMIN] = APP_HERE_ADMIN };
 
 static enum vcr_err admit(struct api_call *c, struct sql_tx *tx, struct vcr_why *why)
 {
     enum vcr_err err = VCR_OK;
     struct vcr_why rate;
-    char key[32];
+    char key[64];
     if (c->route->right != API_ANYONE) {
         err = frame_identify(c, tx, why);
-        snprintf(key, sizeof(key), "%" PRId64, c->who.user_id);
+        frame_rate_key(c, key);
         if (err == VCR_OK)
             err = api_rate(c, c->route->rate, key, why);
-        else if (err == VCR_E_AUTH && api_rate(c, APP_RATE_READ, c->ip, &rate) != VCR_OK)
+        else if ((err == VCR_E_AUTH || err == VCR_E_NOT_FOUND) && !c->link_hash[0] && api_rate(c, APP_RATE_READ, c->ip, &rate) != VCR_OK)
             err = VCR_E_RATE, *why = rate; /* who guesses tokens is held back, too */
+        if (err == VCR_OK && c->who.role == APP_LINK)
+            err = link_admit(c, tx, why);
         if (err == VCR_OK)
             err = app_may_here(&c->who, rights[c->route->right], why);
     }
-    if (err == VCR_OK && c->route->body_max)
+    if (err == VCR_OK && c->route->body_max && !c->body)
         err = body_parse(c, why);
     return err;
 }
@@ -219,6 +239,10 @@ static void sql_done(struct sql_job *job)
     why.code = job->err;
     if (c->who.user_id)
         c->asker_id = c->who.user_id;
+    if (c->link_hash[0]) {
+        link_check_password(c);
+        return;
+    }
     next_step(c, job->err, &why);
 }
 
@@ -308,6 +332,7 @@ void frame_begin(struct http_req *r, const struct http_route *http_route)
     buf_init(&c->out, API_OUT_MAX);
     jsonw_init(&c->json, &c->out);
     c->body_length = http_req_length(r);
+    c->is_head = http_req_method(r) == HTTP_HEAD;
     copy_facts(c);
     http_req_set_own(r, c, call_free);
     if (c->route->right == API_ANYONE && api_rate(c, c->route->rate, c->ip, &why) != VCR_OK) {

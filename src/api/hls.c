@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "app/shares.h"
+
 enum { TOKEN_S = 21600, TOKEN_MAX_S = 86400 };
 #define COOKIE "vcr_hls"
 #define HLS "/api/v1/hls/:id/"
@@ -167,23 +169,42 @@ static enum vcr_err found(struct api_call *c, enum vcr_err err, struct vcr_why *
 
 static void begin(struct api_call *c) { hls_of(c)->thing->begin(c); }
 
+/* A token ends with the link that it was made by, at the latest. */
+static int64_t token_until(const struct api_call *c, int64_t lasts_s)
+{
+    int64_t until_ms = c->now_ms + lasts_s * 1000;
+    return c->who.share_expires_ms ? VCR_MIN(until_ms, c->who.share_expires_ms) : until_ms;
+}
+
+/* Who begins by a link goes on by a token: what a playlist names carries no query of ours. */
+static void mint(const struct api_call *c, struct hls_call *h)
+{
+    h->expires_ms = token_until(c, TOKEN_S);
+    app_hls_token(c->app, h->tape_id, h->user_id, h->expires_ms, h->minted);
+    h->token = h->minted;
+}
+
 /* ---- for accounts ---- */
 static enum vcr_err account_run(struct api_call *c, struct sql_tx *tx, struct vcr_why *why)
 {
     struct hls_call *h = own_of(c);
-    char key[32];
+    char key[64];
     enum vcr_err err = api_param_id(c, "id", &h->tape_id, why);
     if (err != VCR_OK)
         return err;
     struct vcr_why rate;
     err = frame_identify(c, tx, why);
-    h->user_id = c->who.user_id;
-    snprintf(key, sizeof(key), "%" PRId64, c->who.user_id);
-    if (err == VCR_E_AUTH && api_rate(c, APP_RATE_READ, c->ip, &rate) != VCR_OK)
+    h->user_id = app_person_id(&c->who);
+    frame_rate_key(c, key);
+    if ((err == VCR_E_AUTH || err == VCR_E_NOT_FOUND) && !c->link_hash[0] && api_rate(c, APP_RATE_READ, c->ip, &rate) != VCR_OK)
         err = VCR_E_RATE, *why = rate; /* who guesses is held back, too */
     if (err == VCR_OK)
         err = api_rate(c, APP_RATE_READ, key, why);
-    return err == VCR_OK ? found(c, app_hls_find(tx, &c->who, h->tape_id, &h->hls, why), why) : err;
+    if (err == VCR_OK)
+        err = found(c, app_hls_find(tx, &c->who, h->tape_id, &h->hls, why), why);
+    if (err == VCR_OK && c->who.role == APP_LINK && h->thing->looks)
+        mint(c, h);
+    return err;
 }
 
 static void account_begin(struct api_call *c)
@@ -242,7 +263,7 @@ static void door_then(struct api_call *c)
 {
     char cookie[APP_HLS_TOKEN_BYTES];
     struct vcr_why why;
-    bool has = !c->authorization && http_req_cookie(c->req, COOKIE, cookie, sizeof(cookie));
+    bool has = !c->authorization && !api_query(c, "share") && http_req_cookie(c->req, COOKIE, cookie, sizeof(cookie));
     enum vcr_err err = has ? token_check(c, cookie, &why) : VCR_OK;
     if (has && err == VCR_OK) {
         token_begin(c);
@@ -285,8 +306,8 @@ static enum vcr_err make_token(struct api_call *c, struct sql_tx *tx, struct vcr
     if (err != VCR_OK)
         return err;
     int64_t lasts_s = api_has(c, "expires_in") ? json_integer_value(json_object_get(c->body, "expires_in")) : TOKEN_S;
-    int64_t expires_ms = c->now_ms + lasts_s * 1000;
-    app_hls_token(c->app, id, c->who.user_id, expires_ms, token);
+    int64_t expires_ms = token_until(c, lasts_s);
+    app_hls_token(c->app, id, app_person_id(&c->who), expires_ms, token);
     snprintf(url, sizeof(url), "/api/v1/hls/%" PRId64 "/playlist.m3u8?token=%s", id, token);
     c->status = 201;
     jsonw_open(&c->json, NULL);
@@ -295,7 +316,7 @@ static enum vcr_err make_token(struct api_call *c, struct sql_tx *tx, struct vcr
     jsonw_str(&c->json, "url", url);
     jsonw_close(&c->json);
     if (json_is_true(json_object_get(c->body, "cookie")))
-        set_cookie(c, id, token, lasts_s);
+        set_cookie(c, id, token, (expires_ms - c->now_ms) / 1000);
     return VCR_OK;
 }
 
@@ -306,7 +327,7 @@ static const struct api_field token_fields[] = { { "expires_in", API_INTEGER, .m
 #define BY_ACCOUNT(path, ...) { HTTP_GET, HLS path, API_ANYONE, APP_RATE_NONE, API_DB_NONE, .then = door_then },
 #define AT_THE_FRONT(path, ...) { HTTP_GET, HLS path, API_ANYONE, APP_RATE_NONE, API_DB_NONE, .then = front_then },
 const struct api_route api_hls_routes[] = {
-    { HTTP_POST, HLS "token", API_ACCOUNT, APP_RATE_WRITE, API_DB_READ, 4096, token_fields, make_token, .body_optional = true },
+    { HTTP_POST, HLS "token", API_VIEWERS, APP_RATE_WRITE, API_DB_READ, 4096, token_fields, make_token, .body_optional = true },
     HLS_DOORS(AT_THE_FRONT)
     HLS_DOORS(BY_TOKEN)
     HLS_THINGS(BY_ACCOUNT)

@@ -23,6 +23,7 @@ struct hls_call {
     int64_t tape_id, user_id;  /* user_id: who asks, or who made the token */
     const char *token;         /* of the path or ?token=; NULL: an account or a cookie */
     int64_t expires_ms;        /* of the token; 0: none */
+    char minted[APP_HLS_TOKEN_BYTES]; /* token, for who came by a link */
     /* the thing's own */
     int fd;                    /* of hls_send_file, closed at the end if it was not sent */
     uint64_t size;

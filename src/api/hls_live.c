@@ -8,6 +8,7 @@
 #include "api/internal.h"
 #include "app/hls_live.h"
 #include "app/sessions.h"
+#include "app/shares.h"
 #include "deliver/live/programme.h"
 
 enum { TOKEN_S = 21600, TOKEN_MAX_S = 86400, NUMBER_MAX = 1 << 30 };
@@ -15,6 +16,7 @@ enum { TOKEN_S = 21600, TOKEN_MAX_S = 86400, NUMBER_MAX = 1 << 30 };
 struct live_call {
     struct api_call *call;
     const char *token;           /* of the path or the query; NULL: an account */
+    char minted[APP_HLS_LIVE_TOKEN_BYTES]; /* token, for who came by a link */
     int64_t user_id;
     struct programme *programme; /* a reference */
     struct programme_request request;
@@ -187,13 +189,26 @@ static void live_begin(struct api_call *c)
 }
 
 /* ---- who asks ---- */
+/* A token ends with the link that it was made by, at the latest. */
+static int64_t token_until(const struct api_call *c, int64_t lasts_s)
+{
+    int64_t until_ms = c->now_ms + lasts_s * 1000;
+    return c->who.share_expires_ms ? VCR_MIN(until_ms, c->who.share_expires_ms) : until_ms;
+}
+
 static enum vcr_err account_run(struct api_call *c, struct sql_tx *tx, struct vcr_why *why)
 {
     struct app_session s = { 0 };
+    struct live_call *l = live_of(c);
     enum vcr_err err = frame_identify(c, tx, why);
     if (err == VCR_OK)
         err = app_session_find(tx, &c->who, api_param(c, "id"), APP_SEE, &s, why);
     app_session_free(&s);
+    if (err == VCR_OK && c->who.role == APP_LINK && strstr(c->route->path, "/playlist.m3u8")) { /* who begins by a link goes on by a token */
+        l->user_id = app_person_id(&c->who);
+        app_hls_live_token(c->app, api_param(c, "id"), l->user_id, token_until(c, TOKEN_S), l->minted);
+        l->token = l->minted;
+    }
     return err;
 }
 
@@ -246,8 +261,8 @@ static enum vcr_err make_token(struct api_call *c, struct sql_tx *tx, struct vcr
     if (err != VCR_OK)
         return err;
     int64_t lasts_s = api_has(c, "expires_in") ? json_integer_value(json_object_get(c->body, "expires_in")) : TOKEN_S;
-    int64_t expires_ms = c->now_ms + lasts_s * 1000;
-    app_hls_live_token(c->app, api_param(c, "id"), c->who.user_id, expires_ms, token);
+    int64_t expires_ms = token_until(c, lasts_s);
+    app_hls_live_token(c->app, api_param(c, "id"), app_person_id(&c->who), expires_ms, token);
     snprintf(url, sizeof(url), "/api/v1/hls/live/%s/playlist.m3u8?token=%s", api_param(c, "id"), token);
     c->status = 201;
     jsonw_open(&c->json, NULL);
@@ -263,7 +278,7 @@ static const struct api_field token_fields[] = { { "expires_in", API_INTEGER, .m
 /* Nothing is counted: a player asks a dozen times a second, and who may not is told so by a MAC or one query. */
 #define LIVE "/api/v1/hls/live/:id/"
 const struct api_route api_hls_live_routes[] = {
-    { HTTP_POST, LIVE "token", API_ACCOUNT, APP_RATE_WRITE, API_DB_READ, 4096, token_fields, make_token, .body_optional = true },
+    { HTTP_POST, LIVE "token", API_VIEWERS, APP_RATE_WRITE, API_DB_READ, 4096, token_fields, make_token, .body_optional = true },
     { HTTP_GET, LIVE "playlist.m3u8", API_ANYONE, APP_RATE_NONE, API_DB_NONE, .then = front_then },
     { HTTP_GET, LIVE "video.m3u8", API_ANYONE, APP_RATE_NONE, API_DB_NONE, .then = account_then },
     { HTTP_GET, LIVE "audio.m3u8", API_ANYONE, APP_RATE_NONE, API_DB_NONE, .then = account_then },

@@ -10,7 +10,7 @@
 /* The groups of routes, each ended by a row without a path. */
 extern const struct api_route api_auth_routes[], api_tape_routes[], api_media_routes[], api_job_routes[], api_mark_routes[], api_session_routes[], api_command_routes[], api_remote_routes[],
     api_live_routes[], api_hls_routes[], api_device_routes[], api_audit_routes[], api_user_routes[], api_me_routes[], api_invitation_routes[], api_totp_routes[], api_whip_routes[], api_whep_routes[],
-    api_caption_routes[], api_storyboard_routes[],
+    api_caption_routes[], api_storyboard_routes[], api_share_routes[],
     api_system_routes[];
 
 enum { API_STATUS_MAX = 600, API_JSON_DEPTH = 16, API_ORIGINS_MAX = 32 };
@@ -45,6 +45,7 @@ extern const struct api_route api_hls_live_routes[];
 /* frame.c: every API route's http_route.begin. */
 void frame_begin(struct http_req *r, const struct http_route *route);
 /* Who asks, by header or cookie; for routes of API_ANYONE that need it only sometimes. */
+void frame_rate_key(const struct api_call *c, char out[64]); /* what it is counted by: the account, else the address */
 enum vcr_err frame_identify(struct api_call *c, struct sql_tx *tx, struct vcr_why *why);
 /* access.c: the line of a request that is over. */
 void access_log(struct http_req *r, int status, uint64_t bytes_sent, int64_t took_us);

@@ -83,7 +83,7 @@ static const struct api_field edit_mark[] = { MARK_FIELDS(false), { "confirmed",
 
 #define BODY 4096
 const struct api_route api_mark_routes[] = {
-    { HTTP_GET, "/api/v1/tapes/:id/marks", API_ACCOUNT, APP_RATE_READ, API_DB_READ, .run = list_run },
+    { HTTP_GET, "/api/v1/tapes/:id/marks", API_VIEWERS, APP_RATE_READ, API_DB_READ, .run = list_run },
     { HTTP_POST, "/api/v1/tapes/:id/marks", API_ACCOUNT, APP_RATE_WRITE, API_DB_WRITE, BODY, new_mark, .run = add_run },
     { HTTP_PATCH, "/api/v1/tapes/:id/marks/:markId", API_ACCOUNT, APP_RATE_WRITE, API_DB_WRITE, BODY, edit_mark, .run = edit_run },
     { HTTP_DELETE, "/api/v1/tapes/:id/marks/:markId", API_ACCOUNT, APP_RATE_WRITE, API_DB_WRITE, .run = remove_run },

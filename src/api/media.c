@@ -237,6 +237,6 @@ static enum vcr_err thumbnail_run(struct api_call *c, struct sql_tx *tx, struct 
 const struct api_route api_media_routes[] = {
     { HTTP_PUT, "/api/v1/tapes/:id/media", API_ACCOUNT, APP_RATE_WRITE, API_DB_WRITE, .run = put_run, .then = put_then, .own_body = true, .then_on_error = true },
     { HTTP_GET, "/api/v1/tapes/:id/media", API_ACCOUNT, APP_RATE_READ, API_DB_READ, .run = original_run, .then = file_then },
-    { HTTP_GET, "/api/v1/tapes/:id/thumbnail", API_ACCOUNT, APP_RATE_READ, API_DB_READ, .run = thumbnail_run, .then = file_then },
+    { HTTP_GET, "/api/v1/tapes/:id/thumbnail", API_VIEWERS, APP_RATE_READ, API_DB_READ, .run = thumbnail_run, .then = file_then },
     { 0 }
 };

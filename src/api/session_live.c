@@ -1,8 +1,14 @@
 /* api/session_live.c - what a viewer of a session holds open: its events, and its stream's offer and answer; and its log. */
 #include "api/session_call.h"
+#include "app/guard.h"
+#include "app/shares.h"
 
 /* ---- events ---- */
-static enum vcr_err events_run(struct api_call *c, struct sql_tx *tx, struct vcr_why *why) { return call_session_find_running(c, tx, APP_SEE, why); }
+static enum vcr_err events_run(struct api_call *c, struct sql_tx *tx, struct vcr_why *why)
+{
+    enum vcr_err err = call_session_find_running(c, tx, APP_SEE, why);
+    return err == VCR_OK ? guard_watch(c->app, call_session(c)->row.id, &c->who, why) : err;
+}
 
 static void stop_watching(struct api_call *c)
 {
@@ -59,7 +65,7 @@ static void events_then(struct api_call *c)
         http_sse_end(c->req);
         return;
     }
-    o->watch = session_watch(c->app->config.sessions, o->row.id, c->who.user_id, c->loop, on_event, c);
+    o->watch = session_watch(c->app->config.sessions, o->row.id, app_person_id(&c->who), c->loop, on_event, c);
     http_req_on_gone(c->req, watcher_gone);
     http_sse_begin(c->req);
 }
@@ -106,6 +112,8 @@ static void offered(void *arg, struct session_reply *r)
 static enum vcr_err offer_run(struct api_call *c, struct sql_tx *tx, struct vcr_why *why)
 {
     enum vcr_err err = stream_run(c, tx, why);
+    if (err == VCR_OK)
+        err = guard_watch(c->app, call_session(c)->row.id, &c->who, why);
     return err == VCR_OK ? app_session_person(tx, &c->who, &call_session(c)->person, why) : err;
 }
 
@@ -139,9 +147,9 @@ static const struct api_field answer_fields[] = {
 };
 
 const struct api_route api_live_routes[] = {
-    { HTTP_GET, "/api/v1/sessions/:id/events", API_ACCOUNT, APP_RATE_READ, API_DB_READ, .run = events_run, .then = events_then },
+    { HTTP_GET, "/api/v1/sessions/:id/events", API_VIEWERS, APP_RATE_READ, API_DB_READ, .run = events_run, .then = events_then },
     { HTTP_GET, "/api/v1/sessions/:id/log", API_ACCOUNT, APP_RATE_READ, API_DB_READ, .run = log_run, .then = log_then },
-    { HTTP_GET, "/api/v1/streams/:id/offer", API_ACCOUNT, APP_RATE_COMMAND, API_DB_READ, .run = offer_run, .then = offer_then, .no_head = true },
-    { HTTP_POST, "/api/v1/streams/:id/answer", API_ACCOUNT, APP_RATE_COMMAND, API_DB_READ, 131072, answer_fields, stream_run, .then = answer_then },
+    { HTTP_GET, "/api/v1/streams/:id/offer", API_VIEWERS, APP_RATE_COMMAND, API_DB_READ, .run = offer_run, .then = offer_then, .no_head = true },
+    { HTTP_POST, "/api/v1/streams/:id/answer", API_VIEWERS, APP_RATE_COMMAND, API_DB_READ, 131072, answer_fields, stream_run, .then = answer_then },
     { 0 }
 };

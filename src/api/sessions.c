@@ -184,8 +184,8 @@ static const struct api_field new_session[] = {
 
 const struct api_route api_session_routes[] = {
     { HTTP_POST, "/api/v1/sessions", API_CREATOR, APP_RATE_WRITE, API_DB_WRITE, BODY, new_session, create_run, .then = create_then, .idempotent = true },
-    { HTTP_GET, "/api/v1/sessions", API_ACCOUNT, APP_RATE_READ, API_DB_READ, .run = list_run, .then = list_then },
-    { HTTP_GET, "/api/v1/sessions/:id", API_ACCOUNT, APP_RATE_READ, API_DB_READ, .run = get_run, .then = get_then },
+    { HTTP_GET, "/api/v1/sessions", API_VIEWERS, APP_RATE_READ, API_DB_READ, .run = list_run, .then = list_then },
+    { HTTP_GET, "/api/v1/sessions/:id", API_VIEWERS, APP_RATE_READ, API_DB_READ, .run = get_run, .then = get_then },
     { HTTP_DELETE, "/api/v1/sessions/:id", API_ACCOUNT, APP_RATE_WRITE, API_DB_WRITE, .run = end_run, .then = end_then },
     { 0 }
 };

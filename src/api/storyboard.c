@@ -85,7 +85,7 @@ static void sheet_then(struct api_call *c)
 }
 
 const struct api_route api_storyboard_routes[] = {
-    { HTTP_GET, "/api/v1/tapes/:id/storyboard.vtt", API_ACCOUNT, APP_RATE_READ, API_DB_READ, .run = list_run },
-    { HTTP_GET, "/api/v1/tapes/:id/storyboard/:file", API_ACCOUNT, APP_RATE_READ, API_DB_READ, .run = sheet_run, .then = sheet_then },
+    { HTTP_GET, "/api/v1/tapes/:id/storyboard.vtt", API_VIEWERS, APP_RATE_READ, API_DB_READ, .run = list_run },
+    { HTTP_GET, "/api/v1/tapes/:id/storyboard/:file", API_VIEWERS, APP_RATE_READ, API_DB_READ, .run = sheet_run, .then = sheet_then },
     { 0 }
 };

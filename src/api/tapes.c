@@ -5,8 +5,10 @@
 
 #include "api/internal.h"
 #include "app/audit.h"
+#include "app/shares.h"
 #include "app/tape_map.h"
 #include "app/timeline.h"
+#include "base/log.h"
 
 /* ---- from a body to columns ---- */
 enum to { TO_TEXT, TO_INT, TO_BOOL, TO_JSON, TO_DATE, TO_LOOK, TO_URI };
@@ -89,19 +91,46 @@ static enum vcr_err read_changes(struct api_call *c, struct changes *ch, struct 
 }
 
 /* ---- handlers ---- */
+static enum vcr_err add_view(struct api_call *c, struct sql_tx *tx, struct vcr_why *why)
+{
+    int64_t id;
+    enum vcr_err err = api_param_id(c, "id", &id, why);
+    return err == VCR_OK ? app_share_viewed(tx, &c->who, id, why) : err;
+}
+
+/* A view that cannot be counted (the disk is full) is one all the same. */
+static void view_counted(struct api_call *c)
+{
+    if (c->job.err != VCR_OK)
+        log_warn("api", "a view of a shared tape was not counted: %s", c->job.why.text);
+    api_finish(c);
+}
+
+static void count_view(struct api_call *c)
+{
+    c->then = view_counted;
+    api_sql(c, SQL_WRITE, add_view);
+}
+
 static enum vcr_err answer_tape(struct api_call *c, struct sql_tx *tx, int64_t id, struct vcr_why *why)
 {
     struct app_tape t = { 0 };
-    struct app_duplicates d;
+    struct app_duplicates d = { .count = 0 };
     char etag[140];
     enum vcr_err err = app_tape_find(tx, &c->who, id, APP_SEE, APP_NOT_BINNED, &t, why);
-    if (err == VCR_OK)
+    bool whole = err == VCR_OK && app_tape_inspects(&c->who, &t);
+    if (whole)
         err = app_tape_duplicates(tx, id, &d, why);
+    if (err == VCR_OK && !whole)
+        app_tape_hide(&t);
     if (err == VCR_OK) {
         app_tape_etag(&t, &d, etag, sizeof(etag));
         api_header(c, "ETag", etag);
-        if (c->route->method != HTTP_GET || !api_not_modified(c, etag))
+        bool sent = c->route->method != HTTP_GET || !api_not_modified(c, etag);
+        if (sent)
             app_tape_json_whole(&t, &d, &c->json);
+        if (sent && !whole && !c->is_head)
+            c->then = count_view;
     }
     app_tape_free(&t);
     return err;
@@ -365,12 +394,12 @@ static const struct api_field edit_tape[] = { TAPE_FIELDS(false), { "user_id", A
 const struct api_route api_tape_routes[] = {
     { HTTP_GET, "/api/v1/tapes", API_ACCOUNT, APP_RATE_READ, API_DB_READ, .run = list_run },
     { HTTP_POST, "/api/v1/tapes", API_CREATOR, APP_RATE_WRITE, API_DB_WRITE, BODY, new_tape, .run = create_run, .idempotent = true },
-    { HTTP_GET, "/api/v1/tapes/:id", API_ACCOUNT, APP_RATE_READ, API_DB_READ, .run = get_run },
+    { HTTP_GET, "/api/v1/tapes/:id", API_VIEWERS, APP_RATE_READ, API_DB_READ, .run = get_run, .then_on_error = true },
     { HTTP_PATCH, "/api/v1/tapes/:id", API_ACCOUNT, APP_RATE_WRITE, API_DB_WRITE, BODY, edit_tape, .run = patch_run },
     { HTTP_DELETE, "/api/v1/tapes/:id", API_ACCOUNT, APP_RATE_WRITE, API_DB_WRITE, .run = delete_run },
     { HTTP_POST, "/api/v1/tapes/:id/restore", API_ACCOUNT, APP_RATE_WRITE, API_DB_WRITE, .run = restore_run },
     { HTTP_GET, "/api/v1/tapes/:id/history", API_ACCOUNT, APP_RATE_READ, API_DB_READ, .run = history_run },
     { HTTP_POST, "/api/v1/tapes/:id/history/:itemId/undo", API_ACCOUNT, APP_RATE_WRITE, API_DB_WRITE, .run = undo_run },
-    { HTTP_GET, "/api/v1/tapes/:id/timeline", API_ACCOUNT, APP_RATE_READ, API_DB_READ, .run = timeline_run },
+    { HTTP_GET, "/api/v1/tapes/:id/timeline", API_VIEWERS, APP_RATE_READ, API_DB_READ, .run = timeline_run },
     { 0 }
 };

@@ -4,11 +4,15 @@
 
 #include "api/door.h"
 #include "api/session_call.h"
+#include "app/guard.h"
+#include "app/shares.h"
 #include "wire/sdp.h"
 
 static enum vcr_err offer_run(struct api_call *c, struct sql_tx *tx, struct vcr_why *why)
 {
     enum vcr_err err = call_session_find_running(c, tx, APP_SEE, why);
+    if (err == VCR_OK && c->route->method == HTTP_POST)
+        err = guard_watch(c->app, call_session(c)->row.id, &c->who, why);
     return err == VCR_OK ? app_session_person(tx, &c->who, &call_session(c)->person, why) : err;
 }
 
@@ -59,7 +63,7 @@ static void nothing_more(void *arg, struct session_reply *r)
 
 static void trickle(struct api_call *c, const char *fragment, size_t len)
 {
-    session_view_trickle(c->app->config.sessions, call_session(c)->row.id, c->who.user_id, api_param(c, "viewer"), fragment, len, c->loop, nothing_more, c);
+    session_view_trickle(c->app->config.sessions, call_session(c)->row.id, app_person_id(&c->who), api_param(c, "viewer"), fragment, len, c->loop, nothing_more, c);
 }
 
 static void on_fragment(struct http_req *r, const char *body, size_t len) { trickle(http_req_own(r), body, len); }
@@ -95,7 +99,7 @@ static void ended(void *arg, struct session_reply *r)
 static void delete_then(struct api_call *c)
 {
     if (door_admits(c))
-        session_view_end(c->app->config.sessions, call_session(c)->row.id, c->who.user_id, api_param(c, "viewer"), c->loop, ended, c);
+        session_view_end(c->app->config.sessions, call_session(c)->row.id, app_person_id(&c->who), api_param(c, "viewer"), c->loop, ended, c);
 }
 
 /* ---- OPTIONS ---- */
@@ -106,12 +110,12 @@ static void options_then(struct api_call *c)
 }
 
 const struct api_route api_whep_routes[] = {
-    { HTTP_POST, "/api/v1/whep/:id", API_ACCOUNT, APP_RATE_COMMAND, API_DB_READ, .run = offer_run, .then = post_then, .own_body = true, .then_on_error = true },
-    { HTTP_GET, "/api/v1/whep/:id", API_ACCOUNT, APP_RATE_READ, API_DB_READ, .run = offer_run, .then = get_then, .then_on_error = true },
+    { HTTP_POST, "/api/v1/whep/:id", API_VIEWERS, APP_RATE_COMMAND, API_DB_READ, .run = offer_run, .then = post_then, .own_body = true, .then_on_error = true },
+    { HTTP_GET, "/api/v1/whep/:id", API_VIEWERS, APP_RATE_READ, API_DB_READ, .run = offer_run, .then = get_then, .then_on_error = true },
     { HTTP_OPTIONS, "/api/v1/whep/:id", API_ANYONE, APP_RATE_READ, API_DB_NONE, .then = options_then },
-    { HTTP_PATCH, "/api/v1/whep/:id/:viewer", API_ACCOUNT, APP_RATE_COMMAND, API_DB_READ, .run = viewer_run, .then = patch_then, .own_body = true, .then_on_error = true },
-    { HTTP_GET, "/api/v1/whep/:id/:viewer", API_ACCOUNT, APP_RATE_READ, API_DB_READ, .run = viewer_run, .then = get_then, .then_on_error = true },
-    { HTTP_DELETE, "/api/v1/whep/:id/:viewer", API_ACCOUNT, APP_RATE_COMMAND, API_DB_READ, .run = viewer_run, .then = delete_then, .then_on_error = true },
+    { HTTP_PATCH, "/api/v1/whep/:id/:viewer", API_VIEWERS, APP_RATE_COMMAND, API_DB_READ, .run = viewer_run, .then = patch_then, .own_body = true, .then_on_error = true },
+    { HTTP_GET, "/api/v1/whep/:id/:viewer", API_VIEWERS, APP_RATE_READ, API_DB_READ, .run = viewer_run, .then = get_then, .then_on_error = true },
+    { HTTP_DELETE, "/api/v1/whep/:id/:viewer", API_VIEWERS, APP_RATE_COMMAND, API_DB_READ, .run = viewer_run, .then = delete_then, .then_on_error = true },
     { HTTP_OPTIONS, "/api/v1/whep/:id/:viewer", API_ANYONE, APP_RATE_READ, API_DB_NONE, .then = options_then },
     { 0 }
 };

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "app/invitations.h"
+#include "app/shares.h"
 #include "app/tapes.h"
 
 void app_user_free(struct app_user *u)
@@ -98,6 +99,8 @@ enum vcr_err app_register(const struct app *a, struct sql_tx *tx, const char *em
         return vcr_refuse(why, VCR_E_CONFLICT, "/email-taken", "there is an account with this e-mail address already");
     if (err == VCR_OK && invitation)
         err = app_invitation_use(tx, invitation->id, id, now_ms, why);
+    if (err == VCR_OK)
+        err = app_shares_claim(tx, id, email, why);
     if (err == VCR_OK && none && a->config.demo)
         err = app_demo_tapes(tx, id, now_ms, why);
     return err == VCR_OK ? app_user_by_id(tx, id, ret, why) : err;
@@ -147,5 +150,5 @@ enum vcr_err app_user_edit(struct sql_tx *tx, int64_t id, const struct app_user_
                                 SQL_ARGS(SQL_I(id), SQL_T(c->display_name), SQL_T(c->settings), SQL_T(c->email), SQL_T(c->hash)), NULL, why);
     if (err == VCR_E_CONFLICT)
         return vcr_refuse(why, VCR_E_CONFLICT, "/email-taken", "there is an account with this e-mail address already");
-    return err;
+    return err == VCR_OK && c->email ? app_shares_claim(tx, id, c->email, why) : err;
 }

@@ -11,6 +11,7 @@
 #include "app/devices.h"
 #include "app/recordings.h"
 #include "app/recover.h"
+#include "app/guard.h"
 #include "app/hls.h"
 #include "app/wishes.h"
 #include "app/tapes.h"
@@ -67,6 +68,8 @@ enum vcr_err app_open(struct app **ret, const struct app_config *config, struct 
         err = device_list_open(a, why);
     if (err == VCR_OK)
         err = hls_state_open(a, why);
+    if (err == VCR_OK)
+        err = guard_open(a, why);
     a->wishes = wishes_open();
     if (err != VCR_OK)
         goto fail;
@@ -79,6 +82,7 @@ fail:
 
 void app_stop(struct app *a)
 {
+    guard_close(&a->guard);
     recovery_close(&a->recovery);
     pool_close(&a->passwords);
     pool_close(&a->files);

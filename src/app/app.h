@@ -26,6 +26,7 @@ struct hls_state;
 struct wishes;
 struct whip;
 struct recovery;
+struct guard;
 
 enum app_registration { APP_REGISTRATION_OPEN, APP_REGISTRATION_INVITE, APP_REGISTRATION_CLOSED };
 enum { APP_SECRET_BYTES = 32, APP_RATE_KEY_BYTES = 320 };
@@ -72,6 +73,7 @@ struct app {
     struct wishes *wishes;          /* app/wishes.h; likewise */
     struct device_list *devices;    /* app/devices.h; has a lock of its own */
     struct whip *whip;              /* app/whip.h; NULL: no live pictures by WebRTC */
+    struct guard *guard;            /* app/guard.h; NULL: this process plays no tapes */
     struct recovery *recovery;      /* app/recover.h; has a lock of its own */
     uint8_t secret[APP_SECRET_BYTES]; /* signs access tokens, CSRF tokens and cursors, each by a key derived from it */
     char dummy_hash[128];           /* verified when the e-mail is unknown, so that it takes the same time */
@@ -106,6 +108,8 @@ struct app_principal {
     int64_t api_token_id;           /* the API token it comes from (app/api_tokens.h), 0: none; then scopes says for what */
     unsigned scopes;
     char request_id[80], ip[48];    /* for the audit; "" none */
+    /* of APP_LINK */
+    int64_t share_id, share_tape_id, share_expires_ms; /* 0: no link; expires 0: never */
 };
 
 /* ---- what each class has left ---- */

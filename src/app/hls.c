@@ -9,7 +9,9 @@
 #include "app/accounts.h"
 #include "app/hls_state.h"
 #include "app/made.h"
+#include "app/shares.h"
 #include "app/tapes.h"
+#include "base/clock.h"
 #include "deliver/hls/playlist.h"
 
 /* ---- reels ---- */
@@ -200,19 +202,12 @@ enum vcr_err app_hls_token_check(const struct app *a, int64_t tape_id, const cha
 
 enum vcr_err app_hls_find_for(const struct app *a, struct sql_tx *tx, int64_t tape_id, int64_t user_id, struct app_hls *ret, struct vcr_why *why)
 {
-    struct app_user u = { 0 };
-    const struct app_principal house = { .role = APP_ADMIN }; /* for whoever the network lets through, and for decks */
+    struct app_principal who = { .role = APP_ADMIN }; /* the house: for whoever the network lets through, and for decks */
     bool is_house = user_id == APP_HLS_DECK || (user_id == APP_HLS_CDN && a->hls->cdn);
     uint64_t changes = sql_changes(a->config.db); /* before anything is read */
-    enum vcr_err err = is_house ? VCR_OK : app_user_by_id(tx, user_id, &u, why);
-    struct app_principal who = { .user_id = user_id, .role = u.role };
-    bool live = err == VCR_OK && (is_house || !u.disabled);
-    app_user_free(&u);
-    if (err != VCR_OK && err != VCR_E_NOT_FOUND)
-        return err;
-    if (!live)
-        return vcr_fail(why, VCR_E_DENIED, "the account that made this token has ended");
-    err = app_hls_find(tx, is_house ? &house : &who, tape_id, ret, why);
+    enum vcr_err err = is_house ? VCR_OK : app_person(tx, user_id, clock_wall_ms(), &who, why);
+    if (err == VCR_OK)
+        err = app_hls_find(tx, &who, tape_id, ret, why);
     if (err == VCR_OK)
         hls_seen_put(a->hls, tape_id, user_id, ret, changes);
     return err;

@@ -50,7 +50,8 @@ static inline bool app_hls_cut(const struct app_hls *h) { return h->newest_span 
 static inline bool app_hls_has(const struct app_hls_reel *r) { return r->version[0] != '\0'; }
 
 /* The maker of tokens that are in addresses on the CDN. */
-enum { APP_HLS_CDN = 0, APP_HLS_DECK = -1 /* no token's: a deck that has the tape in already */ };
+enum { APP_HLS_CDN = 0 }; /* the others are persons (app/shares.h) */
+#define APP_HLS_DECK INT64_MIN /* no token's: a deck that has the tape in already */
 struct hls_state;
 struct docs *hls_docs(const struct app *a);
 enum vcr_err hls_state_open(struct app *a, struct vcr_why *why);

@@ -6,8 +6,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "app/accounts.h"
 #include "app/sessions.h"
+#include "app/shares.h"
+#include "base/clock.h"
 
 enum { REMEMBER_MS = 1500, MAC_AT = 16, RAW = MAC_AT + crypto_auth_hmacsha256_BYTES, ID_BYTES = VCR_UUID_BYTES };
 _Static_assert(VCR_B64URL_BYTES(RAW) == APP_HLS_LIVE_TOKEN_BYTES, "a token fits");
@@ -58,18 +59,12 @@ bool app_hls_live_remembered(const struct app *a, const char *session_id, int64_
 
 enum vcr_err app_hls_live_find(const struct app *a, struct sql_tx *tx, const char *session_id, int64_t user_id, struct vcr_why *why)
 {
-    struct app_user u = { 0 };
     struct app_session s = { 0 };
     char key[96];
-    enum vcr_err err = app_user_by_id(tx, user_id, &u, why);
-    struct app_principal who = { .user_id = user_id, .role = u.role };
-    bool live = err == VCR_OK && !u.disabled;
-    app_user_free(&u);
-    if (err != VCR_OK && err != VCR_E_NOT_FOUND)
-        return err;
-    if (!live)
-        return vcr_fail(why, VCR_E_DENIED, "the account that made this token has ended");
-    err = app_session_find(tx, &who, session_id, APP_SEE, &s, why);
+    struct app_principal who;
+    enum vcr_err err = app_person(tx, user_id, clock_wall_ms(), &who, why);
+    if (err == VCR_OK)
+        err = app_session_find(tx, &who, session_id, APP_SEE, &s, why);
     app_session_free(&s);
     cache_key(session_id, user_id, key);
     if (err == VCR_OK)

@@ -4,6 +4,7 @@
 #include <jansson.h>
 #include <string.h>
 
+#include "app/shares.h"
 #include "app/tape_map.h"
 #include "app/timeline.h"
 #include "base/clock.h"
@@ -54,14 +55,23 @@ static void read_session(struct sql_rows *r, struct app_session *s)
     s->device_id = sql_int(r, 9);
 }
 
-static enum app_relation relation_to(struct sql_tx *tx, const struct app_principal *who, const struct app_session *s)
+/* Of a streaming session those that its new tape is shared with see it, but not all who see that tape. */
+static enum vcr_err relation_to(struct sql_tx *tx, const struct app_principal *who, const struct app_session *s, enum app_relation *ret, struct vcr_why *why)
 {
     struct app_tape t = { 0 };
-    if (s->user_id && s->user_id == who->user_id)
-        return APP_MINE;
-    bool sees = strcmp(s->type, "streaming") != 0 && s->tape_id && app_tape_find(tx, who, s->tape_id, APP_SEE, APP_NOT_BINNED, &t, NULL) == VCR_OK;
+    bool shared = true, mine = s->user_id && s->user_id == who->user_id;
+    enum vcr_err err = VCR_OK;
+    *ret = mine ? APP_MINE : APP_OTHERS;
+    if (mine || !s->tape_id || app_sees_all(who, APP_A_SESSION))
+        return VCR_OK;
+    if (strcmp(s->type, "streaming") == 0)
+        err = app_shared_with(tx, who, s->tape_id, &shared, why);
+    if (err == VCR_OK && shared)
+        err = app_tape_find(tx, who, s->tape_id, APP_SEE, APP_NOT_BINNED, &t, why);
     app_tape_free(&t);
-    return sees ? APP_SHARED : APP_OTHERS;
+    if (err == VCR_OK && shared)
+        *ret = APP_SHARED;
+    return err == VCR_E_NOT_FOUND ? VCR_OK : err;
 }
 
 bool app_session_privy(const struct app_principal *who, const struct app_session *s)
@@ -84,13 +94,15 @@ enum vcr_err app_session_find(struct sql_tx *tx, const struct app_principal *who
         return err;
     if (err == VCR_E_END)
         return vcr_fail(why, VCR_E_NOT_FOUND, "there is no such session");
-    return app_may(who, APP_A_SESSION, access, relation_to(tx, who, ret), why);
+    enum app_relation relation;
+    err = relation_to(tx, who, ret, &relation, why);
+    return err == VCR_OK ? app_may(who, APP_A_SESSION, access, relation, why) : err;
 }
 
 enum vcr_err app_session_person(struct sql_tx *tx, const struct app_principal *who, struct session_person *ret, struct vcr_why *why)
 {
     struct sql_rows *rows = NULL;
-    *ret = (struct session_person){ .user_id = who->user_id };
+    *ret = (struct session_person){ .user_id = app_person_id(who) };
     enum vcr_err err = sql_query(tx, &rows, "SELECT display_name, email FROM users WHERE id = $1", SQL_ARGS(SQL_I(who->user_id)), why);
     if (err == VCR_OK && (err = sql_next(rows, why)) == VCR_OK) {
         const char *name = sql_is_null(rows, 0) ? "" : sql_text(rows, 0), *email = sql_text(rows, 1);
@@ -129,10 +141,11 @@ enum vcr_err app_session_list(struct sql_tx *tx, const struct app_principal *who
     int n = 0;
     *ret_more = false;
     enum vcr_err err = sql_query(tx, &rows,
-                                 "SELECT " SESSION_COLUMNS " FROM sessions s LEFT JOIN tapes t ON t.id = s.tape_id WHERE (s.user_id = $1 OR t.user_id = $1 OR $2 = 1) "
+                                 "SELECT " SESSION_COLUMNS " FROM sessions s LEFT JOIN tapes t ON t.id = s.tape_id WHERE (s.user_id = $1 OR t.user_id = $1 OR $2 = 1 "
+                                 "OR s.tape_id IN (SELECT tape_id FROM shares WHERE user_id = $1) OR (s.tape_id = $6 AND s.ended_at IS NULL AND t.trashed_at IS NULL)) "
                                  "AND ($3 = 0 OR s.tape_id = $3) AND ($4 = '' OR s.id < $4) ORDER BY s.id DESC LIMIT $5",
                                  SQL_ARGS(SQL_I(who->user_id), SQL_I(app_sees_all(who, APP_A_SESSION) || (app_sees_all(who, APP_A_TAPE) && tape_id)), SQL_I(tape_id), SQL_T(before),
-                                          SQL_I(limit + 1)), why);
+                                          SQL_I(limit + 1), SQL_I(who->share_tape_id)), why);
     while (err == VCR_OK && (err = sql_next(rows, why)) == VCR_OK) {
         if (n++ == limit) {
             *ret_more = true;
@@ -199,12 +212,14 @@ static enum vcr_err open_reels(const struct app *a, struct sql_tx *tx, int64_t t
     return err == VCR_E_END ? VCR_OK : err;
 }
 
-static void describe(const struct app_tape *row, int64_t length_us, struct session_tape *t)
+enum { SOMEBODY_ELSES = -1 }; /* nobody's, but not for the asker to write on */
+
+static void describe(const struct app_principal *who, const struct app_tape *row, int64_t length_us, struct session_tape *t)
 {
     const struct app_cell *c = row->c;
     const char *speed = c[APP_T_TAPE_SPEED].s ? c[APP_T_TAPE_SPEED].s : "sp";
     t->tape_id = c[APP_T_ID].i;
-    t->owner_id = c[APP_T_USER_ID].null ? 0 : c[APP_T_USER_ID].i;
+    t->owner_id = !c[APP_T_USER_ID].null ? c[APP_T_USER_ID].i : app_sees_all(who, APP_A_TAPE) ? 0 : SOMEBODY_ELSES;
     vcr_strcpy(t->title, sizeof(t->title), c[APP_T_TITLE].s);
     t->pal = c[APP_T_STANDARD].s && strcmp(c[APP_T_STANDARD].s, "pal") == 0;
     t->field_rate = true;
@@ -264,7 +279,7 @@ enum vcr_err app_tape_open(const struct app *a, struct sql_tx *tx, const struct 
     if (err == VCR_OK)
         err = app_tape_length(tx, &row, &length_us, why);
     if (err == VCR_OK) {
-        describe(&row, length_us, ret);
+        describe(who, &row, length_us, ret);
         err = open_reels(a, tx, 0, ret, why);
     }
     if (err == VCR_OK)

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "app/audit.h"
+#include "app/shares.h"
 #include "app/tapes.h"
 #include "app/trash.h"
 #include "store/segments.h"
@@ -123,6 +124,8 @@ enum vcr_err app_tape_trash(struct sql_tx *tx, const struct app_principal *who, 
 {
     struct app_change c = { APP_T_TRASHED_AT, SQL_I(now_ms) };
     enum vcr_err err = app_tape_update(tx, id, &c, 1, now_ms, why);
+    if (err == VCR_OK)
+        err = app_shares_end(tx, id, why);
     return err == VCR_OK ? app_history_add(tx, id, "trashed", who->user_id, NULL, now_ms, why) : err;
 }
 

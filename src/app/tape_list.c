@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "app/shares.h"
 #include "app/tapes.h"
 
 enum { VALS_MAX = 32, WORDS_MAX = 8, CURSOR_MAX = 1200 };
@@ -69,11 +70,16 @@ static void add_words(struct query *q, const char *text)
     }
 }
 
-static void add_filters(struct query *q, const struct app_principal *who, const struct app_tape_filter *f)
+static void add_filters(struct query *q, const struct app_principal *who, bool has_shared, const struct app_tape_filter *f)
 {
     buf_addf(&q->sql, " WHERE trashed_at IS %sNULL", f->trashed ? "NOT " : "");
-    if (!(f->all && app_sees_all(who, APP_A_TAPE)))
-        buf_addf(&q->sql, " AND (user_id = $%zu%s)", add_val(q, SQL_I(who->user_id)), app_sees_all(who, APP_A_TAPE) ? " OR user_id IS NULL" : "");
+    if (!(f->all && app_sees_all(who, APP_A_TAPE))) {
+        size_t me = add_val(q, SQL_I(who->user_id));
+        buf_addf(&q->sql, " AND (user_id = $%zu%s", me, app_sees_all(who, APP_A_TAPE) ? " OR user_id IS NULL" : "");
+        if (has_shared)
+            buf_addf(&q->sql, " OR id IN (SELECT tape_id FROM shares WHERE user_id = $%zu)", me);
+        buf_adds(&q->sql, ")");
+    }
     if (f->q)
         add_words(q, f->q);
     if (f->title)
@@ -141,7 +147,7 @@ static bool add_cursor(struct query *q, const struct app_tape_filter *f, const s
     return true;
 }
 
-static enum vcr_err each_row(struct sql_rows *rows, const struct app_tape_filter *f, const struct sort *s, void (*each)(void *, const struct app_tape *), void *arg,
+static enum vcr_err each_row(struct sql_rows *rows, const struct app_principal *who, const struct app_tape_filter *f, const struct sort *s, void (*each)(void *, const struct app_tape *), void *arg,
                              char **ret_cursor, struct vcr_why *why)
 {
     struct app_tape t = { 0 };
@@ -155,6 +161,8 @@ static enum vcr_err each_row(struct sql_rows *rows, const struct app_tape_filter
             break;
         }
         app_tape_read(rows, &t);
+        if (!app_tape_inspects(who, &t))
+            app_tape_hide(&t);
         each(arg, &t);
         id = t.c[APP_T_ID].i;
         free(key);
@@ -171,12 +179,15 @@ enum vcr_err app_tape_list(struct sql_tx *tx, const struct app_principal *who, c
     struct query q = { 0 };
     struct sql_rows *rows = NULL;
     char key[CURSOR_MAX];
-    enum vcr_err err = VCR_OK;
+    bool has_shared = false; /* who has nothing shared, which is nearly everybody, pays one look for it */
     const struct sort *s = sort_named(f->sort);
+    enum vcr_err err = app_shared_any(tx, who, &has_shared, why);
+    if (err != VCR_OK)
+        return err;
     *ret_cursor = NULL;
     buf_init(&q.sql, 8192);
     buf_addf(&q.sql, "SELECT %s, %s FROM tapes", app_tape_columns(), s->key);
-    add_filters(&q, who, f);
+    add_filters(&q, who, has_shared && !f->trashed, f);
     if (f->cursor && !add_cursor(&q, f, s, key, sizeof(key)))
         err = vcr_fail(why, VCR_E_MALFORMED, "cursor: this is no cursor of this list");
     const char *down = *f->sort == '-' ? " DESC" : "";
@@ -184,7 +195,7 @@ enum vcr_err app_tape_list(struct sql_tx *tx, const struct app_principal *who, c
     if (err == VCR_OK)
         err = sql_query(tx, &rows, q.sql.data, q.vals, q.count, why);
     if (err == VCR_OK)
-        err = each_row(rows, f, s, each, arg, ret_cursor, why);
+        err = each_row(rows, who, f, s, each, arg, ret_cursor, why);
     sql_rows_close(&rows);
     for (size_t i = 0; i < q.owned_count; i++)
         free(q.owned[i]);

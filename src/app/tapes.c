@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "app/shares.h"
+
 enum kind { K_INT, K_BOOL, K_TEXT, K_JSON, K_SECONDS, K_TIME };
 /* json NULL: not shown to clients. */
 static const struct { const char *column; enum kind kind; const char *json; } columns[APP_T_COLS] = {
@@ -143,12 +145,39 @@ void app_tape_etag(const struct app_tape *t, const struct app_duplicates *d, cha
              t->c[APP_T_UPDATED_AT].i, t->c[APP_T_STATUS].s, (uint64_t)others);
 }
 
-static enum app_relation relation_to(const struct app_principal *who, const struct app_tape *t)
+static bool is_mine(const struct app_principal *who, const struct app_tape *t)
 {
     const struct app_cell *owner = &t->c[APP_T_USER_ID];
-    if (owner->null)
-        return APP_NOBODYS;
-    return owner->i == who->user_id ? APP_MINE : APP_OTHERS;
+    return !owner->null && owner->i == who->user_id;
+}
+
+/* For who sees all it makes no difference whether this one is shared with it, too. */
+static enum vcr_err relation_to(struct sql_tx *tx, const struct app_principal *who, const struct app_tape *t, enum app_relation *ret, struct vcr_why *why)
+{
+    bool shared = false;
+    enum vcr_err err = VCR_OK;
+    if (!is_mine(who, t) && !app_sees_all(who, APP_A_TAPE))
+        err = app_shared_with(tx, who, t->c[APP_T_ID].i, &shared, why);
+    *ret = is_mine(who, t) ? APP_MINE : shared ? APP_SHARED : t->c[APP_T_USER_ID].null ? APP_NOBODYS : APP_OTHERS;
+    return err;
+}
+
+bool app_tape_inspects(const struct app_principal *who, const struct app_tape *t)
+{
+    return app_may(who, APP_A_TAPE, APP_INSPECT, is_mine(who, t) ? APP_MINE : t->c[APP_T_USER_ID].null ? APP_NOBODYS : APP_OTHERS, NULL) == VCR_OK;
+}
+
+void app_tape_hide(struct app_tape *t)
+{
+    static const enum app_col nulls[] = { APP_T_LOCATION, APP_T_NOTES, APP_T_CAPTURE_REPORT, APP_T_PROCESSING }, empty[] = { APP_T_STORAGE_URI, APP_T_SOURCE_NOTE };
+    for (size_t i = 0; i < ARRAY_LEN(nulls); i++) {
+        free(t->c[nulls[i]].s);
+        t->c[nulls[i]] = (struct app_cell){ .null = true };
+    }
+    for (size_t i = 0; i < ARRAY_LEN(empty); i++) {
+        free(t->c[empty[i]].s);
+        t->c[empty[i]].s = vcr_strdup("");
+    }
 }
 
 enum vcr_err app_tape_find(struct sql_tx *tx, const struct app_principal *who, int64_t id, enum app_access access, enum app_bin bin, struct app_tape *ret,
@@ -168,7 +197,9 @@ enum vcr_err app_tape_find(struct sql_tx *tx, const struct app_principal *who, i
     bool binned = err == VCR_OK && !ret->c[APP_T_TRASHED_AT].null;
     if (err == VCR_E_END || (bin == APP_NOT_BINNED && binned) || (bin == APP_BINNED && !binned))
         return vcr_fail(why, VCR_E_NOT_FOUND, "there is no such tape");
-    return app_may(who, APP_A_TAPE, access, relation_to(who, ret), why);
+    enum app_relation relation;
+    err = relation_to(tx, who, ret, &relation, why);
+    return err == VCR_OK ? app_may(who, APP_A_TAPE, access, relation, why) : err;
 }
 
 enum vcr_err app_history_add(struct sql_tx *tx, int64_t tape_id, const char *action, int64_t user_id, const char *details_json, int64_t now_ms, struct vcr_why *why)

@@ -31,6 +31,10 @@ enum app_bin { APP_NOT_BINNED, APP_BINNED, APP_ANYWHERE };
 enum vcr_err app_tape_find(struct sql_tx *tx, const struct app_principal *who, int64_t id, enum app_access access, enum app_bin bin, struct app_tape *ret,
                            struct vcr_why *why);
 
+/* Sees all of the row, not only what viewers do: the others have the rest of it hidden. Of a tape that who was found to see. */
+bool app_tape_inspects(const struct app_principal *who, const struct app_tape *t);
+void app_tape_hide(struct app_tape *t);
+
 /* New values for some columns. */
 struct app_change { enum app_col col; struct sql_val val; };
 enum { APP_CHANGES_MAX = 24 };

@@ -54,6 +54,38 @@ void session_tape_gone(struct sessions *s, int64_t tape_id, const char *reason)
     loop_post(s->loop, &g->msg);
 }
 
+struct unshared {
+    struct loop_msg msg;
+    struct sessions *owner;
+    char id[VCR_UUID_BYTES];
+    int64_t tape_id, person; /* one of them; 0: the other */
+    const char *reason;
+};
+
+static void on_unshared(struct loop_msg *m)
+{
+    struct unshared *u = container_of(m, struct unshared, msg);
+    struct session *x = sessions_find(u->owner, u->id);
+    if (x && u->tape_id && x->has_tape && x->tape.tape_id == u->tape_id)
+        actor_tape_gone(x, u->reason);
+    if (x && u->person) {
+        viewers_person_gone(x, u->person);
+        watch_person_gone(x, u->person);
+    }
+    free(u);
+}
+
+static void post_unshared(struct sessions *s, const char *id, int64_t tape_id, int64_t person, const char *reason)
+{
+    struct unshared *u = vcr_alloc(sizeof(*u));
+    *u = (struct unshared){ .msg.fn = on_unshared, .owner = s, .tape_id = tape_id, .person = person, .reason = reason };
+    vcr_strcpy(u->id, sizeof(u->id), id);
+    loop_post(s->loop, &u->msg);
+}
+
+void session_tape_withdraw(struct sessions *s, const char *id, int64_t tape_id, const char *reason) { post_unshared(s, id, tape_id, 0, reason); }
+void session_hang_up(struct sessions *s, const char *id, int64_t person) { post_unshared(s, id, 0, person, NULL); }
+
 /* ---- people ---- */
 struct left {
     struct loop_msg msg;

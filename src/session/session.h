@@ -194,6 +194,10 @@ void session_remote(struct sessions *s, const char *id, int64_t asker, bool is_m
                     session_done done, void *arg);
 /* The tape is on no shelf any more (reason: static storage, such as "tape_trashed"): every deck that has it in stops, puts it out and runs on empty. Any thread. */
 void session_tape_gone(struct sessions *s, int64_t tape_id, const char *reason);
+/* The same of one session alone, whose owner may not have that tape in any more. Any thread. */
+void session_tape_withdraw(struct sessions *s, const char *id, int64_t tape_id, const char *reason);
+/* That person may not watch any more: its pictures and its watches of this session end. Nothing happens when it has none. Any thread. */
+void session_hang_up(struct sessions *s, const char *id, int64_t person);
 /* A person may not watch any more what it watches: its viewers and watches in others' sessions end, and with ends_own its own sessions, too. Who still may comes back. Any thread. */
 void session_person_gone(struct sessions *s, int64_t user_id, bool ends_own);
 void session_get(struct sessions *s, const char *id, struct loop *loop, session_done done, void *arg);

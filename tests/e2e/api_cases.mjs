@@ -66,6 +66,8 @@ export async function makeWorld(w, t) {
   const film = clip('movie-hello.mpeg');
   w.tape = await addTape(w.owner, film, 'hello');
   w.other = await w.owner.ok('POST', '/tapes', { title: 'other' });
+  w.guest = await Client.register(w.server, 'guest@example.org');
+  await w.owner.ok('POST', `/tapes/${w.tape.id}/shares`, { email: w.guest.email, role: 'viewer' });
   w.job = (await w.owner.ok('GET', `/jobs?tape_id=${w.tape.id}`)).items[0];
   w.session = await w.owner.ok('POST', '/sessions', { type: 'emulation', tape_id: w.tape.id });
   w.hls = (await w.owner.ok('POST', `/hls/${w.tape.id}/token`)).token;
@@ -125,6 +127,7 @@ export function makeCases(w) {
   };
   const processed = async () => ({ id: (await failed()).tape_id }); // also what was no film may be tried anew
   const newMark = async () => ({ id: w.tape.id, markId: (await w.owner.ok('POST', `/tapes/${w.tape.id}/marks`, { position: 0.1 })).id });
+  const newShare = async () => ({ id: w.tape.id, shareId: (await w.owner.ok('POST', `/tapes/${w.tape.id}/shares`, { link: true, expires_at: '2036-12-24T18:00:00Z' })).id });
   const fullOfMarks = async () => {
     const t = await newTape();
     for (let sent = 0; sent < 1000; sent += 100) {
@@ -147,6 +150,7 @@ export function makeCases(w) {
   const on = async (p) => p.ok('POST', '/users/me/totp', { code: code(await begun(p)) });
   const as = (client) => ({ headers: { Authorization: `Bearer ${client.token}` } });
 
+  const guest = ['who it is shared with', 403, () => as(w.guest)];
   const cursor = ['a bad cursor', 400, { query: 'cursor=!' }];
   const known = ['known already', 304, { headers: async (o, ask) => ({ ...(await ask({})).sent, 'If-None-Match': (await ask({})).headers.etag }) }];
   const stale = ['a stale If-Match', 412, { headers: { 'If-Match': '"x"' } }, '/stale'];
@@ -211,7 +215,7 @@ export function makeCases(w) {
       ['half a purge', 422, { query: 'purge=maybe' }], ['one in the bin', 404, { params: trashed }], ['a purge of one in the bin', 204, { params: trashed, query: 'purge=true' }],
     ] },
     'POST /api/v1/tapes/{id}/restore': { params: trashed, more: [['one that is not in the bin', 404, { params: newTape }]] },
-    'GET /api/v1/tapes/{id}/history': { params: tape, more: [cursor] },
+    'GET /api/v1/tapes/{id}/history': { params: tape, more: [cursor, guest] },
     'POST /api/v1/tapes/{id}/history/{itemId}/undo': { params: () => recordedTape(w), more: [
       ['again', 409, { params: async () => { const p = await recordedTape(w); await w.owner.ok('POST', `/tapes/${p.id}/history/${p.itemId}/undo`); return p; } }, '/not-undoable'],
       ['what is no recording', 409, { params: async () => { const t = await newTape(); return { id: t.id, itemId: (await w.owner.ok('GET', `/tapes/${t.id}/history`)).items[0].id }; } }, '/not-undoable'],
@@ -258,8 +262,22 @@ export function makeCases(w) {
       ['one that changed in its library', 409, () => ({ ...as(w.admin), params: w.changed }), '/original-changed'],
     ] },
     'GET /api/v1/tapes/{id}/thumbnail': { params: tape, more: [...ranges, ['a blank tape', 404, { params: newTape }]] },
+    'GET /api/v1/tapes/{id}/shares': { params: tape, more: [cursor, ['who it is shared with', 403, () => as(w.guest)], ['an admin, who is not its owner', 403, () => as(w.admin)]] },
+    'POST /api/v1/tapes/{id}/shares': { params: newTape, status: 201, body: { email: 'grandma@example.org', role: 'viewer' }, more: [
+      ['a link', 201, { body: { link: true, expires_at: '2036-12-24T18:00:00Z' } }], ['a link with a password', 201, { body: { link: true, expires_at: '2036-12-24T18:00:00+01:00', password: 'cake' } }],
+      ['neither', 422, { body: {} }], ['no link', 422, { body: { link: false } }], ['both', 422, { body: { email: 'a@example.org', link: true, expires_at: '2036-12-24T18:00:00Z' } }],
+      ['a link without an end', 422, { body: { link: true } }], ['a link that has ended', 422, { body: { link: true, expires_at: '2020-01-01T00:00:00Z' } }],
+      ['a link until some day', 422, { body: { link: true, expires_at: '2036-12-24' } }], ['a person until a time', 422, { body: { email: 'a@example.org', expires_at: '2036-12-24T18:00:00Z' } }],
+      ['a person with a password', 422, { body: { email: 'a@example.org', password: 'cake' } }], ['no address', 422, { body: { email: 'grandma' } }], ['itself', 422, { body: () => ({ email: w.owner.email }) }],
+      ['twice', 409, { params: tape, body: () => ({ email: w.guest.email.toUpperCase() }) }, '/already-shared'],
+      ['an admin, who is not its owner', 403, () => as(w.admin)],
+    ] },
+    'DELETE /api/v1/tapes/{id}/shares/{shareId}': { params: newShare, status: 204, more: [
+      ['one of another tape', 404, { params: async () => ({ ...await newShare(), id: w.other.id }) }], ['none', 404, { params: () => ({ id: w.tape.id, shareId: 999999 }) }],
+      ['an admin, who is not its owner', 403, () => as(w.admin)],
+    ] },
     'GET /api/v1/jobs': { more: [cursor] },
-    'GET /api/v1/jobs/{id}': { params: done },
+    'GET /api/v1/jobs/{id}': { params: done, more: [guest] },
     'POST /api/v1/jobs/{id}/cancel': { params: running, more: [['one that is done', 409, { params: done }]] },
     'POST /api/v1/jobs/{id}/retry': { params: failed, more: [['one that is done', 409, { params: done }]] },
     'GET /api/v1/devices': { more: [cursor] },
@@ -373,7 +391,7 @@ export function makeCases(w) {
       ['by who has it not', 409, async () => ({ ...as(w.admin), body: { action: 'grant', peer_id: await peer() } }), '/remote-held'], ['given back', 200, { body: { action: 'release' } }],
     ] },
     'GET /api/v1/sessions/{id}/events': { params: session, events: true, more: [over] },
-    'GET /api/v1/sessions/{id}/log': { params: session, more: [over] },
+    'GET /api/v1/sessions/{id}/log': { params: session, more: [over, guest] },
     'GET /api/v1/streams/{id}/offer': { params: session, noHead: true, more: [over] },
     'POST /api/v1/streams/{id}/answer': { params: session, status: 204, body: async () => ({ peer_id: await peer(), type: 'answer', sdp }), more: [
       over, ['an unknown peer', 404, { body: { peer_id: NOBODY, type: 'answer', sdp } }],

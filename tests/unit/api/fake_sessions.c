@@ -139,6 +139,8 @@ void session_take_sealed(struct sessions *s, const char *id, uint64_t number, co
 void session_recorded(struct sessions *s, const char *id, int64_t tape_id, const char *reason) { }
 
 void session_person_gone(struct sessions *s, int64_t user_id, bool ends_own) { }
+void session_tape_withdraw(struct sessions *s, const char *id, int64_t tape_id, const char *reason) {}
+void session_hang_up(struct sessions *s, const char *id, int64_t person) {}
 void session_tape_gone(struct sessions *s, int64_t tape_id, const char *reason) { }
 
 void live_drop(struct sessions *s, int64_t device_id, const char *reason, bool end_sessions) { }
