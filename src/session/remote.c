@@ -53,6 +53,8 @@ enum vcr_err remote_act(struct session *x, int64_t asker, bool is_master, enum s
         return remote_need(x, asker, why);
     if (!v || (action == SESSION_REMOTE_REQUEST && v->who.user_id != asker))
         return vcr_fail(why, VCR_E_NOT_FOUND, action == SESSION_REMOTE_REQUEST ? "You do not watch this session by that peer_id." : "Nobody watches this session by that peer_id.");
+    if (action == SESSION_REMOTE_GRANT && v->who.user_id < 0)
+        return vcr_refuse(why, VCR_E_CONFLICT, "/only-watches", "Who came by a link only watches.");
     if (action == SESSION_REMOTE_GRANT) {
         v->requested = false;
         give(x, v->who.user_id, v->peer_id);

@@ -188,7 +188,7 @@ struct programmes *sessions_programmes(struct sessions *s);
 void session_command(struct sessions *s, const char *id, int64_t asker, enum deck_cmd cmd, const struct deck_args *args, struct session_tape *tape,
                      struct loop *loop, session_done done, void *arg);
 /* request: peer_id is a viewer of the asker's own; grant: a viewer's, by who holds it; release: by who holds it, or has a right to it (is_master: the owner, an admin).
- * NOT_FOUND: no such viewer; CONFLICT "/remote-held". */
+ * NOT_FOUND: no such viewer; CONFLICT "/remote-held", and "/only-watches" for a grant to one without an account. */
 enum session_remote_action { SESSION_REMOTE_REQUEST, SESSION_REMOTE_GRANT, SESSION_REMOTE_RELEASE };
 void session_remote(struct sessions *s, const char *id, int64_t asker, bool is_master, enum session_remote_action action, const char *peer_id, struct loop *loop,
                     session_done done, void *arg);

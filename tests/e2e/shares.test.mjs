@@ -109,6 +109,8 @@ test('shares', async (t) => {
       ['GET', `/tapes/${id}/media`], ['GET', `/tapes/${id}/media`, undefined, { Range: 'bytes=0-9' }], ['PUT', `/tapes/${id}/media`], ['DELETE', `/sessions/${session.id}`], ['GET', `/sessions/${session.id}/log`],
       ['POST', '/sessions', { type: 'emulation', tape_id: id }], ['GET', '/tapes'], ['GET', '/users/me'], ['POST', '/tapes', { title: 'x' }], ['GET', '/devices'], ['POST', `/tapes/${id}/shares`, { email: 'x@example.org' }]])
       assert.equal(await status(holder, method, route, body, headers), 403, `${method} ${route}`);
+    const granted = await w.owner.call('POST', `/sessions/${session.id}/remote`, { action: 'grant', peer_id: peer });
+    assert.deepEqual([granted.status, granted.json.type.split('/').pop()], [409, 'only-watches']);
     // HLS: what the playlist names carries its own token
     const list = await holder.call('GET', `/hls/${id}/playlist.m3u8`);
     const child = /^(t\/\S+\/\S+\.m3u8)$/m.exec(list.text)[1];
