@@ -1,10 +1,12 @@
-/* api/me.c - what an account does about itself beyond its profile (api/auth.c): where it is logged in, its API tokens, leaving. */
+/* api/me.c - what an account does about itself beyond its profile (api/auth.c): where it is logged in, its API tokens, how much it has here and all of it as a document, leaving. */
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "api/internal.h"
 #include "app/api_tokens.h"
+#include "app/export.h"
 #include "app/users.h"
 #include "base/clock.h"
 
@@ -180,6 +182,59 @@ static enum vcr_err token_delete(struct api_call *c, struct sql_tx *tx, struct v
     return err == VCR_OK ? app_api_token_remove(tx, &c->who, id, c->now_ms, why) : err;
 }
 
+/* ---- how much, and all of it ---- */
+static enum vcr_err usage_run(struct api_call *c, struct sql_tx *tx, struct vcr_why *why) { return app_usage_json(c->app, tx, c->who.user_id, &c->json, why); }
+
+/* Written page by page into a file without a name, which then is sent. */
+struct export { struct app_export state; struct buf text; int fd; uint64_t size_bytes; };
+
+static void export_free(void *p)
+{
+    struct export *x = p;
+    vcr_close(&x->fd);
+    buf_free(&x->text);
+    free(x);
+}
+
+static enum vcr_err export_page(struct api_call *c, struct sql_tx *tx, struct vcr_why *why)
+{
+    struct export *x = c->own;
+    enum vcr_err err = app_export_some(tx, &x->state, c->now_ms, &x->text, why);
+    if (err == VCR_OK && (!buf_ok(&x->text) || !vcr_write_all(x->fd, x->text.data, x->text.len)))
+        err = vcr_fail(why, VCR_E_FULL, "there is no room for the document");
+    x->size_bytes += x->text.len;
+    buf_reset(&x->text);
+    return err;
+}
+
+static enum vcr_err export_run(struct api_call *c, struct sql_tx *tx, struct vcr_why *why)
+{
+    struct export *x = vcr_alloc(sizeof(*x));
+    c->own = x;
+    c->free_own = export_free;
+    x->state.user_id = c->who.user_id;
+    buf_init(&x->text, APP_EXPORT_TEXT_MAX);
+    x->fd = open(c->app->config.data_dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    if (x->fd < 0)
+        return vcr_fail(why, VCR_E_IO, "no temporary file for the document");
+    enum vcr_err err = api_audit(c, tx, why, "exported", NULL, NULL);
+    return err == VCR_OK ? export_page(c, tx, why) : err;
+}
+
+static void export_then(struct api_call *c)
+{
+    struct export *x = c->own;
+    if (!x->state.over && !http_req_gone(c->req)) {
+        c->then = export_then;
+        api_sql(c, SQL_READ, export_page);
+        return;
+    }
+    struct http_file f = { .fd = x->fd, .len = x->size_bytes, .content_type = "application/json", .download_name = "vcr-online.json" };
+    x->fd = -1;
+    security_headers(c->req);
+    http_send_file(c->req, &f);
+}
+
 static const struct api_field new_token[] = {
     { "name", API_STRING, .required = true, .min = 1, .max = APP_API_TOKEN_NAME_MAX }, { "scopes", API_STRINGS, .required = true, .max = 4 },
     { "expires_at", API_STRING, .nullable = true, .max = 40 }, { 0 }
@@ -188,6 +243,8 @@ static const struct api_field leave_fields[] = { { "current_password", API_STRIN
 
 const struct api_route api_me_routes[] = {
     { HTTP_DELETE, "/api/v1/users/me", API_ACCOUNT, APP_RATE_WRITE, API_DB_READ, 65536, leave_fields, .run = guarded, .then = leave_check },
+    { HTTP_GET, "/api/v1/users/me/usage", API_ACCOUNT, APP_RATE_READ, API_DB_READ, .run = usage_run },
+    { HTTP_GET, "/api/v1/users/me/export", API_ACCOUNT, APP_RATE_WRITE, API_DB_WRITE, .run = export_run, .then = export_then, .no_head = true },
     { HTTP_GET, "/api/v1/users/me/logins", API_ACCOUNT, APP_RATE_READ, API_DB_READ, .run = logins_run },
     { HTTP_DELETE, "/api/v1/users/me/logins", API_ACCOUNT, APP_RATE_WRITE, API_DB_WRITE, .run = logins_delete },
     { HTTP_DELETE, "/api/v1/users/me/logins/:id", API_ACCOUNT, APP_RATE_WRITE, API_DB_WRITE, .run = login_delete },

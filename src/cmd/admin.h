@@ -1,4 +1,4 @@
-/* cmd/admin.h - what whoever holds the server may do at its terminal: `vcr audit verify`. Reads the same VCR_* settings as vcrd, which may be running meanwhile. */
+/* cmd/admin.h - what whoever holds the server may do at its terminal: `vcr audit verify`, `vcr user password EMAIL`. Reads the same VCR_* settings as vcrd, which may be running meanwhile. */
 #pragma once
 
 /* The words behind `vcr`; returns the exit status: 0, 1 (it failed, or the audit is not whole), 2 (usage). */

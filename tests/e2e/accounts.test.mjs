@@ -1,6 +1,6 @@
 // accounts.test.mjs - accounts while they are in use: what an admin or their owner changes acts at once on whatever they have open.
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import path from 'node:path';
 import { test } from 'node:test';
 import { code } from './api_cases.mjs';
@@ -333,4 +333,58 @@ test('a second factor', async (t) => {
     assert.equal(await logIn(), 200);
     assert.deepEqual(await client.ok('GET', '/users/me/totp'), { enabled: false, recovery_codes_left: 0 });
   });
+});
+
+test('what an account has here', async (t) => {
+  const server = await Server.start(t, { VCR_QUOTA_BYTES: '1000000' });
+  const admin = await Client.register(server, 'admin@example.org'), ada = await Client.register(server, 'ada@example.org');
+  for (let i = 0; i < 205; i++) await ada.ok('POST', '/tapes', { title: `tape ${i}`, tags: ['a'] }); // more than two pages of the document
+  const theirs = await admin.ok('POST', '/tapes', { title: 'not hers' }), first = (await ada.ok('GET', '/tapes?sort=created_at&limit=1')).items[0];
+  await ada.ok('POST', `/tapes/${first.id}/marks`, { position: 1.5, title: 'The cake' });
+  await ada.ok('DELETE', `/tapes/${first.id}`);
+  await ada.ok('POST', '/devices', { name: 'D' });
+  await ada.ok('POST', '/sessions', { type: 'emulation' });
+  const { token } = await ada.ok('POST', '/users/me/tokens', { name: 'T', scopes: ['read'] });
+
+  await t.test('is told, also to a token that reads', async () => {
+    const usage = { bytes: 0, tapes: 204, tapes_in_bin: 1, devices: 1, sessions: 1, quota_bytes: 1000000 };
+    assert.deepEqual(await ada.ok('GET', '/users/me/usage'), usage);
+    assert.deepEqual(await Object.assign(new Client(server.url), { token }).ok('GET', '/users/me/usage'), usage);
+    execFileSync('sqlite3', [path.join(server.dir, 'data/vcr.db'), '-cmd', '.timeout 5000', `INSERT INTO reels(tape_id, kind, blob_key, index_key, size_bytes, duration_us) VALUES(${first.id}, 'clean_video', 'a', 'b', 4321, 1)`]);
+    assert.equal((await ada.ok('GET', '/users/me/usage')).bytes, 4321);
+  });
+
+  await t.test('is one document, and holds no secret and nothing of others', async () => {
+    const answer = await ada.call('GET', '/users/me/export'), all = answer.json;
+    assert.match(answer.headers.get('content-disposition'), /vcr-online\.json/);
+    assert.deepEqual([all.user.email, all.tapes.length, all.devices.length, all.sessions.length, all.logins.length, all.tokens.length], ['ada@example.org', 205, 1, 1, 1, 1]);
+    assert.equal(new Set(all.tapes.map((x) => x.title)).size, 205);
+    assert.ok(all.history.length >= 205 && !all.tapes.some((x) => x.id === theirs.id));
+    assert.deepEqual(all.marks.map((m) => [m.tape_id, m.position, m.title]), [[first.id, 1.5, 'The cake']]);
+    assert.ok(all.audit.some((a) => a.action === 'tape_trashed') && all.tapes.find((x) => x.id === first.id).trashed_at);
+    for (const secret of [token, ada.token, 'argon2', 'hash', 'not hers']) assert.ok(!answer.text.includes(secret), secret);
+    assert.deepEqual(await actions(admin, `action=exported&user_id=${ada.user.id}`), ['exported']);
+    assert.equal(await statusOf(Object.assign(new Client(server.url), { token }), 'GET', '/users/me/export'), 403);
+  });
+});
+
+test('a lost password is set at the server, which runs on', async (t) => {
+  const server = await Server.start(t);
+  const admin = await Client.register(server, 'admin@example.org'), env = { ...process.env, VCR_DATA_DIR: path.join(server.dir, 'data') };
+  const set = (email, password) => spawnSync(path.join(programs, 'vcr'), ['user', 'password', email], { env, input: password, encoding: 'utf8' });
+  const { secret } = await admin.ok('POST', '/users/me/totp', { current_password: PASSWORD });
+  await admin.ok('POST', '/users/me/totp', { code: code(secret) });
+  for (const [email, password, word] of [['nobody@example.org', 'a new password\n', 'no such account'], ['admin@example.org', 'short\n', 'at least'], ['admin@example.org', '', 'at least'], ['x', 'a new password\n', 'no e-mail']]) {
+    const refused = set(email, password);
+    assert.deepEqual([refused.status, refused.stderr.includes(word)], [1, true], refused.stderr);
+  }
+  assert.equal(await statusOf(admin, 'GET', '/users/me'), 200);
+  const done = set('Admin@Example.org', 'a new password\n');
+  assert.equal(done.status, 0, done.stderr);
+  assert.ok(!done.stdout.includes('a new password'));
+  assert.equal(await statusOf(admin, 'GET', '/users/me'), 401);
+  assert.equal(await statusOf(admin, 'POST', '/auth/login', { email: admin.email, password: PASSWORD }), 401);
+  admin.token = (await admin.ok('POST', '/auth/login', { email: admin.email, password: 'a new password' })).access_token;
+  assert.deepEqual((await actions(admin, 'action=password_changed')), ['password_changed']);
+  assert.match(vcr(server, 'audit', 'verify'), /^whole: /);
 });

@@ -321,6 +321,8 @@ export function makeCases(w) {
     ] },
     'GET /api/v1/users/me/tokens/{id}': { params: newToken },
     'DELETE /api/v1/users/me/tokens/{id}': { params: newToken, status: 204 },
+    'GET /api/v1/users/me/usage': {},
+    'GET /api/v1/users/me/export': { noHead: true },
     'GET /api/v1/users/me/totp': {},
     'POST /api/v1/users/me/totp': { status: 201, headers: async () => as(await newPerson()).headers, body: { current_password: 'a long enough password' }, more: [
       ['a wrong password', 403, { body: { current_password: 'wrong' } }], ['nothing begun', 409, { body: { code: '123456' } }, '/totp-not-begun'], ['nothing', 422, { body: {} }],

@@ -41,7 +41,8 @@ const live = ['playlist.m3u8', 'video.m3u8', 'audio.m3u8', 'video/{file}', 'audi
 const rows = (who, ...routes) => routes.map((r) => { const [method, where] = r.split(' '); return [`${method} /api/v1${where}`, who]; });
 const WHO = Object.fromEntries([
   ...rows(HERE.account, 'GET /users/me', 'PATCH /users/me', 'DELETE /users/me', 'GET /users/me/logins', 'DELETE /users/me/logins/{id}', 'GET /users/me/tokens', 'POST /users/me/tokens',
-    'GET /users/me/totp', 'POST /users/me/totp', 'DELETE /users/me/totp', 'GET /users/me/tokens/{id}', 'DELETE /users/me/tokens/{id}', 'GET /tapes', 'GET /jobs', 'GET /devices'),
+    'GET /users/me/usage', 'GET /users/me/export', 'GET /users/me/totp', 'POST /users/me/totp', 'DELETE /users/me/totp', 'GET /users/me/tokens/{id}', 'DELETE /users/me/tokens/{id}', 'GET /tapes',
+    'GET /jobs', 'GET /devices'),
   ...rows(HERE.watchers, 'GET /sessions'),
   ...rows(HERE.creators, 'POST /tapes', 'POST /devices'),
   ...rows(HERE.admins, 'GET /audit', 'GET /audit.csv', 'GET /invitations', 'POST /invitations', 'GET /invitations/{id}', 'DELETE /invitations/{id}', 'GET /users', 'PATCH /users/{id}', 'DELETE /users/{id}'),
