@@ -43,6 +43,8 @@ static const struct section { const char *name, *kinds, *select, *key; bool text
       { "id", "tape_id", "position", "title", "source" } },
     { "history", "iitmj", "SELECT h.id, h.tape_id, h.action, h.performed_at, h.details FROM tape_history h JOIN tapes t ON t.id = h.tape_id WHERE t.user_id = $1", "h.id", false,
       { "id", "tape_id", "action", "performed_at", "details" } },
+    { "shares", "iitmmi", "SELECT id, tape_id, email, created_at, expires_at, views FROM shares WHERE created_by = $1", "id", false,
+      { "id", "tape_id", "email", "created_at", "expires_at", "views" } },
     { "devices", "ittmm", "SELECT id, name, ip_address, created_at, last_seen FROM devices WHERE user_id = $1", "id", false, { "id", "name", "ip_address", "created_at", "last_seen" } },
     { "sessions", "ttiimmt", "SELECT id, type, tape_id, device_id, started_at, ended_at, status FROM sessions WHERE user_id = $1", "id", true,
       { "id", "type", "tape_id", "device_id", "started_at", "ended_at", "status" } },

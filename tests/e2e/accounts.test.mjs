@@ -342,6 +342,8 @@ test('what an account has here', async (t) => {
   const theirs = await admin.ok('POST', '/tapes', { title: 'not hers' }), first = (await ada.ok('GET', '/tapes?sort=created_at&limit=1')).items[0];
   await ada.ok('POST', `/tapes/${first.id}/marks`, { position: 1.5, title: 'The cake' });
   await ada.ok('DELETE', `/tapes/${first.id}`);
+  const shown = (await ada.ok('GET', '/tapes?limit=1')).items[0];
+  await ada.ok('POST', `/tapes/${shown.id}/shares`, { email: 'admin@example.org', role: 'viewer' });
   await ada.ok('POST', '/devices', { name: 'D' });
   await ada.ok('POST', '/sessions', { type: 'emulation' });
   const { token } = await ada.ok('POST', '/users/me/tokens', { name: 'T', scopes: ['read'] });
@@ -359,6 +361,7 @@ test('what an account has here', async (t) => {
     assert.match(answer.headers.get('content-disposition'), /vcr-online\.json/);
     assert.deepEqual([all.user.email, all.tapes.length, all.devices.length, all.sessions.length, all.logins.length, all.tokens.length], ['ada@example.org', 205, 1, 1, 1, 1]);
     assert.equal(new Set(all.tapes.map((x) => x.title)).size, 205);
+    assert.deepEqual(all.shares.map((s) => [s.tape_id, s.email]), [[shown.id, 'admin@example.org']]);
     assert.ok(all.history.length >= 205 && !all.tapes.some((x) => x.id === theirs.id));
     assert.deepEqual(all.marks.map((m) => [m.tape_id, m.position, m.title]), [[first.id, 1.5, 'The cake']]);
     assert.ok(all.audit.some((a) => a.action === 'tape_trashed') && all.tapes.find((x) => x.id === first.id).trashed_at);
