@@ -109,15 +109,35 @@ void signal_limiter_close(struct signal_limiter **l)
 /* First sample or line of a block, of `all` cut into n. */
 static int begin(int block, int n, int all) { return block * all / n; }
 
-/* Weight at a place in a block: x of width, y of height. Nowhere in it above the block's own. */
-static int weight_at(const struct signal_limiter *l, int row, int column, int x, int width, int y, int height)
+/* The weights along one line of a block: from its left end's to its right end's, times its height. Nowhere above the block's own. */
+struct slope {
+    int left, right; /* 0 to WHOLE * height */
+    int width;       /* samples of the line */
+    float part;      /* one of all samples of the block */
+};
+
+/* y of height. */
+static struct slope slope_at(const struct signal_limiter *l, int row, int column, int width, int y, int height)
 {
     const int16_t *up = &l->corner[row][column], *down = &l->corner[row + 1][column];
-    const int a = up[0] * (width - x) + up[1] * x, b = down[0] * (width - x) + down[1] * x;
-    return (a * (height - y) + b * y) / (width * height);
+    return (struct slope) { up[0] * (height - y) + down[0] * y, up[1] * (height - y) + down[1] * y, width, 1.0f / (float)(width * height) };
 }
 
-static int mix(int held, int now, int weight) { return held + (((now - held) * weight + WHOLE / 2) >> 8); }
+/* Whether a block is drawn as it comes: no weight below WHOLE in it. */
+static bool is_whole(const struct signal_limiter *l, int row, int column)
+{
+    const int16_t *up = &l->corner[row][column], *down = &l->corner[row + 1][column];
+    return up[0] == WHOLE && up[1] == WHOLE && down[0] == WHOLE && down[1] == WHOLE;
+}
+
+/* (left * (width - x) + right * x) / all, rounded down. By floats, as vector units divide no integers; exact: half a part of `all` more is 2^-14 or more from any whole number, as blocks have fewer
+ * than 2^13 samples, and what two roundings err at 256 is 2^-15. */
+static inline int weight_at(const struct slope *s, int x)
+{
+    return (int)(((float)(s->left * s->width + (s->right - s->left) * x) + 0.5f) * s->part);
+}
+
+static inline int mix(int held, int now, int weight) { return held + (((now - held) * weight + WHOLE / 2) >> 8); }
 
 /* The mean colour of a block: R - G - B, and whether R / (R + G + B) is 0.8 or little less. */
 static struct level redness(const struct signal_limiter *l, int y, int u, int v)
@@ -155,10 +175,11 @@ static void judge_block(struct signal_limiter *l, const struct lines *w, int row
         const uint8_t *now[3] = { line_of(w, 0, y), line_of(w, 1, c), line_of(w, 2, c) };
         const uint8_t *held[3] = { held_line(l, 0, y), held_line(l, 1, c), held_line(l, 2, c) };
         const int begins = x0 + (int)((unsigned)y * 3 % STEP_X);
+        const struct slope slope = slope_at(l, row, column, x1 - x0, y - y0, y1 - y0);
         if (!mixed)
             add(l, &s, now, begins, x1);
         for (int x = begins; mixed && x < x1; x += STEP_X, s.n++) {
-            const int weight = weight_at(l, row, column, x - x0, x1 - x0, y - y0, y1 - y0);
+            const int weight = weight_at(&slope, x - x0);
             const int code = mix(held[0][x], now[0][x], weight);
             s.light += l->light[code];
             s.yuv[0] += code;
@@ -170,11 +191,13 @@ static void judge_block(struct signal_limiter *l, const struct lines *w, int row
     l->level[RED][row * l->columns + column] = redness(l, s.yuv[0] / s.n, s.yuv[1] / s.n, s.yuv[2] / s.n);
 }
 
+/* Mixed: those that are drawn as they come have been judged so. */
 static void judge(struct signal_limiter *l, const struct lines *w, bool mixed)
 {
     for (int row = 0; row < l->rows; row++)
         for (int column = 0; column < l->columns; column++)
-            judge_block(l, w, row, column, mixed);
+            if (!mixed || !is_whole(l, row, column))
+                judge_block(l, w, row, column, mixed);
 }
 
 /* Whether this level is a change, against the last one's extreme: its way, 0 for none. */
@@ -264,13 +287,21 @@ static bool weigh(struct signal_limiter *l, const struct lines *w, int64_t at_us
     }
 }
 
+static void mix_samples(const uint8_t *restrict held, uint8_t *restrict now, const struct slope *slope)
+{
+    const struct slope s = *slope;
+    for (int x = 0; x < s.width; x++)
+        now[x] = (uint8_t)mix(held[x], now[x], weight_at(&s, x));
+}
+
 /* One line of a plane of n samples, that far down. */
 static void mix_line(const struct signal_limiter *l, const uint8_t *held, uint8_t *now, int n, int row, int y, int height)
 {
     for (int column = 0; column < l->columns; column++) {
-        const int x0 = begin(column, l->columns, n), x1 = begin(column + 1, l->columns, n);
-        for (int x = x0; x < x1; x++)
-            now[x] = (uint8_t)mix(held[x], now[x], weight_at(l, row, column, x - x0, x1 - x0, y, height));
+        const int x0 = begin(column, l->columns, n), width = begin(column + 1, l->columns, n) - x0;
+        const struct slope slope = slope_at(l, row, column, width, y, height);
+        if (!is_whole(l, row, column))
+            mix_samples(held + x0, now + x0, &slope);
     }
 }
 

@@ -6,8 +6,8 @@
  * that was shown before, softly to the blocks around, until it is not a change.
  * Allowed are four changes (two flashes) in any second, two of them in the first second after open: so what is cut in two and limited by itself, as made segments are, has no
  * more than three flashes in any second across the cut.
- * What comes out depends on nothing but the pictures since open and their times: integer arithmetic, the same bytes on every machine.
- * Costs some 25 us for a picture of 720x480 that does not flash, about 1 ms for one that is held back.
+ * What comes out depends on nothing but the pictures since open and their times: whole numbers, the same bytes on every machine.
+ * Costs some 25 us for a picture of 720x480 that does not flash, about 0.4 ms for one that is held back.
  * Threads  none: a limiter belongs to one thread at a time. */
 #pragma once
 #include <stdbool.h>
