@@ -194,6 +194,8 @@ enum vcr_err resume_writer(struct run *r, int output, struct reel_format *f, str
 enum vcr_err resume_revive(struct run *r, int output, struct reel_format *f, struct reel_writer **ret, struct vcr_why *why);
 /* Marks and storyboard of what is kept. */
 enum vcr_err resume_look(struct run *r, struct vcr_why *why);
+/* Whether a tape has a key picture at this place: each fifteenth field. */
+bool tape_is_key(const struct facts *f, int64_t pts_us);
 /* The key pictures of the tape reel, also those kept. */
 enum vcr_err picture_look(struct run *r, const AVFrame *f, int64_t pts_us, struct vcr_why *why);
 enum vcr_err probe_run(struct run *r, struct vcr_why *why);
@@ -213,7 +215,7 @@ enum vcr_err aside_finish(struct aside **a, struct vcr_why *why); /* when all is
 void aside_close(struct aside **a);                               /* what waits is left undone */
 
 /* ---- picture_out.c ---- */
-enum { TAPE_GOP = 15 };
+enum { TAPE_GOP = 15 /* fields from key to key */ };
 struct reel_encoder {
     /* set when it is opened; then the thread's, until that has ended */
     AVCodecContext *encoder;  /* NULL where packets are kept as they are */
@@ -224,9 +226,10 @@ struct reel_encoder {
     struct reel_format format;
     int64_t duration_us;      /* of a frame, for the last one */
     AVRational time_base;
-    bool asks_for_keys;       /* else they come by count */
     /* of who gives pictures */
     int64_t last_pts, last_key;
+    AVFrame *last;            /* of the tape: what was encoded last; NULL: nothing, or no memory for it */
+    int64_t left_out_pts;     /* of its last repeat, which was not; -1: none */
     int64_t from_ticks;       /* what comes before is in the reel already */
 };
 void reel_encoder_format(struct reel_format *f, int w, int h, AVRational sar);

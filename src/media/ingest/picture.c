@@ -25,11 +25,15 @@ struct picture_track {
 };
 
 /* ---- what comes out of the graph ---- */
-/* Key pictures of the tape: each fifteenth. */
+bool tape_is_key(const struct facts *f, int64_t pts_us)
+{
+    int64_t n = f->pal ? (pts_us * 50 + 500000) / 1000000 : (pts_us * 60000 + 500500000) / 1001000000;
+    return n % TAPE_GOP == 0;
+}
+
 enum vcr_err picture_look(struct run *r, const AVFrame *f, int64_t pts_us, struct vcr_why *why)
 {
-    int64_t n = r->facts.pal ? (pts_us * 50 + 500000) / 1000000 : (pts_us * 60000 + 500500000) / 1001000000;
-    if (n % TAPE_GOP != 0)
+    if (!tape_is_key(&r->facts, pts_us))
         return VCR_OK;
     notice_look(&r->notice, f, pts_us);
     enum vcr_err err = story_look(&r->story, f, pts_us, why);

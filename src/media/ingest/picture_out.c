@@ -62,14 +62,14 @@ static void settings_tape(AVCodecContext *c)
 {
     c->profile = FF_PROFILE_H264_CONSTRAINED_BASELINE;
     c->level = LEVEL_31;
-    c->gop_size = TAPE_GOP;
+    c->gop_size = TAPE_GOP; /* at most: keys are asked for by place */
     c->rc_max_rate = 6500000;
     c->rc_buffer_size = 1500000;
     av_opt_set(c->priv_data, "preset", "superfast", 0);
     av_opt_set(c->priv_data, "profile", "baseline", 0);
     /* Every live session decodes it, sixty pictures a second: without the deblocking filter for three quarters of the time, and at this quality no worse
      * (720x480 at 59.94 of a real clip: SSIM 0.99830 with, 0.99830 without, 2.5 dB noise added 0.9425 and 0.9431, at equal sizes). */
-    av_opt_set(c->priv_data, "x264-params", "scenecut=0:bframes=0:keyint=15:min-keyint=15:no-deblock=1", 0);
+    av_opt_set(c->priv_data, "x264-params", "scenecut=0:bframes=0:no-deblock=1", 0);
 }
 
 static void settings_clean(AVCodecContext *c, double fps)
@@ -84,7 +84,6 @@ static void settings_clean(AVCodecContext *c, double fps)
     av_opt_set(c->priv_data, "preset", "veryfast", 0);
     av_opt_set(c->priv_data, "profile", small ? "main" : "high", 0);
     av_opt_set(c->priv_data, "x264-params", "scenecut=0:bframes=0", 0);
-    av_opt_set(c->priv_data, "forced-idr", "1", 0);
 }
 
 static enum vcr_err drain_encoder(struct reel_encoder *e, struct vcr_why *why)
@@ -130,21 +129,47 @@ static enum vcr_err open_encoder(struct reel_encoder *e, struct run *r, const AV
     c->color_primaries = f->color_primaries;
     c->color_trc = f->color_trc;
     av_opt_set(c->priv_data, "crf", "20", 0);
+    av_opt_set(c->priv_data, "forced-idr", "1", 0);
     if (tape)
         settings_tape(c);
     else
         settings_clean(c, fps);
     e->last_pts = -1;
     e->last_key = -1;
+    e->left_out_pts = -1;
     e->packet = av_packet_alloc();
     e->time_base = c->time_base;
-    e->asks_for_keys = c->gop_size > TAPE_GOP;
     e->duration_us = (int64_t)(1e6 / fps);
     reel_encoder_format(&e->format, f->width, f->height, f->sample_aspect_ratio);
     if (avcodec_open2(c, NULL, NULL) < 0)
         return vcr_fail(why, VCR_E_INVALID, "A picture of %dx%d cannot be encoded.", f->width, f->height);
     enum vcr_err err = reel_encoder_writer(e, r, c->extradata, (size_t)c->extradata_size, tape, why);
     return err == VCR_OK ? aside_open(&e->thread, encode, e, why) : err;
+}
+
+/* The very picture that was encoded last: a film has fewer pictures than its tape has fields. What is held of it keeps its memory from being used for another. */
+static bool is_repeated(const struct reel_encoder *e, const AVFrame *f)
+{
+    return e->last && e->last->buf[0] && f->buf[0] && e->last->buf[0]->data == f->buf[0]->data && e->last->data[0] == f->data[0];
+}
+
+/* A picture of the tape stands until the next one: its repeats are neither encoded here nor decoded, sixty times a second, by each session that plays it. At a key place it is encoded all the same.
+ * True: this one is left out. */
+static bool leave_out(struct reel_encoder *e, const AVFrame *f, bool key)
+{
+    if (!key && is_repeated(e, f)) {
+        e->left_out_pts = f->pts;
+        return true;
+    }
+    e->left_out_pts = -1;
+    if (!e->last)
+        e->last = av_frame_alloc();
+    if (e->last) { /* else its repeats are encoded */
+        av_frame_unref(e->last);
+        if (av_frame_ref(e->last, f) < 0)
+            av_frame_free(&e->last);
+    }
+    return false;
 }
 
 enum vcr_err reel_encoder_give(struct reel_encoder *e, struct run *r, AVFrame *f, int64_t pts_us, bool tape, struct vcr_why *why)
@@ -163,17 +188,31 @@ enum vcr_err reel_encoder_give(struct reel_encoder *e, struct run *r, AVFrame *f
             return VCR_OK;
         f->pts = e->last_pts + av_rescale_q(e->duration_us, AV_TIME_BASE_Q, e->time_base);
     }
-    bool key = e->last_key < 0 || f->pts - e->last_key >= REEL_VIDEO_TIMESCALE * (int64_t)KEY_EVERY_US / 1000000 - 2000;
-    f->pict_type = key && e->asks_for_keys ? AV_PICTURE_TYPE_I : AV_PICTURE_TYPE_NONE;
+    bool key = e->last_key < 0 || (tape ? tape_is_key(&r->facts, pts_us) : f->pts - e->last_key >= REEL_VIDEO_TIMESCALE * (int64_t)KEY_EVERY_US / 1000000 - 2000);
+    if (tape && leave_out(e, f, key))
+        return VCR_OK;
+    f->pict_type = key ? AV_PICTURE_TYPE_I : AV_PICTURE_TYPE_NONE;
     if (key)
         e->last_key = f->pts;
     e->last_pts = f->pts;
     return aside_give(e->thread, f, why);
 }
 
+/* A reel ends a field after its last picture: the last repeat says where that is. */
+static enum vcr_err give_left_out(struct reel_encoder *e, struct vcr_why *why)
+{
+    if (!e->thread || !e->last || e->left_out_pts <= e->last_pts)
+        return VCR_OK;
+    e->last->pts = e->left_out_pts;
+    e->last->pict_type = AV_PICTURE_TYPE_NONE;
+    return aside_give(e->thread, e->last, why);
+}
+
 enum vcr_err reel_encoder_finish(struct reel_encoder *e, struct run *r, bool tape, int64_t *ret_duration_us, struct vcr_why *why)
 {
-    enum vcr_err err = e->thread ? aside_finish(&e->thread, why) : VCR_OK;
+    enum vcr_err err = give_left_out(e, why);
+    if (err == VCR_OK && e->thread)
+        err = aside_finish(&e->thread, why);
     if (err == VCR_OK && !e->writer && resume_ticks(r, tape ? INGEST_TAPE : INGEST_CLEAN) > 0)
         err = resume_revive(r, tape ? INGEST_TAPE : INGEST_CLEAN, &e->format, &e->writer, why);
     return err == VCR_OK && e->writer ? reel_writer_finish(e->writer, ret_duration_us, why) : err;
@@ -185,4 +224,5 @@ void reel_encoder_close(struct reel_encoder *e)
     reel_writer_close(&e->writer);
     avcodec_free_context(&e->encoder);
     av_packet_free(&e->packet);
+    av_frame_free(&e->last);
 }

@@ -108,7 +108,7 @@ static void a_recording_gets_what_it_lacks(void **state)
     run("--finish");
     assert_int_equal(shell("cd %s && test -s tape.mp4 && test -s tape.idx && test -s thumb.jpg && test -s story.jpg && test ! -s clean.mp4 && test ! -s audio.mp4 && test ! -s opus.mp4", dir), 0);
     assert_int_equal(shell("cd %s && ! grep -q clean_video report && grep -q '\"reels\":.{\"kind\":\"tape_video\"' report && grep -q '\"duration_us\":3000000' report", dir), 0);
-    assert_string_equal(ask(FRAMES, "tape.mp4"), "150");
+    assert_string_equal(ask(FRAMES, "tape.mp4"), "81"); /* 75, and those of odd fields that are keys or the last */
 }
 
 int main(void)
