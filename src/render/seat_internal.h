@@ -35,6 +35,7 @@ struct seat {
     struct screen *screen;               /* NULL: the raster changed, open anew */
     struct video_encoder *encoder;       /* NULL: open before the next live picture */
     bool encoder_clean;                  /* it was opened for the clean look */
+    int spread_in;                       /* pictures until its one key frame out of turn; 0: it has come */
     bool key_wanted, discontinuity;
     bool encode_all;                     /* it is recorded */
     bool passing;                        /* the last picture came from a reel */

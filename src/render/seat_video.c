@@ -84,6 +84,14 @@ enum vcr_err seat_ready_screen(struct seat *s, struct vcr_why *why)
     return screen_open(&s->screen, s->pal, &s->shape, why);
 }
 
+/* A key frame costs half as much again as other pictures, or twice, and encoders that begin together, at the start or when overload changes them all, would have all of theirs at the same time.
+ * So each has one out of turn, at a place of its own in the last three quarters of the first two seconds: ids that follow one another lie far apart, and any number of them evenly. */
+static int spread_of(uint32_t id, const struct seat_rate *rate)
+{
+    const int gop = 2 * rate->num / rate->den;
+    return gop / 4 + (int)((uint64_t)(id * 0x9E3779B1u) * (unsigned)(gop - gop / 4) >> 32); /* 2^32 by the golden ratio */
+}
+
 static enum vcr_err ready_encoder(struct seat *s, const struct picture *picture, struct vcr_why *why)
 {
     bool own = s->snap.clean && s->recordings; /* through the tape everything is 4:3 */
@@ -97,6 +105,7 @@ static enum vcr_err ready_encoder(struct seat *s, const struct picture *picture,
         .rate_num = rate.num, .rate_den = rate.den, .bitrate_bps = s->bitrate_bps, .pal = s->pal,
         .effort = s->shed >= 1 ? VIDEO_EFFORT_ULTRAFAST : VIDEO_EFFORT_BRISK,
     };
+    s->spread_in = spread_of(s->id, &rate);
     return video_encoder_open(&s->encoder, &config, why);
 }
 
@@ -171,9 +180,10 @@ static enum vcr_err live(struct seat *s, const struct view *view, const struct r
     if (err == VCR_OK)
         err = ready_encoder(s, shot.picture, why);
     if (err == VCR_OK)
-        err = video_encode(s->encoder, shot.picture, VCR_MAX(at_us, s->last_pts_us + 1000), s->key_wanted, &p, why);
+        err = video_encode(s->encoder, shot.picture, VCR_MAX(at_us, s->last_pts_us + 1000), s->key_wanted || s->spread_in == 1, &p, why);
     if (err != VCR_OK)
         return err;
+    s->spread_in -= s->spread_in > 0;
     s->key_wanted = false;
     p.tape_us = shot.tape_us;
     p.flags = (uint8_t)(p.flags | (s->discontinuity ? PACKET_DISCONT : 0));

@@ -156,6 +156,40 @@ static void lost_time_is_left_out_not_caught_up(void **state)
     assert_true(s->last_pts_us[PACKET_VIDEO] > 2960000);
 }
 
+/* Of how many seats a key frame is due at each picture, in the two seconds after the first two. */
+static void key_frames_of_seats_that_begin_together_lie_apart(void **state)
+{
+    enum { SEATS = 12, GOP = 59, MOST = 2 };
+    int at[GOP + 1] = { 0 };
+    for (uint32_t id = 1; id <= SEATS; id++) {
+        struct render_open open = { .h = { RENDER_OPEN, id }, .bitrate_bps = 1000000 };
+        struct render_tape in = { .h = { RENDER_TAPE, id } };
+        struct deck_snapshot snap = rig_snap(DECK_STOP, 0, 0, 1, "vhs");
+        struct rig_seat seat = { 0 };
+        int n = 0, keys = 0;
+        const uint8_t *record;
+        size_t len;
+        snap.since_us = 0;
+        rig_seat_open(&seat, 256 << 10, &open, &in, &tape, &snap);
+        while (n < 2 * GOP) {
+            assert_int_equal(seat_run(seat.seat, seat_due_us(seat.seat), &seat.out, &seat.counts, NULL), VCR_OK);
+            for (; ring_peek(seat.reader, &record, &len, NULL) == VCR_OK; ring_next(seat.reader)) {
+                struct render_packet head;
+                memcpy(&head, record, sizeof(head));
+                if (head.track != PACKET_VIDEO)
+                    continue;
+                keys += (head.flags & PACKET_KEY) != 0;
+                at[n % GOP] += n >= GOP && head.flags & PACKET_KEY;
+                n++;
+            }
+        }
+        assert_int_equal(keys, 3); /* the first, the one out of turn, and two seconds after that */
+        rig_seat_close(&seat);
+    }
+    for (int i = 0; i < GOP; i++)
+        assert_in_range(at[i], 0, MOST);
+}
+
 static void a_full_ring_is_followed_by_a_key_frame(void **state)
 {
     struct stage *s = *state;
@@ -206,6 +240,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_narrow_line_is_passed_no_reel, setup, teardown),
         cmocka_unit_test_setup_teardown(overload_halves_the_pictures_and_gives_them_back, setup, teardown),
         cmocka_unit_test_setup_teardown(lost_time_is_left_out_not_caught_up, setup, teardown),
+        cmocka_unit_test(key_frames_of_seats_that_begin_together_lie_apart),
         cmocka_unit_test_setup_teardown(a_full_ring_is_followed_by_a_key_frame, setup, teardown),
         cmocka_unit_test_setup_teardown(a_seat_without_its_reels_refuses_and_goes_on, setup, teardown),
     };
