@@ -242,7 +242,7 @@ int main(int argc, char **argv)
     files.rlim_cur = files.rlim_max;
     setrlimit(RLIMIT_NOFILE, &files);
     video_decoder_silence();
-    tape_make(&t);
+    tape_make(&t, true);
     make_all(&t);
     if (argc == 2) {
         play(&t, (uint32_t)atoi(argv[1]), true);

@@ -49,7 +49,7 @@ int main(void)
 {
     struct tape t;
     video_decoder_silence();
-    tape_make(&t);
+    tape_make(&t, true);
     for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
         double rounds[BENCH_ROUNDS], mbit = 0;
         char name[80], note[40];

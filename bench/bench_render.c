@@ -1,7 +1,8 @@
 /* bench/bench_render.c - what sessions cost in vcr-render.
  *
  * First in virtual time, as fast as it goes: CPU a session-second in each state beside x264 alone on the same film, and how long the start of a session keeps the one
- * thread. Then in real time: the program itself on one core, three sessions at 29.97 and then as many as go without late frames. `--live N SECONDS`: that alone. */
+ * thread. Then in real time: the program itself on one core, three sessions at 29.97 and then as many as go without late frames. `--live N SECONDS`: that alone; `--state N ROUNDS`: the
+ * N-th of the states below alone, for a profiler. */
 #include <fcntl.h>
 #include <opus/opus.h>
 #include <poll.h>
@@ -38,15 +39,17 @@ static const struct state {
     double rate;
     int64_t from_us;
     bool clean, field_rate;
+    bool of_fields;   /* the film has 59.94 pictures a second, else 29.97 */
     double must_hold; /* sessions a core: architecture.md's budget; 0: none */
 } states[] = {
-    { "PLAY, vhs, 29.97", DECK_PLAY, DECK_PICTURE_TAPE, 1, 0, false, false, 10 },
-    { "PLAY, vhs, 59.94", DECK_PLAY, DECK_PICTURE_TAPE, 1, 0, false, true, 5 },
-    { "PAUSE, vhs, 29.97", DECK_PAUSE, DECK_PICTURE_TAPE, 0, 3000000, false, false, 0 },
-    { "CUE x5, vhs, 29.97", DECK_CUE, DECK_PICTURE_TAPE, 5, 0, false, false, 0 },
-    { "REVIEW x5, vhs, 29.97", DECK_REVIEW, DECK_PICTURE_TAPE, -5, 55000000, false, false, 0 },
-    { "STOP (blue), 29.97", DECK_STOP, DECK_PICTURE_BLUE, 0, 0, false, false, 0 },
-    { "PLAY, clean, passed through", DECK_PLAY, DECK_PICTURE_TAPE, 1, 0, true, true, 300 },
+    { "PLAY, vhs, 29.97", DECK_PLAY, DECK_PICTURE_TAPE, 1, 0, false, false, false, 10 },
+    { "PLAY, vhs, 59.94", DECK_PLAY, DECK_PICTURE_TAPE, 1, 0, false, true, true, 5 },
+    { "PLAY, vhs, 29.97 of 59.94 pictures", DECK_PLAY, DECK_PICTURE_TAPE, 1, 0, false, false, true, 0 },
+    { "PAUSE, vhs, 29.97", DECK_PAUSE, DECK_PICTURE_TAPE, 0, 3000000, false, false, false, 0 },
+    { "CUE x5, vhs, 29.97", DECK_CUE, DECK_PICTURE_TAPE, 5, 0, false, false, false, 0 },
+    { "REVIEW x5, vhs, 29.97", DECK_REVIEW, DECK_PICTURE_TAPE, -5, 55000000, false, false, false, 0 },
+    { "STOP (blue), 29.97", DECK_STOP, DECK_PICTURE_BLUE, 0, 0, false, false, false, 0 },
+    { "PLAY, clean, passed through", DECK_PLAY, DECK_PICTURE_TAPE, 1, 0, true, true, true, 300 },
 };
 
 static struct seat *seat_make(const struct tape *t, const struct state *state)
@@ -142,16 +145,19 @@ static double x264_alone(const struct base_film *b, bool field_rate)
     return cost;
 }
 
-static void costs(const struct tape *t)
+/* What a state plays of the two films. */
+static const struct tape *tape_of(const struct tape films[2], const struct state *state) { return &films[state->of_fields]; }
+
+static void costs(const struct tape films[2])
 {
     static struct base_film b;
-    base_film_open(&b, t);
+    base_film_open(&b, &films[true]);
     for (size_t k = 0; k < ARRAY_LEN(states); k++) {
         double cost[BENCH_ROUNDS], alone[BENCH_ROUNDS], mbit = 0;
         char name[64], note[32], what[32];
         for (int i = 0; i < BENCH_ROUNDS; i++) {
             alone[i] = x264_alone(&b, states[k].field_rate);
-            cost[i] = session(t, &states[k], &mbit);
+            cost[i] = session(tape_of(films, &states[k]), &states[k], &mbit);
         }
         snprintf(name, sizeof(name), "sessions a core: %s", states[k].name);
         snprintf(note, sizeof(note), "%.2f Mbit/s", mbit);
@@ -345,14 +351,22 @@ static void lives(const struct tape *t)
 
 int main(int argc, char **argv)
 {
-    struct tape t;
-    tape_make(&t);
+    struct tape films[2]; /* of 29.97 and of 59.94 pictures a second */
+    tape_make(&films[false], false);
+    tape_make(&films[true], true);
     if (argc == 4 && strcmp(argv[1], "--live") == 0) {
-        live(&t, (uint32_t)atoi(argv[2]), atoi(argv[3]));
+        live(&films[false], (uint32_t)atoi(argv[2]), atoi(argv[3]));
         return 0;
     }
-    starts(&t);
-    costs(&t);
-    lives(&t);
+    if (argc == 4 && strcmp(argv[1], "--state") == 0 && atoi(argv[2]) >= 0 && (size_t)atoi(argv[2]) < ARRAY_LEN(states)) {
+        const struct state *state = &states[atoi(argv[2])];
+        double mbit;
+        for (int i = 0; i < atoi(argv[3]); i++)
+            printf("%s: %.2f\n", state->name, 1 / session(tape_of(films, state), state, &mbit));
+        return 0;
+    }
+    starts(&films[false]);
+    costs(films);
+    lives(&films[false]);
     return 0;
 }

@@ -17,7 +17,7 @@
 #include "reel_make.h"
 #include "wire/reelidx.h"
 
-enum { STORED_TIMES = 6, INDEXED_TIMES = 720 };
+enum { STORED_TIMES = 6, INDEXED_TIMES = 720, KEYS = 15 /* fields from key to key */ };
 
 void tape_check(enum vcr_err err, const struct vcr_why *why)
 {
@@ -94,7 +94,7 @@ static x264_t *reel_encoder(void)
     p.i_fps_num = 60000;
     p.i_fps_den = 1001;
     p.b_vfr_input = 0;      /* no delay */
-    p.i_keyint_max = p.i_keyint_min = 15;
+    p.i_keyint_max = KEYS;
     p.i_scenecut_threshold = 0;
     p.i_bframe = 0;
     p.rc.i_lookahead = 0;
@@ -109,13 +109,14 @@ static x264_t *reel_encoder(void)
     return x264_encoder_open(&p);
 }
 
-static struct packet encoded(x264_t *e, const struct picture *picture, int64_t n)
+static struct packet encoded(x264_t *e, const struct picture *picture, int64_t n, bool key)
 {
     x264_picture_t in, out;
     x264_nal_t *nals = NULL;
     int count = 0;
     x264_picture_init(&in);
     in.i_pts = n;
+    in.i_type = key ? X264_TYPE_IDR : X264_TYPE_AUTO;
     in.img.i_csp = X264_CSP_I420;
     in.img.i_plane = 3;
     for (int i = 0; i < 3; i++) {
@@ -130,7 +131,7 @@ static struct packet encoded(x264_t *e, const struct picture *picture, int64_t n
     return (struct packet){ .track = PACKET_VIDEO, .flags = out.b_keyframe ? PACKET_KEY : 0, .len = (size_t)bytes, .data = nals[0].p_payload };
 }
 
-static void video_make(struct tape *t)
+static void video_make(struct tape *t, bool field_rate)
 {
     struct reel_format format = { .codec = REEL_H264, .timescale = REEL_VIDEO_TIMESCALE, .width = TAPE_WIDTH, .height = TAPE_HEIGHT, .sar_num = 8, .sar_den = 9, .pass_through = true };
     uint8_t *m = malloc(TAPE_WIDTH * TAPE_HEIGHT * 3 / 2), *texture = texture_make();
@@ -143,8 +144,12 @@ static void video_make(struct tape *t)
     int64_t duration;
     for (int n = 0; n < TAPE_PICTURES; n++) {
         int64_t pts = (int64_t)n * 1001000 / 60;
-        scene(&p, texture, n, &seed);
-        struct packet k = encoded(e, &p, n);
+        bool repeats = !field_rate && n % 2, key = n % KEYS == 0;
+        if (!repeats)
+            scene(&p, texture, n, &seed);
+        else if (!key && n + 1 < TAPE_PICTURES) /* it stands until the next one */
+            continue;
+        struct packet k = encoded(e, &p, n, key);
         if (n == 0) {
             reel_make_avcc(&format, &k);
             tape_check(reel_writer_open(&w, &format, reel, index, &why), &why);
@@ -234,9 +239,9 @@ static void stretch(int reel_fd, int *index_fd)
     free(film);
 }
 
-void tape_make(struct tape *t)
+void tape_make(struct tape *t, bool field_rate)
 {
-    video_make(t);
+    video_make(t, field_rate);
     sound_make(t);
     stretch(t->fds[0], &t->fds[1]);
     stretch(t->fds[2], &t->fds[3]);
