@@ -1,5 +1,5 @@
 /* fuzz/fuzz_rtcp.c - compound RTCP after decryption. */
-#include "wire/rtcp.h"
+#include "wire/rtcp_cc.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -7,6 +7,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct rtcp_report r;
     uint16_t seq, mask;
     uint64_t bps;
+    struct rtcp_cc cc;
+    bool came;
+    int64_t at_us;
     for (size_t at = 0; rtcp_next(data, size, &at, &p);) {
         for (int i = 0; rtcp_report(&p, i, &r); i++)
             ;
@@ -15,6 +18,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         rtcp_media_ssrc(&p);
         rtcp_fir(&p, 1);
         rtcp_remb(&p, &bps);
+        if (rtcp_cc_read(&p, &cc))
+            while (rtcp_cc_next(&cc, &seq, &came, &at_us))
+                ;
     }
     return 0;
 }

@@ -5,8 +5,9 @@
 #include <string.h>
 
 #include "base/util.h"
+#include "wire/rtcp_cc.h"
 
-enum { FB_TRANSPORT_CC = 15, TICK_US = 250, REFERENCE_US = 64000, RUN_MIN = 7, RUN_MAX = 0x1fff, VECTOR = 7, REORDER_MAX = 128 };
+enum { RUN_MIN = 7, RUN_MAX = 0x1fff, VECTOR = 7, REORDER_MAX = 128 };
 enum symbol { NOT_HERE, SMALL, LARGE };
 
 /* ---- accounts ---- */
@@ -171,14 +172,14 @@ static void collect(const struct rtcp_arrivals *a, int64_t reference_us, struct 
 {
     int64_t before_us = reference_us;
     for (uint64_t n = a->next; n < a->end && c->count < RTCP_ARRIVALS_REPORTED; n++) {
-        int64_t at_us = a->at_us[n % RTCP_ARRIVALS], delta = (at_us - before_us) / TICK_US;
+        int64_t at_us = a->at_us[n % RTCP_ARRIVALS], delta = (at_us - before_us) / RTCP_CC_TICK_US;
         if (at_us && (delta > INT16_MAX || delta < INT16_MIN))
             break;
         c->symbols[c->count++] = (uint8_t)(!at_us ? NOT_HERE : delta >= 0 && delta < 256 ? SMALL : LARGE);
         if (!at_us)
             continue;
         c->deltas[c->here++] = (int16_t)delta;
-        before_us += delta * TICK_US; /* as the reader adds them up */
+        before_us += delta * RTCP_CC_TICK_US; /* as the reader adds them up */
     }
 }
 
@@ -207,8 +208,8 @@ size_t rtcp_write_arrivals(uint8_t *out, uint32_t from, uint32_t media, struct r
         a->next++; /* a report begins with one that came */
     if (!a->started || a->next == a->end)
         return 0;
-    int64_t reference = a->at_us[a->next % RTCP_ARRIVALS] / REFERENCE_US;
-    collect(a, reference * REFERENCE_US, &c);
+    int64_t reference = a->at_us[a->next % RTCP_ARRIVALS] / RTCP_CC_REFERENCE_US;
+    collect(a, reference * RTCP_CC_REFERENCE_US, &c);
     wr32be(out + 8, media);
     wr16be(out + 12, (uint16_t)a->next);
     wr16be(out + 14, (uint16_t)c.count);
@@ -228,7 +229,7 @@ size_t rtcp_write_arrivals(uint8_t *out, uint32_t from, uint32_t media, struct r
     memset(p, 0, padding);
     if (padding)
         out[n + padding - 1] = (uint8_t)padding;
-    head(out, FB_TRANSPORT_CC, RTCP_RTPFB, from, n + padding);
+    head(out, RTCP_FB_TRANSPORT_CC, RTCP_RTPFB, from, n + padding);
     out[0] |= padding ? 0x20 : 0;
     return n + padding;
 }
