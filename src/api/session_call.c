@@ -58,6 +58,11 @@ static void viewers_json(struct jsonw *j, const struct session_info *info)
         jsonw_num(j, "loss", v->loss);
         jsonw_int(j, "bitrate_bps", v->bitrate_bps);
         jsonw_num(j, "estimate_bps", v->estimate_bps ? (double)v->estimate_bps : NAN);
+        if (v->estimate_by != RTC_ESTIMATE_NONE)
+            jsonw_str(j, "estimate_by", v->estimate_by == RTC_ESTIMATE_REMB ? "remb" : "transport-cc");
+        else
+            jsonw_null(j, "estimate_by");
+        jsonw_num(j, "delay_ms_per_s", v->estimate_by == RTC_ESTIMATE_TRANSPORT_CC ? v->delay_ms_per_s : NAN);
         jsonw_num(j, "first_key_frame_ms", v->first_key_frame_ms < 0 ? NAN : v->first_key_frame_ms);
         jsonw_close(j);
     }

@@ -15,7 +15,7 @@ static void write_transport(struct buf *b, const struct sdp_offer *o)
     buf_addf(b, "c=IN IP4 0.0.0.0\r\na=rtcp:9 IN IP4 0.0.0.0\r\na=ice-ufrag:%s\r\na=ice-pwd:%s\r\na=fingerprint:sha-256 ", o->ufrag, o->pwd);
     sdp_write_digest(b, o->fingerprint);
     buf_adds(b, "\r\na=setup:actpass\r\na=sendonly\r\na=rtcp-mux\r\na=rtcp-rsize\r\n");
-    buf_addf(b, "a=extmap:%d " SDP_URI_SEND_TIME "\r\n", SDP_EXT_SEND_TIME);
+    buf_addf(b, "a=extmap:%d " SDP_URI_SEND_TIME "\r\na=extmap:%d " SDP_URI_TRANSPORT_CC "\r\n", SDP_EXT_SEND_TIME, SDP_EXT_TRANSPORT_CC);
 }
 
 void sdp_write_offer(struct buf *b, const struct sdp_offer *o)
@@ -26,7 +26,7 @@ void sdp_write_offer(struct buf *b, const struct sdp_offer *o)
     write_transport(b, o);
     buf_addf(b, "a=mid:0\r\na=extmap:%d " SDP_URI_PLAYOUT_DELAY "\r\na=rtpmap:%d H264/90000\r\n", SDP_EXT_PLAYOUT_DELAY, SDP_PT_VIDEO);
     buf_addf(b, "a=fmtp:%d level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f\r\n", SDP_PT_VIDEO);
-    static const char *const feedback[] = { "nack", "nack pli", "ccm fir", "goog-remb" };
+    static const char *const feedback[] = { "nack", "nack pli", "ccm fir", "goog-remb", "transport-cc" };
     for (size_t i = 0; i < ARRAY_LEN(feedback); i++)
         buf_addf(b, "a=rtcp-fb:%d %s\r\n", SDP_PT_VIDEO, feedback[i]);
     buf_addf(b, "a=rtpmap:%d rtx/90000\r\na=fmtp:%d apt=%d\r\na=ssrc-group:FID %u %u\r\n", SDP_PT_RTX, SDP_PT_RTX, SDP_PT_VIDEO, o->video_ssrc,
@@ -35,8 +35,8 @@ void sdp_write_offer(struct buf *b, const struct sdp_offer *o)
     sdp_write_candidates(b, o->candidates, o->candidates_n);
     buf_addf(b, "m=audio 9 UDP/TLS/RTP/SAVPF %d\r\n", SDP_PT_AUDIO);
     write_transport(b, o);
-    buf_addf(b, "a=mid:1\r\na=rtpmap:%d opus/48000/2\r\na=fmtp:%d minptime=10;stereo=1;sprop-stereo=1;useinbandfec=1\r\na=rtcp-fb:%d goog-remb\r\n",
-             SDP_PT_AUDIO, SDP_PT_AUDIO, SDP_PT_AUDIO);
+    buf_addf(b, "a=mid:1\r\na=rtpmap:%d opus/48000/2\r\na=fmtp:%d minptime=10;stereo=1;sprop-stereo=1;useinbandfec=1\r\na=rtcp-fb:%d goog-remb\r\na=rtcp-fb:%d transport-cc\r\n",
+             SDP_PT_AUDIO, SDP_PT_AUDIO, SDP_PT_AUDIO, SDP_PT_AUDIO);
     buf_addf(b, "a=ssrc:%u cname:%s\r\na=msid:vcr audio\r\n", o->audio_ssrc, o->cname);
 }
 
@@ -46,7 +46,7 @@ struct section {
     uint8_t fingerprints[SDP_FINGERPRINTS_MAX][SDP_DIGEST_BYTES];
     int fingerprints_n;
     char mid[8];
-    bool rejected, rtcp_mux, send_time, playout_delay;
+    bool rejected, rtcp_mux, send_time, playout_delay, cc_numbers, cc_feedback;
     bool has_pt[128], h264_ok, rtx_ok, opus_ok;
 };
 struct parser {
@@ -115,6 +115,15 @@ static void take_extmap(struct section *s, const char *value)
         s->send_time = true;
     if (value[0] == '0' + SDP_EXT_PLAYOUT_DELAY && strcmp(uri + 1, SDP_URI_PLAYOUT_DELAY) == 0)
         s->playout_delay = true;
+    if (value[0] == '0' + SDP_EXT_TRANSPORT_CC && strcmp(uri + 1, SDP_URI_TRANSPORT_CC) == 0)
+        s->cc_numbers = true;
+}
+
+/* "102 transport-cc", or "* transport-cc" for all formats. */
+static void take_feedback(struct section *s, const char *value)
+{
+    const char *what = strchr(value, ' ');
+    s->cc_feedback |= what && strcmp(what + 1, "transport-cc") == 0;
 }
 
 static enum vcr_err take_attribute(struct parser *p, char *line, struct vcr_why *why)
@@ -141,6 +150,8 @@ static enum vcr_err take_attribute(struct parser *p, char *line, struct vcr_why 
         take_rtpmap(s, value);
     else if (strcmp(line, "extmap") == 0)
         take_extmap(s, value);
+    else if (strcmp(line, "rtcp-fb") == 0)
+        take_feedback(s, value);
     else if (strcmp(line, "rtcp-mux") == 0)
         s->rtcp_mux = true;
     else if (strcmp(line, "sendrecv") == 0 || strcmp(line, "sendonly") == 0 || strcmp(line, "recvonly") == 0 || strcmp(line, "inactive") == 0)
@@ -247,6 +258,8 @@ enum vcr_err sdp_parse_answer(const char *text, size_t len, struct sdp_answer *r
     a.rtx = v->has_pt[SDP_PT_RTX] && v->rtx_ok;
     a.send_time = v->send_time;
     a.playout_delay = v->playout_delay;
+    a.video_cc = v->cc_numbers && v->cc_feedback;
+    a.audio_cc = a.video_cc && a.audio && s->cc_numbers;
     err = check_transport(&p, &a, why);
     if (!err)
         *ret = a;

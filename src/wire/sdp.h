@@ -12,7 +12,7 @@
 
 enum { SDP_MAX_BYTES = 64 * 1024, SDP_CANDIDATES_MAX = 8, SDP_FINGERPRINTS_MAX = 4, SDP_DIGEST_BYTES = 32, SDP_ICE_MAX = 256 };
 enum sdp_pt { SDP_PT_VIDEO = 102, SDP_PT_RTX = 103, SDP_PT_AUDIO = 111 };
-enum sdp_ext { SDP_EXT_SEND_TIME = 1, SDP_EXT_PLAYOUT_DELAY = 2 }; /* abs-send-time: without it Chromium makes no REMB */
+enum sdp_ext { SDP_EXT_SEND_TIME = 1, SDP_EXT_PLAYOUT_DELAY = 2, SDP_EXT_TRANSPORT_CC = 3 }; /* abs-send-time: without it Chromium makes no REMB; with transport-cc it makes none either */
 
 struct sdp_candidate {
     char address[46]; /* an IP literal */
@@ -38,6 +38,7 @@ struct sdp_answer {
     struct sdp_remote client;
     bool rtx, audio;      /* taken by the client */
     bool send_time, playout_delay;
+    bool video_cc, audio_cc; /* transport-wide numbers, and feedback about them: the sound's only besides the picture's */
 };
 /* VCR_E_INVALID with a reason, and nothing written. text need not be terminated. */
 enum vcr_err sdp_parse_answer(const char *text, size_t len, struct sdp_answer *ret, struct vcr_why *why);

@@ -30,7 +30,7 @@ struct sdp_choice {
     int packetization_mode;
     struct sdp_feedback video_feedback, audio_feedback;
     /* header extensions' ids (1..14), 0: none */
-    uint8_t video_cc, audio_cc;           /* transport-wide numbers in each section: of a publisher's alone */
+    uint8_t video_cc, audio_cc;           /* transport-wide numbers in each section; a player's sound has them only besides its picture's */
     uint8_t video_send_time, audio_send_time, playout_delay; /* the last of the picture's section */
 };
 enum vcr_err sdp_parse_publish(const char *text, size_t len, struct sdp_choice *ret, struct vcr_why *why);

@@ -73,10 +73,12 @@ static void take_audio(struct buf *b, const struct sdp_choice *o, const struct s
 
 static void give_video(struct buf *b, const struct sdp_choice *o, const struct sdp_accept *a)
 {
+    bool has_remb = !o->video_cc && o->video_feedback.remb;
     begin_video(b, o, a, "sendonly");
+    write_extension(b, o->video_cc, SDP_URI_TRANSPORT_CC);
     write_extension(b, o->video_send_time, SDP_URI_SEND_TIME);
     write_extension(b, o->playout_delay, SDP_URI_PLAYOUT_DELAY);
-    write_feedback(b, o->video_pt, &o->video_feedback, false, o->video_feedback.remb);
+    write_feedback(b, o->video_pt, &o->video_feedback, o->video_cc, has_remb);
     if (o->rtx_pt)
         buf_addf(b, "a=ssrc-group:FID %u %u\r\n", a->video_ssrc, a->rtx_ssrc);
     buf_addf(b, "a=ssrc:%u cname:%s\r\n", a->video_ssrc, a->cname);
@@ -87,9 +89,11 @@ static void give_video(struct buf *b, const struct sdp_choice *o, const struct s
 
 static void give_audio(struct buf *b, const struct sdp_choice *o, const struct sdp_accept *a)
 {
+    bool has_remb = !o->audio_cc && o->audio_feedback.remb;
     begin_audio(b, o, a, "sendonly");
+    write_extension(b, o->audio_cc, SDP_URI_TRANSPORT_CC);
     write_extension(b, o->audio_send_time, SDP_URI_SEND_TIME);
-    write_feedback(b, o->audio_pt, &(struct sdp_feedback) { 0 }, false, o->audio_feedback.remb);
+    write_feedback(b, o->audio_pt, &(struct sdp_feedback) { 0 }, o->audio_cc, has_remb);
     buf_addf(b, "a=ssrc:%u cname:%s\r\na=msid:vcr audio\r\n", a->audio_ssrc, a->cname);
 }
 

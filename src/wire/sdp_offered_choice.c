@@ -175,7 +175,10 @@ static enum vcr_err choose_play(const struct offer *p, struct sdp_choice *o, str
         return vcr_fail(why, VCR_E_UNACCEPTABLE, "offer: the picture is H.264 with packetization-mode=1 here, which is not among the formats of m=video");
     if (!wanted.picture && o->audio < 0)
         return vcr_fail(why, VCR_E_UNACCEPTABLE, "offer: the sound is Opus here (opus/48000/2), which is not among the formats of m=audio");
-    return choose_formats(p, 1, o, why);
+    enum vcr_err err = choose_formats(p, 1, o, why);
+    if (!o->video_cc)
+        o->audio_cc = 0;
+    return err;
 }
 
 static enum vcr_err parse(const char *text, size_t len, enum vcr_err (*choose)(const struct offer *p, struct sdp_choice *o, struct vcr_why *why), struct sdp_choice *ret,

@@ -3,7 +3,8 @@
  *   rtc.c     the public functions, the sender threads, their clock tick    viewer.c  viewers: joining and leaving; player.c those who offer
  *   udp.c     the socket: batches in, batches out (sendmmsg, UDP_SEGMENT)    share.c   packets in, cut once for all threads; what is kept of them
  *                                                                            stream.c  pacing, RTP out, resends; what a stream asks of its owner
- *   peer.c    one connection: the tables that find it, STUN, what goes where report.c  a viewer's RTCP in and out; rate.c  what its line carries
+ *   peer.c    one connection: the tables that find it, STUN, what goes where report.c  a viewer's RTCP in and out
+ *                                                                            rate.c, cc.c, trend.c  what its line carries; pace.c
  *   tcp.c     the same datagrams over TCP; backlog.c  what waits for one's socket
  *   dtls.c    certificate, handshakes on a worker of their own, keys         publisher.c  publishers: coming and going; intake.c  their RTP and RTCP */
 #pragma once
@@ -14,6 +15,8 @@
 #include <openssl/ssl.h>
 
 #include "base/pool.h"
+#include "deliver/webrtc/cc.h"
+#include "deliver/webrtc/pace.h"
 #include "deliver/webrtc/rtc.h"
 #include "deliver/webrtc/publish.h"
 #include "deliver/webrtc/rate.h"
@@ -29,7 +32,7 @@ enum {
     UFRAG_CHARS = 8,
     PWD_CHARS = 24,
     DTLS_MTU = 1200,
-    PAYLOAD_MAX = 1150,     /* + header 12 + extensions 12 + RTX 2 + tag 16 = 1192 */
+    PAYLOAD_MAX = 1150,     /* + header 12 + extensions 16 + RTX 2 + tag 16 = 1196 */
     RING_PAYLOADS = 4096,   /* of a stream kept for resending and joining */
     RING_UNITS = 1024,      /* pictures that they are of */
     RING_BYTES = 4 << 20,
@@ -42,7 +45,7 @@ enum {
     PASSED_MAX = 1024,      /* datagrams on their way from the thread that receives to another one; more are dropped */
     TICK_MS = 20,
     PACE_MS = 5,
-    PACE_PAYLOADS = 32,     /* to one viewer at once: 37 kB, with PACE_MS at most 60 Mbit/s */
+    PACE_BPS = 60000000,    /* to a viewer of whose line nothing is known */
     LAG_PAYLOADS = 256,     /* a viewer this far behind is taken to the newest key frame when it comes */
     JOIN_PAYLOADS = 768,    /* a group of pictures longer than this (two to three seconds) is not replayed to who joins */
     NACK_BYTES_PER_S = 250000,
@@ -205,7 +208,7 @@ struct sender { /* one outgoing RTP stream of one viewer */
 };
 struct viewer_format { /* what it takes, by its own numbers */
     uint8_t video_pt, rtx_pt, audio_pt;                      /* payload types, 0: not taken */
-    uint8_t video_send_time, audio_send_time, playout_delay; /* ids of header extensions (1..14), 0: not taken */
+    uint8_t video_send_time, audio_send_time, playout_delay, video_cc, audio_cc; /* ids of header extensions (1..14), 0: not taken */
 };
 struct resent {
     int64_t at_us; /* when it last went out again, 0: never */
@@ -236,10 +239,13 @@ struct viewer {
     struct resent resends[RESENDS];
     int64_t report_due_us;
     struct rate_line line;
+    struct cc *cc;             /* NULL: it takes no transport-wide numbers */
+    struct pace pace;
     /* for statistics */
     double rtt_ms, loss, first_key_frame_ms;
     int64_t bitrate_bps, window_us;
     uint64_t window_bytes, packets_sent, nacked, resent, remb_bps;
+    int64_t remb_us; /* when it said so */
 };
 
 /* ---- publishers ---- */

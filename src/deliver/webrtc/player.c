@@ -20,7 +20,7 @@ struct viewing { /* arguments and results of the functions below */
 static struct viewer_format format_of(const struct sdp_choice *o)
 {
     return (struct viewer_format) { .video_pt = o->video_pt, .rtx_pt = o->rtx_pt, .audio_pt = o->audio_pt, .video_send_time = o->video_send_time,
-                                    .audio_send_time = o->audio_send_time, .playout_delay = o->playout_delay };
+                                    .audio_send_time = o->audio_send_time, .playout_delay = o->playout_delay, .video_cc = o->video_cc, .audio_cc = o->audio_cc };
 }
 
 static void do_view(void *arg)

@@ -44,6 +44,8 @@ void rate_line_heard(struct rate_line *l, int64_t estimate_bps, int64_t sent_bps
         l->limit_bps = 0;
 }
 
+void rate_line_is(struct rate_line *l, int64_t limit_bps) { l->limit_bps = limit_bps ? VCR_MAX(limit_bps, (int64_t)LEAST_BPS) : 0; }
+
 void rate_line_tick(struct rate_line *l, int64_t now_us)
 {
     if (!l->limit_bps || now_us - l->checked_us < TRY_EVERY_US)

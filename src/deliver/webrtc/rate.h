@@ -20,6 +20,8 @@ struct rate_line { /* one viewer's */
 };
 /* An estimate has come; sent_bps: over about the last second, 0: not known yet. */
 void rate_line_heard(struct rate_line *l, int64_t estimate_bps, int64_t sent_bps, int64_t now_us);
+/* Its limit is known from elsewhere (cc.h). */
+void rate_line_is(struct rate_line *l, int64_t limit_bps);
 /* Called often: a limit that is not confirmed is raised. */
 void rate_line_tick(struct rate_line *l, int64_t now_us);
 

@@ -1,4 +1,4 @@
-/* deliver/webrtc/report.c - RTCP: sender reports each second and BYE out; reception, NACK, PLI, FIR and REMB in.
+/* deliver/webrtc/report.c - RTCP: sender reports each second and BYE out; reception, NACK, PLI, FIR, REMB and transport-wide feedback in.
  *
  * Both streams of a viewer carry one CNAME and reports on one clock, which is what keeps sound and picture together. */
 #include "deliver/webrtc/internal.h"
@@ -92,9 +92,18 @@ static void take_nacks(struct viewer *v, const struct rtcp_packet *p)
     }
 }
 
+static void take_remb(struct viewer *v)
+{
+    int64_t now_us = v->peer.rtc->now_us;
+    v->remb_us = now_us;
+    if (!v->cc || !v->cc->heard)
+        rate_line_heard(&v->line, (int64_t)VCR_MIN(v->remb_bps, (uint64_t)INT64_MAX), v->bitrate_bps, now_us);
+}
+
 static void take_packet(struct viewer *v, const struct rtcp_packet *p)
 {
     struct rtcp_report block;
+    struct rtcp_cc feedback;
     for (int i = 0; rtcp_report(p, i, &block); i++)
         take_report(v, &block);
     bool is_ours = v->format.video_pt && rtcp_media_ssrc(p) == v->video.ssrc;
@@ -102,8 +111,10 @@ static void take_packet(struct viewer *v, const struct rtcp_packet *p)
         take_nacks(v, p);
     else if ((p->type == RTCP_PSFB && p->count == RTCP_FB_PLI && is_ours) || (v->format.video_pt && rtcp_fir(p, v->video.ssrc)))
         stream_ask_key(v);
+    else if (v->cc && rtcp_cc_read(p, &feedback))
+        cc_feedback(v->cc, feedback, v->peer.rtc->now_us);
     else if (rtcp_remb(p, &v->remb_bps))
-        rate_line_heard(&v->line, (int64_t)VCR_MIN(v->remb_bps, (uint64_t)INT64_MAX), v->bitrate_bps, v->peer.rtc->now_us);
+        take_remb(v);
 }
 
 void report_input(struct viewer *v, uint8_t *bytes, size_t len)

@@ -478,7 +478,8 @@ static struct viewer_format format_of(const struct sdp_answer *a)
 {
     return (struct viewer_format) { .video_pt = SDP_PT_VIDEO, .rtx_pt = a->rtx ? SDP_PT_RTX : 0, .audio_pt = a->audio ? SDP_PT_AUDIO : 0,
                                     .video_send_time = a->send_time ? SDP_EXT_SEND_TIME : 0, .audio_send_time = a->send_time ? SDP_EXT_SEND_TIME : 0,
-                                    .playout_delay = a->playout_delay ? SDP_EXT_PLAYOUT_DELAY : 0 };
+                                    .playout_delay = a->playout_delay ? SDP_EXT_PLAYOUT_DELAY : 0,
+                                    .video_cc = a->video_cc ? SDP_EXT_TRANSPORT_CC : 0, .audio_cc = a->audio_cc ? SDP_EXT_TRANSPORT_CC : 0 };
 }
 
 static void do_answer(void *arg)
@@ -521,6 +522,19 @@ void rtc_viewer_close(struct rtc_stream *s, const char *peer_id)
     call_and_wait(rtc_of_viewer(s, peer_id), &c, do_viewer_close);
 }
 
+static void tell_estimate(const struct viewer *v, int64_t now_us, struct rtc_viewer_stats *out)
+{
+    enum { REMB_FRESH_US = 10000000 };
+    if (v->cc && v->cc->heard) {
+        out->estimate_by = RTC_ESTIMATE_TRANSPORT_CC;
+        out->estimate_bps = v->cc->estimate_bps;
+        out->delay_ms_per_s = 1000 * v->cc->trend.slope;
+    } else if (v->remb_bps && now_us - v->remb_us < REMB_FRESH_US) {
+        out->estimate_by = RTC_ESTIMATE_REMB;
+        out->estimate_bps = (int64_t)VCR_MIN(v->remb_bps, (uint64_t)INT64_MAX);
+    }
+}
+
 static void do_viewers(void *arg)
 {
     struct call *c = arg;
@@ -529,8 +543,8 @@ static void do_viewers(void *arg)
         struct rtc_viewer_stats *out = &c->stats[c->count++];
         *out = (struct rtc_viewer_stats) {
             .connected = v->peer.ready, .rtt_ms = v->rtt_ms, .loss = v->loss, .bitrate_bps = v->bitrate_bps, .first_key_frame_ms = v->first_key_frame_ms,
-            .estimate_bps = (int64_t)VCR_MIN(v->remb_bps, (uint64_t)INT64_MAX),
             .packets_sent = v->packets_sent, .nacked = v->nacked, .resent = v->resent, .thread = c->rtc->index };
+        tell_estimate(v, c->rtc->now_us, out);
         memcpy(out->peer_id, v->peer_id, VCR_UUID_BYTES);
     }
 }

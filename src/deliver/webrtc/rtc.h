@@ -71,7 +71,9 @@ struct rtc_viewer_stats {
     double rtt_ms;              /* -1: not known */
     double loss;                /* 0..1, of the last report */
     int64_t bitrate_bps;        /* sent, over the last second */
-    int64_t estimate_bps;       /* what the viewer says its line carries (REMB), 0: nothing yet */
+    int64_t estimate_bps;       /* what its line carries, by `estimate_by`; 0: nothing is known */
+    enum rtc_estimate { RTC_ESTIMATE_NONE, RTC_ESTIMATE_REMB, RTC_ESTIMATE_TRANSPORT_CC } estimate_by; /* nobody; what the viewer said in the last ten seconds; ours (cc.h) */
+    double delay_ms_per_s;      /* by transport-cc: how fast the queue on its line grows (or, below 0, drains) */
     double first_key_frame_ms;  /* answer to the last packet of the first key frame sent, -1: none yet */
     uint64_t packets_sent, nacked, resent;
     int thread;                 /* the sender thread that it is on, from 0 */

@@ -6,15 +6,21 @@
 
 #include <string.h>
 
+#include "base/clock.h"
 #include "wire/rtp.h"
 
 /* ---- RTP out ---- */
 
-static size_t write_extensions(struct viewer *v, bool is_video, uint8_t ext[RTP_EXT_BYTES])
+/* Who has transport-wide numbers needs no send times. payload_bytes: of what goes out with them. */
+static size_t write_extensions(struct viewer *v, bool is_video, size_t payload_bytes, uint8_t ext[RTP_EXT_BYTES])
 {
     size_t n = 0;
-    int send_time = is_video ? v->format.video_send_time : v->format.audio_send_time;
-    if (send_time) {
+    int send_time = is_video ? v->format.video_send_time : v->format.audio_send_time, cc = is_video ? v->format.video_cc : v->format.audio_cc;
+    if (cc && v->cc) {
+        ext[n] = (uint8_t)(cc << 4 | 1);
+        wr16be(ext + n + 1, cc_sent(v->cc, payload_bytes + RTP_HEADER_MAX, v->peer.rtc->now_us));
+        n += 3;
+    } else if (send_time) {
         uint32_t t = (uint32_t)(((uint64_t)v->peer.rtc->now_us << 18) / 1000000); /* 6.18 fixed-point seconds */
         ext[n] = (uint8_t)(send_time << 4 | 2);
         wr24be(ext + n + 1, t & 0xffffff);
@@ -35,7 +41,7 @@ static void send_rtp(struct viewer *v, struct sender *s, const struct rtp_header
     struct rtp_header h = *proto;
     h.seq = (uint16_t)s->index;
     h.ssrc = s->ssrc;
-    size_t head_len = rtp_write(head, &h, ext, write_extensions(v, s != &v->audio, ext));
+    size_t head_len = rtp_write(head, &h, ext, write_extensions(v, s != &v->audio, len, ext));
     size_t n = srtp_seal_rtp(v->peer.out, udp_reserve(u), head, head_len, payload, len, s->index);
     s->index++;
     s->packets++;
@@ -48,12 +54,20 @@ static void send_rtp(struct viewer *v, struct sender *s, const struct rtp_header
 
 static bool is_marked(const struct unit *u, uint64_t number) { return number + 1 == unit_end(u); }
 
-/* At most `budget` payloads; true when more is left. */
-static bool send_video(struct viewer *v, int budget)
+static int64_t pace_bps(const struct viewer *v)
+{
+    if (v->cc)
+        return cc_pace_bps(v->cc);
+    return v->line.limit_bps ? v->line.limit_bps / 4 * 5 : PACE_BPS;
+}
+
+/* As much as its pace allows; true when more is left. */
+static bool send_video(struct viewer *v)
 {
     const struct branch *b = v->branch;
     const struct rtc *r = v->peer.rtc;
     const struct unit *u = NULL;
+    int64_t bps = pace_bps(v);
     for (; !v->waits_key && v->sent_to < b->next_number; v->sent_to++) {
         if (!u || v->sent_to >= unit_end(u))
             u = kept_find(&b->kept, v->sent_to);
@@ -62,10 +76,11 @@ static bool send_video(struct viewer *v, int budget)
             stream_ask_key(v);
             return false;
         }
-        if (budget-- <= 0)
+        if (!pace_may(&v->pace, bps, r->now_us))
             return true;
         const struct payload *p = &u->payloads[v->sent_to - u->first];
         bool marker = is_marked(u, v->sent_to);
+        pace_sent(&v->pace, bps, p->len);
         send_rtp(v, &v->video, &(struct rtp_header) { .pt = v->format.video_pt, .marker = marker, .ts = u->ts }, u->data + p->at, p->len);
         if (marker && v->first_key_frame_ms < 0)
             v->first_key_frame_ms = (double)(r->now_us - v->answered_us) / 1000;
@@ -88,10 +103,18 @@ static void jump_to(struct viewer *v, uint64_t number)
 static void send_or_pace(struct viewer *v)
 {
     struct rtc *r = v->peer.rtc;
-    if (send_video(v, PACE_PAYLOADS) && !r->lagging) {
+    if (send_video(v) && !r->lagging) {
         r->lagging = true;
         rtc_arm(r);
     }
+}
+
+/* Of many viewers the last ones' packets go out milliseconds after the first ones', which is a delay of the line to those who measure it. */
+static void keep_time(struct rtc *r, int done)
+{
+    enum { EVERY = 8 };
+    if (done % EVERY == EVERY - 1)
+        r->now_us = clock_mono_us();
 }
 
 static bool can_take(const struct viewer *v, uint8_t pt) { return pt && v->peer.ready && v->peer.bound && !v->peer.gone; }
@@ -118,9 +141,11 @@ void stream_join(struct viewer *v)
 
 void stream_picture(struct branch *b, const struct unit *u)
 {
+    int done = 0;
     for (struct viewer *v = b->viewers; v; v = v->next) {
         if (!can_take(v, v->format.video_pt))
             continue;
+        keep_time(b->rtc, done++);
         if (u->is_key && (v->waits_key || b->next_number - v->sent_to > LAG_PAYLOADS))
             jump_to(v, u->first);
         send_or_pace(v);
@@ -129,9 +154,11 @@ void stream_picture(struct branch *b, const struct unit *u)
 
 void stream_sound(struct branch *b, const struct unit *u)
 {
+    int done = 0;
     for (struct viewer *v = b->viewers; v; v = v->next) {
         if (!can_take(v, v->format.audio_pt))
             continue;
+        keep_time(b->rtc, done++);
         bool is_first = v->audio.packets == 0; /* marker: the start of a talk spurt (RFC 7587) */
         send_rtp(v, &v->audio, &(struct rtp_header) { .pt = v->format.audio_pt, .marker = is_first, .ts = u->ts }, u->data, u->bytes);
     }
@@ -156,9 +183,13 @@ void stream_catch_up(struct branch *b)
 bool stream_pace(struct branch *b)
 {
     bool more = false;
-    for (struct viewer *v = b->viewers; v; v = v->next)
-        if (can_take(v, v->format.video_pt))
-            more |= send_video(v, PACE_PAYLOADS);
+    int done = 0;
+    for (struct viewer *v = b->viewers; v; v = v->next) {
+        if (!can_take(v, v->format.video_pt))
+            continue;
+        keep_time(b->rtc, done++);
+        more |= send_video(v);
+    }
     return more;
 }
 
@@ -190,7 +221,10 @@ static void weigh_lines(struct branch *b)
     struct lines *here = &s->lines[b->rtc->index];
     int64_t now_us = b->rtc->now_us;
     for (struct viewer *v = b->viewers; v; v = v->next) {
-        rate_line_tick(&v->line, now_us);
+        if (v->cc && v->cc->heard)
+            rate_line_is(&v->line, cc_limit_bps(v->cc));
+        else
+            rate_line_tick(&v->line, now_us);
         if (v->peer.ready && v->format.video_pt)
             rate_first_round(&shared, &v->line);
     }
@@ -273,6 +307,7 @@ void stream_resend(struct viewer *v, uint16_t seq)
         return;
     wr16be(payload, seq);
     memcpy(payload + 2, u->data + p->at, p->len);
+    pace_sent(&v->pace, pace_bps(v), p->len); /* at once, but the picture waits for it */
     send_rtp(v, &v->rtx, &(struct rtp_header) { .pt = v->format.rtx_pt, .marker = is_marked(u, number), .ts = u->ts }, payload, p->len + (size_t)2);
     v->resent++;
 }

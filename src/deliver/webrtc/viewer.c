@@ -99,6 +99,7 @@ static void viewer_free(struct viewer *v)
     atomic_fetch_sub(&v->stream->viewers, 1);
     rtc_leave_viewer(v->stream, r);
     peer_close(&v->peer);
+    free(v->cc);
     free(v);
 }
 
@@ -129,6 +130,10 @@ void viewer_answer(struct viewer *v, const struct sdp_remote *remote, const stru
 {
     v->format = *format;
     v->answered_us = v->peer.rtc->now_us;
+    if (format->video_pt && format->video_cc) {
+        v->cc = vcr_alloc(sizeof(*v->cc));
+        cc_init(v->cc, v->answered_us);
+    }
     peer_know(&v->peer, remote);
 }
 
@@ -147,6 +152,8 @@ void viewer_tick(struct viewer *v)
     const struct rtc *r = v->peer.rtc;
     dtls_tick(&v->peer);
     update_bitrate(v, r->now_us);
+    if (v->cc)
+        cc_tick(v->cc, r->now_us);
     if (v->peer.ready && v->peer.bound && r->now_us >= v->report_due_us) {
         report_send(v, false);
         v->report_due_us = r->now_us + REPORT_EVERY_US;

@@ -27,6 +27,7 @@ struct line {
     uint16_t port;
     pthread_t thread;
     atomic_bool stop, rebind;
+    _Atomic(int64_t) down_bps;
     atomic_long up, down, lost_up, lost_down;
     /* the thread's own */
     int clients;
@@ -34,6 +35,7 @@ struct line {
     int server_fd[LINE_CLIENTS];
     struct flight *first; /* by due_us */
     int waiting;
+    int64_t busy_us; /* until then towards viewers */
 };
 
 static int bound_socket(struct sockaddr_in *ret)
@@ -70,9 +72,9 @@ static int client_of(struct line *l, const struct sockaddr_in *from)
 
 static bool happens(int per_mille) { return (int)(vcr_random_u64() % 1000) < per_mille; }
 
-static void put(struct line *l, int client, bool up, const uint8_t *bytes, size_t len)
+static void put(struct line *l, int client, bool up, int64_t from_us, const uint8_t *bytes, size_t len)
 {
-    int64_t due_us = clock_mono_us() + 1000 * (l->config.delay_ms + (happens(l->config.late_per_mille) ? LINE_LATE_MS : 0));
+    int64_t due_us = from_us + 1000 * (l->config.delay_ms + (happens(l->config.late_per_mille) ? LINE_LATE_MS : 0));
     struct flight *f = vcr_alloc(sizeof(*f) + len), **at = &l->first;
     *f = (struct flight) { .due_us = due_us, .client = client, .up = up, .len = len };
     memcpy(f->bytes, bytes, len);
@@ -83,14 +85,26 @@ static void put(struct line *l, int client, bool up, const uint8_t *bytes, size_
     l->waiting++;
 }
 
+/* When it is through the narrow place; 0: its queue is full. */
+static int64_t through_us(struct line *l, size_t len)
+{
+    int64_t now_us = clock_mono_us(), bps = l->down_bps;
+    l->busy_us = VCR_MAX(l->busy_us, now_us);
+    if (!bps || l->busy_us - now_us > LINE_QUEUE_MS * INT64_C(1000))
+        return bps ? 0 : now_us;
+    l->busy_us += (int64_t)len * 8000000 / bps;
+    return l->busy_us;
+}
+
 static void come(struct line *l, int client, bool up, const uint8_t *bytes, size_t len)
 {
-    if (l->waiting >= LINE_WAITING || happens(l->config.loss_per_mille)) {
+    int64_t from_us = up ? clock_mono_us() : through_us(l, len);
+    if (from_us == 0 || l->waiting >= LINE_WAITING || happens(l->config.loss_per_mille)) {
         atomic_fetch_add(up ? &l->lost_up : &l->lost_down, 1);
         return;
     }
     for (int copies = happens(l->config.twice_per_mille) ? 2 : 1; copies > 0; copies--)
-        put(l, client, up, bytes, len);
+        put(l, client, up, from_us, bytes, len);
 }
 
 static void go(struct line *l, int64_t now_us)
@@ -148,6 +162,7 @@ struct line *line_open(const struct line_config *config)
     struct line *l = vcr_alloc(sizeof(*l));
     struct sockaddr_in at;
     l->config = *config;
+    l->down_bps = config->down_bps;
     l->fd = bound_socket(&at);
     l->port = ntohs(at.sin_port);
     if (pthread_create(&l->thread, NULL, line_main, l) != 0)
@@ -156,6 +171,7 @@ struct line *line_open(const struct line_config *config)
 }
 
 uint16_t line_port(const struct line *l) { return l->port; }
+void line_narrow(struct line *l, int64_t down_bps) { l->down_bps = down_bps; }
 void line_rebind(struct line *l) { l->rebind = true; }
 
 struct line_counts line_counts(const struct line *l)

@@ -74,12 +74,14 @@ char *rtc_client_answer(struct rtc_client *c)
     if (c->options.wrong_print)
         print[0] = print[0] == '0' ? '1' : '0';
     c->answered_us = clock_mono_us();
+    static const char cc[] = "a=extmap:3 http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01\r\n";
+    bool has_cc = c->options.feedback_ms > 0;
     return vcr_asprintf("v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=group:BUNDLE 0 1\r\na=ice-ufrag:%s\r\na=ice-pwd:%s\r\na=fingerprint:sha-256 %s\r\n"
                         "a=setup:active\r\nm=video 9 UDP/TLS/RTP/SAVPF 102 103\r\na=mid:0\r\na=recvonly\r\na=rtcp-mux\r\na=rtpmap:102 H264/90000\r\n"
                         "a=rtpmap:103 rtx/90000\r\na=fmtp:103 apt=102\r\na=extmap:1 http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time\r\n"
-                        "a=extmap:2 http://www.webrtc.org/experiments/rtp-hdrext/playout-delay\r\n"
-                        "m=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=mid:1\r\na=recvonly\r\na=rtcp-mux\r\na=rtpmap:111 opus/48000/2\r\n",
-                        c->ufrag, c->pwd, print);
+                        "a=extmap:2 http://www.webrtc.org/experiments/rtp-hdrext/playout-delay\r\n%s%s"
+                        "m=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=mid:1\r\na=recvonly\r\na=rtcp-mux\r\na=rtpmap:111 opus/48000/2\r\n%s",
+                        c->ufrag, c->pwd, print, has_cc ? cc : "", has_cc ? "a=rtcp-fb:102 transport-cc\r\n" : "", has_cc ? cc : "");
 }
 
 /* ---- DTLS ---- */
@@ -213,6 +215,14 @@ void rtc_client_report(struct rtc_client *c)
     wr32be(b + 28, c->last_lsr ? (uint32_t)((clock_mono_us() - c->lsr_at_us) * 65536 / 1000000) : 0);
     rtc_client_rtcp(c, b, 32);
     c->report_due_us = clock_mono_us() + 1000 * REPORT_MS;
+}
+
+static void send_feedback(struct rtc_client *c)
+{
+    uint8_t b[RTCP_ARRIVALS_BYTES + SRTCP_TRAILER_MAX];
+    for (size_t n; (n = rtcp_write_arrivals(b, 1, c->video_ssrc, &c->arrivals)) > 0; c->feedbacks++)
+        rtc_client_rtcp(c, b, n);
+    c->feedback_due_us = clock_mono_us() + INT64_C(1000) * c->options.feedback_ms;
 }
 
 static void send_nacks(struct rtc_client *c)
@@ -367,6 +377,16 @@ static bool is_lost(struct rtc_client *c, const uint8_t *p)
     return c->started && (int)(vcr_random_u64() % 1000) < c->options.loss_per_mille;
 }
 
+/* The header is in the clear. */
+static void take_number(struct rtc_client *c, const uint8_t *p, size_t len)
+{
+    struct rtp_view v;
+    size_t n;
+    const uint8_t *number = rtp_parse(p, len, true, &v) ? rtp_extension(p, &v, SDP_EXT_TRANSPORT_CC, &n) : NULL;
+    if (number && n == 2)
+        rtcp_arrivals_take(&c->arrivals, rd16be(number), clock_mono_us());
+}
+
 static void take_datagram(struct rtc_client *c, uint8_t *p, size_t len)
 {
     struct stun_msg m;
@@ -390,7 +410,10 @@ static void take_datagram(struct rtc_client *c, uint8_t *p, size_t len)
     c->bytes += len;
     if (!c->connected)
         return;
-    if (p[1] >= 192 && p[1] < 224)
+    bool is_rtcp = p[1] >= 192 && p[1] < 224;
+    if (!is_rtcp && c->options.feedback_ms)
+        take_number(c, p, len);
+    if (is_rtcp)
         take_rtcp(c, p, len);
     else if (!c->options.counts_only || !c->first_key_us)
         take_rtp(c, p, len);
@@ -494,6 +517,8 @@ void rtc_client_step(struct rtc_client *c)
     }
     if (c->connected && !c->muted && !c->options.rtcp && now_us >= c->report_due_us)
         rtc_client_report(c);
+    if (c->connected && !c->muted && c->options.feedback_ms && now_us >= c->feedback_due_us)
+        send_feedback(c);
     bool counts = c->options.counts_only && c->first_key_us;
     if (c->connected && c->options.counts_only && !counts && now_us >= c->pli_due_us) { /* the beginning of the first one may be what was lost */
         if (c->pli_due_us)

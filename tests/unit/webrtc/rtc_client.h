@@ -10,7 +10,7 @@
 
 #include <openssl/ssl.h>
 
-#include "wire/rtcp.h"
+#include "wire/rtcp_receive.h"
 #include "wire/rtp.h"
 #include "wire/srtp.h"
 
@@ -22,6 +22,7 @@ struct rtc_client_options {
     bool nack;           /* ask for what is missing */
     bool cm_only;        /* offer AES-CM with SHA-1 alone */
     bool counts_only;    /* after the first key frame count packets without decrypting them */
+    int feedback_ms;     /* takes transport-wide numbers, and tells what came so often; 0: does not take them */
     uint16_t via_port;   /* sends to this port in place of the offer's: something between (line.h); 0: the offer's */
     bool wrong_print;    /* answer with another certificate's fingerprint */
     /* A whole access unit in Annex B; may be NULL. */
@@ -54,11 +55,13 @@ struct rtc_client {
     uint8_t *au;
     size_t au_len;
     bool au_broken, au_key;
+    struct rtcp_arrivals arrivals;
+    int64_t feedback_due_us;
     uint32_t last_lsr;
     int64_t lsr_at_us;
     /* what a test looks at */
     bool checked, connected, bye, closed, role_conflict;
-    uint64_t packets, bytes, bad, dropped, rtx, frames, key_frames, sounds, reports, delay_seen_ms;
+    uint64_t packets, bytes, bad, dropped, rtx, frames, key_frames, sounds, reports, feedbacks, delay_seen_ms;
     uint64_t sr_ntp[2];
     uint32_t sr_ts[2]; /* of the last reports: picture, sound */
     int64_t answered_us, first_key_us;

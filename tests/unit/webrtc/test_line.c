@@ -24,6 +24,8 @@ struct stage {
     struct line *line;
     struct rtc_client *client;
     int gop, sent;
+    _Atomic(int64_t) rate_bps; /* last told, 0: nothing limits it */
+    _Atomic(int) rates;
     int next; /* picture that the viewer sees next */
     bool begun, wrong;
 };
@@ -63,6 +65,12 @@ static void on_frame(void *arg, const uint8_t *au, size_t len, uint32_t ts)
 }
 
 static void want_key(void *arg) { }
+static void on_rate(void *arg, int64_t bps)
+{
+    struct stage *s = arg;
+    s->rate_bps = bps;
+    s->rates++;
+}
 static bool is_connected(void *c) { return ((struct rtc_client *)c)->connected && ((struct rtc_client *)c)->reports > 0; }
 static bool never(void *arg) { return false; }
 struct goal {
@@ -71,18 +79,21 @@ struct goal {
 };
 static bool has_seen(void *arg) { return ((struct goal *)arg)->s->next >= ((struct goal *)arg)->next; }
 
-static void stage_open(struct stage *s, int gop, struct line_config line)
+static void stage_open_with(struct stage *s, int gop, struct line_config line, struct rtc_client_options options)
 {
     struct vcr_why why;
     char id[VCR_UUID_BYTES], *sdp = NULL;
     memset(s, 0, sizeof(*s));
     s->gop = gop;
     if (rtc_open(&s->rtc, &(struct rtc_config) { .listen = "127.0.0.1:0", .threads = 2, .joins_per_s = -1 }, &why) || rtc_stream_open(s->rtc, &s->other, NULL, &why) ||
-        rtc_stream_open(s->rtc, &s->stream, &(struct rtc_events) { .want_key = want_key }, &why) || rtc_offer(s->stream, id, &sdp, &why))
+        rtc_stream_open(s->rtc, &s->stream, &(struct rtc_events) { .want_key = want_key, .rate = on_rate, .arg = s }, &why) || rtc_offer(s->stream, id, &sdp, &why))
         fail_msg("%s", why.text);
     line.server_port = (uint16_t)rtc_port(s->rtc);
     s->line = line_open(&line);
-    s->client = rtc_client_open(sdp, &(struct rtc_client_options) { .via_port = line_port(s->line), .nack = true, .frame = on_frame, .arg = s });
+    options.via_port = line_port(s->line);
+    options.nack = true;
+    options.arg = s;
+    s->client = rtc_client_open(sdp, &options);
     char *answer = rtc_client_answer(s->client);
     if (rtc_answer(s->stream, id, answer, &why))
         fail_msg("%s", why.text);
@@ -90,6 +101,8 @@ static void stage_open(struct stage *s, int gop, struct line_config line)
     free(sdp);
     assert_true(rtc_clients_run(&s->client, 1, is_connected, s->client, TIMEOUT_MS));
 }
+
+static void stage_open(struct stage *s, int gop, struct line_config line) { stage_open_with(s, gop, line, (struct rtc_client_options) { .frame = on_frame }); }
 
 static void stage_close(struct stage *s)
 {
@@ -185,12 +198,86 @@ static void a_line_that_is_restarted_goes_on(void **state)
     stage_close(&s);
 }
 
+/* ---- a narrow line ---- */
+
+/* A picture of what it may have, by the rate told; key frames as large as four others. */
+static void send_fitting(struct stage *s)
+{
+    static uint8_t au[65536];
+    int64_t bps = s->rate_bps ? VCR_CLAMP((int64_t)s->rate_bps * 9 / 10, 200000, 2400000) : 2400000;
+    bool key = s->sent % GOP == 0;
+    size_t len = (size_t)(bps / 8 / 33) * (key ? 4 : 1), head = key ? 22 : 5;
+    static const uint8_t sets[] = { 0, 0, 0, 1, 0x67, 0x42, 0xc0, 0x1f, 0x11, 0, 0, 0, 1, 0x68, 0xce, 0x3c, 0x81, 0, 0, 0, 1, 0x65 };
+    static const uint8_t slice[] = { 0, 0, 0, 1, 0x61 };
+    memset(au, 0xa5, sizeof(au));
+    memcpy(au, key ? sets : slice, head);
+    rtc_stream_send(s->stream, &(struct packet) { .track = PACKET_VIDEO, .flags = key ? PACKET_KEY : 0, .pts_us = clock_mono_us(), .data = au, .len = len });
+    s->sent++;
+}
+
+/* Plays until done(s), for at most a minute; whether it came true. */
+static bool play_until(struct stage *s, bool (*done)(struct stage *s))
+{
+    for (int i = 0; i < 60000 / FRAME_MS && !done(s); i++) {
+        send_fitting(s);
+        rtc_clients_run(&s->client, 1, never, NULL, FRAME_MS);
+    }
+    return done(s);
+}
+
+static bool has_answered(struct stage *s)
+{
+    struct rtc_viewer_stats v = stats(s);
+    return v.estimate_by == RTC_ESTIMATE_TRANSPORT_CC && s->client->frames > 60;
+}
+static bool is_narrow(struct stage *s) { return s->rate_bps > 0 && s->rate_bps < 1000000; }
+static uint64_t frames_wanted;
+static bool has_seen_more(struct stage *s) { return s->client->frames >= frames_wanted; }
+static bool is_wide(struct stage *s) { return s->rate_bps > 1000000 || s->rate_bps == 0; }
+
+/* A viewer with transport-wide feedback: what its line carries is found out, the programme told, and the picture goes on in that; and more again when there is. */
+static void a_narrow_line_gets_what_it_carries(void **state)
+{
+    struct stage s;
+    stage_open_with(&s, GOP, (struct line_config) { .delay_ms = 20 }, (struct rtc_client_options) { .feedback_ms = 50 });
+    assert_true(play_until(&s, has_answered));
+    line_narrow(s.line, 800000);
+    assert_true(play_until(&s, is_narrow));
+    frames_wanted = s.client->frames + 150;
+    assert_true(play_until(&s, has_seen_more));
+    struct rtc_viewer_stats v = stats(&s);
+    print_message("# 0.8 Mbit/s: told %lld, estimate %lld bit/s, %.0f ms a second, %llu of %d pictures\n", (long long)s.rate_bps, (long long)v.estimate_bps, v.delay_ms_per_s,
+                  (unsigned long long)s.client->frames, s.sent);
+    assert_true(v.estimate_bps < 1000000);
+    line_narrow(s.line, 0);
+    assert_true(play_until(&s, is_wide));
+    assert_int_equal(s.client->bad, 0);
+    stage_close(&s);
+}
+
+/* Who takes no numbers gets none, and nothing is made up about its line. */
+static void a_viewer_without_feedback_is_not_limited_by_it(void **state)
+{
+    struct stage s;
+    stage_open_with(&s, GOP, (struct line_config) { .delay_ms = 20 }, (struct rtc_client_options) { 0 });
+    frames_wanted = 90;
+    assert_true(play_until(&s, has_seen_more));
+    struct rtc_viewer_stats v = stats(&s);
+    assert_int_equal(v.estimate_by, RTC_ESTIMATE_NONE);
+    assert_int_equal(v.estimate_bps, 0);
+    assert_int_equal(s.rates, 0);
+    assert_int_equal(s.client->arrivals.started, 0); /* it got no numbers */
+    stage_close(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_picture_comes_over_a_bad_line),
         cmocka_unit_test(asking_often_brings_no_more),
         cmocka_unit_test(a_line_that_is_restarted_goes_on),
+        cmocka_unit_test(a_narrow_line_gets_what_it_carries),
+        cmocka_unit_test(a_viewer_without_feedback_is_not_limited_by_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -74,15 +74,34 @@ static void a_browsers_offer_is_answered_under_its_own_numbers(void **state)
     static const char *const lines[] = {
         "a=ice-lite\r\na=group:BUNDLE 0 1\r\n", "m=audio 9 UDP/TLS/RTP/SAVPF 111\r\n", "m=video 9 UDP/TLS/RTP/SAVPF 108 109\r\n", "a=setup:passive\r\n", "a=sendonly\r\n", "a=rtcp-mux\r\n",
         "a=rtpmap:108 H264/90000\r\n", "a=fmtp:108 level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f\r\n", "a=fmtp:109 apt=108\r\n", "a=extmap:5 " URI_DELAY "\r\n",
-        "a=extmap:2 " URI_SEND_TIME "\r\n", "a=rtcp-fb:108 nack\r\n", "a=rtcp-fb:108 nack pli\r\n", "a=rtcp-fb:108 ccm fir\r\n", "a=rtcp-fb:108 goog-remb\r\n", "a=ssrc-group:FID 1001 1002\r\n",
+        "a=extmap:2 " URI_SEND_TIME "\r\n", "a=rtcp-fb:108 nack\r\n", "a=rtcp-fb:108 nack pli\r\n", "a=rtcp-fb:108 ccm fir\r\n", "a=rtcp-fb:108 transport-cc\r\n",
+        "a=rtcp-fb:111 transport-cc\r\n", "a=extmap:3 " URI_CC "\r\n", "a=ssrc-group:FID 1001 1002\r\n",
         "a=ssrc:1001 cname:vcr\r\n", "a=ssrc:1003 cname:vcr\r\n", "a=msid:vcr video\r\n", "a=msid:vcr audio\r\n", "a=candidate:1 1 udp 2130706431 192.0.2.1 8189 typ host\r\n",
         "a=candidate:2 1 tcp ",
     };
     says(a, lines, ARRAY_LEN(lines));
-    assert_null(strstr(a, "transport-cc")); /* with it a browser sends no REMB */
-    assert_null(strstr(a, URI_CC));
+    assert_true(o.video_cc == 3 && o.audio_cc == 3);
+    assert_null(strstr(a, "goog-remb")); /* a browser sends one of the two */
     assert_null(strstr(a, "recvonly"));
     free(a);
+}
+
+/* Numbers without feedback, or feedback without numbers, are no use: REMB then. Of the sound alone nothing is learnt that could be changed. */
+static void without_transport_wide_feedback_there_is_remb(void **state)
+{
+    static const struct { const char *from, *to; } rows[] = { { "a=rtcp-fb:108 transport-cc\r\n", "" }, { "a=extmap:3 " URI_CC "\r\na=extmap:5", "a=extmap:5" } };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct sdp_choice o;
+        char *offer = changed(rows[i].from, rows[i].to);
+        assert_int_equal(parse(offer, &o, NULL), VCR_OK);
+        assert_true(o.video_cc == 0 && o.audio_cc == 0);
+        char *a = answer_to(&o);
+        assert_non_null(strstr(a, "a=rtcp-fb:108 goog-remb\r\n"));
+        assert_null(strstr(a, "transport-cc"));
+        assert_null(strstr(a, URI_CC));
+        free(a);
+        free(offer);
+    }
 }
 
 /* Numbers that no browser uses today, a direction by default, the transport in the session part, no RTX, no feedback. */
@@ -177,7 +196,7 @@ static void offers_that_cannot_work_say_why(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_browsers_offer_is_answered_under_its_own_numbers),
+        cmocka_unit_test(a_browsers_offer_is_answered_under_its_own_numbers), cmocka_unit_test(without_transport_wide_feedback_there_is_remb),
         cmocka_unit_test(odd_numbers_are_taken_as_they_are),
         cmocka_unit_test(picture_alone_and_sound_alone_are_given),
         cmocka_unit_test(offers_that_cannot_work_say_why),

@@ -436,6 +436,30 @@ static void sdp_takes_a_browsers_answer(void **state)
     free(s);
 }
 
+/* Both the numbers and the feedback must be taken; the sound's only besides the picture's. */
+static void sdp_takes_transport_wide_feedback(void **state)
+{
+#define NUMBERS "a=extmap:3 http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01\r\n"
+    static const struct { const char *video, *feedback, *audio; bool video_cc, audio_cc; } rows[] = {
+        { "", "", "", false, false },
+        { NUMBERS, "a=rtcp-fb:102 transport-cc\r\n", NUMBERS, true, true },
+        { NUMBERS, "a=rtcp-fb:* transport-cc\r\n", "", true, false },
+        { NUMBERS, "a=rtcp-fb:102 goog-remb\r\n", NUMBERS, false, false },
+        { "", "a=rtcp-fb:102 transport-cc\r\n", NUMBERS, false, false },
+        { "a=extmap:4 http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01\r\n", "a=rtcp-fb:102 transport-cc\r\n", "", false, false },
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct sdp_answer a;
+        char *v = vcr_asprintf("a=mid:0\r\n%s%s", rows[i].video, rows[i].feedback), *s = changed("a=mid:0\r\n", v);
+        char *both = vcr_asprintf("%s%s", s, rows[i].audio);
+        assert_int_equal(sdp_parse_answer(both, strlen(both), &a, NULL), VCR_OK);
+        assert_true(a.video_cc == rows[i].video_cc && a.audio_cc == rows[i].audio_cc);
+        free(v);
+        free(s);
+        free(both);
+    }
+}
+
 static void sdp_says_what_is_wrong(void **state)
 {
     static const struct { const char *from, *to, *says; } cases[] = {
@@ -515,7 +539,7 @@ int main(void)
         cmocka_unit_test(rtcp_reads_a_browsers_compound),
         cmocka_unit_test(rtcp_writes_reports_and_bye),
         cmocka_unit_test(sdp_takes_a_browsers_answer),
-        cmocka_unit_test(sdp_says_what_is_wrong),
+        cmocka_unit_test(sdp_takes_transport_wide_feedback), cmocka_unit_test(sdp_says_what_is_wrong),
         cmocka_unit_test(sdp_offer_names_every_candidate),
     };
     srtp_init();
