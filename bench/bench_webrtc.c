@@ -31,6 +31,7 @@ struct result {
 };
 
 static bool never(void *arg) { return false; }
+static int feedback_ms(void) { return getenv("VCR_BENCH_FEEDBACK_MS") ? atoi(getenv("VCR_BENCH_FEEDBACK_MS")) : 75; }
 
 /* ---- the viewers ---- */
 
@@ -50,7 +51,7 @@ static void watch(int fd, int viewers, int seconds)
     while (clock_mono_us() < until_us) {
         struct pollfd p = { .fd = fd, .events = POLLIN };
         while (joined < viewers && poll(&p, 1, 0) > 0 && recv(fd, &m, sizeof(m), 0) == (ssize_t)sizeof(m)) {
-            c[joined] = rtc_client_open(m.sdp, &(struct rtc_client_options) { .counts_only = true, .nack = true });
+            c[joined] = rtc_client_open(m.sdp, &(struct rtc_client_options) { .counts_only = true, .nack = true, .feedback_ms = feedback_ms() });
             char *answer = rtc_client_answer(c[joined++]);
             vcr_strcpy(m.sdp, sizeof(m.sdp), answer);
             free(answer);
