@@ -1,4 +1,4 @@
-/* bench/bench_webrtc.c - what a WebRTC viewer costs: `bench_webrtc [VIEWERS [SECONDS [JOINS_PER_SECOND]]]`; by itself with 200 and with 500 viewers who join at 50 a second.
+/* bench/bench_webrtc.c - what a WebRTC viewer costs: `bench_webrtc [VIEWERS [SECONDS [JOINS_PER_SECOND [FEEDBACK_MS]]]]`; by itself with 200 and with 500 viewers who join at 50 a second.
  *
  * The server is this process, the viewers are a child, so that the processor time told is the server's alone (getrusage; both halves of loopback's network work that run
  * in its system calls included). The stream is synthetic: 29.97 frames a second, 2.4 Mbit/s, a key frame a second, 20 ms of sound at 96 kbit/s. Prints its rows as run.py reads them. */
@@ -31,7 +31,7 @@ struct result {
 };
 
 static bool never(void *arg) { return false; }
-static int feedback_ms(void) { return getenv("VCR_BENCH_FEEDBACK_MS") ? atoi(getenv("VCR_BENCH_FEEDBACK_MS")) : 75; }
+static int feedback_ms = 75; /* transport-wide feedback of each viewer so often, as a browser's; 0: none, nor the numbers */
 
 /* ---- the viewers ---- */
 
@@ -51,7 +51,7 @@ static void watch(int fd, int viewers, int seconds)
     while (clock_mono_us() < until_us) {
         struct pollfd p = { .fd = fd, .events = POLLIN };
         while (joined < viewers && poll(&p, 1, 0) > 0 && recv(fd, &m, sizeof(m), 0) == (ssize_t)sizeof(m)) {
-            c[joined] = rtc_client_open(m.sdp, &(struct rtc_client_options) { .counts_only = true, .nack = true, .feedback_ms = feedback_ms() });
+            c[joined] = rtc_client_open(m.sdp, &(struct rtc_client_options) { .counts_only = true, .nack = true, .feedback_ms = feedback_ms });
             char *answer = rtc_client_answer(c[joined++]);
             vcr_strcpy(m.sdp, sizeof(m.sdp), answer);
             free(answer);
@@ -238,8 +238,9 @@ static bool measure(int viewers, int seconds, int joins_per_s)
 int main(int argc, char **argv)
 {
     int viewers = argc > 1 ? atoi(argv[1]) : 200, seconds = argc > 2 ? atoi(argv[2]) : 6, joins_per_s = argc > 3 ? atoi(argv[3]) : 50;
+    feedback_ms = argc > 4 ? atoi(argv[4]) : feedback_ms;
     if (viewers < 1 || viewers > VIEWERS_MAX || seconds < 1 || joins_per_s < 1) {
-        fprintf(stderr, "usage: bench_webrtc [VIEWERS 1..%d [SECONDS [JOINS_PER_SECOND]]]\n", VIEWERS_MAX);
+        fprintf(stderr, "usage: bench_webrtc [VIEWERS 1..%d [SECONDS [JOINS_PER_SECOND [FEEDBACK_MS]]]]\n", VIEWERS_MAX);
         return 2;
     }
     bool ok = measure(viewers, seconds, joins_per_s);
