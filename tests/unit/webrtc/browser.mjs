@@ -56,13 +56,15 @@ try {
     audio: a.packetsReceived, audio_lost: a.packetsLost, concealed: +(a.concealedSamples / a.totalSamplesReceived).toFixed(3),
     sync_ms: sync, audio_buffer_ms: +(1000 * a.jitterBufferDelay / a.jitterBufferEmittedCount).toFixed(1),
     srtp: t.srtpCipher, role: t.dtlsRole }));
-  console.log('# sender:', await (await fetch(base + 'stats')).text());
+  const [viewer] = await (await fetch(base + 'stats')).json();
+  console.log('# sender:', JSON.stringify(viewer));
   if (process.env.SDP) console.log(await page.evaluate('window.answer'));
   if (process.env.SHOT) await page.locator('video').screenshot({ path: process.env.SHOT });
   check(v.framesDecoded > 12 * (Number(seconds) - 2), `the picture plays at ${fps.toFixed(1)} frames a second`);
   check(a.packetsReceived > 25 * (Number(seconds) - 2), `the sound plays, ${a.packetsReceived} packets`);
   check(Number(loss) > 0 || v.freezeCount === 0, `${v.freezeCount} freezes`);
   check(Number(loss) === 0 || v.retransmittedPacketsReceived > 0, `${v.retransmittedPacketsReceived ?? 0} packets repaired of ${v.packetsLost} lost`);
+  check(viewer.transport_cc === 1 && viewer.estimate_bps > 0, `the browser tells what came: the sender takes its line for ${viewer.estimate_bps} bit/s`);
   await page.close();
 } finally {
   await browser.close();

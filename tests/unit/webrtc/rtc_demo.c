@@ -177,13 +177,13 @@ static void reply_offer(int fd)
 static void reply_stats(int fd)
 {
     struct rtc_viewer_stats v[RELAYED_MAX];
-    char out[RELAYED_MAX * 250] = "[";
+    char out[RELAYED_MAX * 300] = "[";
     int n = rtc_viewers(demo.stream, v, RELAYED_MAX);
     for (int i = 0; i < n; i++) {
         size_t at = strlen(out);
-        snprintf(out + at, sizeof(out) - at, "%s{\"rtt_ms\":%.2f,\"loss\":%.3f,\"bps\":%lld,\"first_key_frame_ms\":%.1f,\"nacked\":%llu,\"resent\":%llu}",
+        snprintf(out + at, sizeof(out) - at, "%s{\"rtt_ms\":%.2f,\"loss\":%.3f,\"bps\":%lld,\"first_key_frame_ms\":%.1f,\"nacked\":%llu,\"resent\":%llu,\"estimate_bps\":%lld,\"transport_cc\":%d}",
                  i ? "," : "", v[i].rtt_ms, v[i].loss, (long long)v[i].bitrate_bps, v[i].first_key_frame_ms, (unsigned long long)v[i].nacked,
-                 (unsigned long long)v[i].resent);
+                 (unsigned long long)v[i].resent, (long long)v[i].estimate_bps, v[i].estimate_by == RTC_ESTIMATE_TRANSPORT_CC);
     }
     strcat(out, "]");
     reply(fd, "200 OK", "application/json", "", out);
