@@ -3,7 +3,8 @@
 
 static const struct api_route *const groups[] = {
     api_system_routes, api_auth_routes, api_tape_routes, api_media_routes, api_job_routes, api_mark_routes, api_session_routes, api_command_routes, api_remote_routes, api_live_routes, api_hls_routes,
-    api_hls_live_routes, api_device_routes, api_audit_routes, api_user_routes, api_me_routes, api_invitation_routes, api_totp_routes, api_whip_routes, api_whep_routes, api_caption_routes, api_storyboard_routes, api_share_routes,
+    api_hls_live_routes, api_device_routes, api_audit_routes, api_user_routes, api_me_routes, api_invitation_routes, api_totp_routes,
+    api_whip_routes, api_whep_routes, api_caption_routes, api_storyboard_routes, api_share_routes,
 };
 
 static void error_body(struct http_req *r, int status, const char *detail, struct buf *body, const char **content_type)
