@@ -1,7 +1,9 @@
-/* bench/bench_webrtc.c - what a WebRTC viewer costs: `bench_webrtc [VIEWERS [SECONDS [JOINS_PER_SECOND [FEEDBACK_MS]]]]`; by itself with 200 and with 500 viewers who join at 50 a second.
+/* bench/bench_webrtc.c - what a WebRTC viewer costs: `bench_webrtc [VIEWERS [SECONDS [JOINS_PER_SECOND [FEEDBACK_MS [THREADS]]]]]`; by itself with 200 viewers who join at 50 a second, and with 500, once
+ * with one sender thread and once with two, of which the ratio counts: a packet's cost, as a busy machine may keep the viewers from taking them all.
  *
  * The server is this process, the viewers are a child, so that the processor time told is the server's alone (getrusage; both halves of loopback's network work that run
  * in its system calls included). The stream is synthetic: 29.97 frames a second, 2.4 Mbit/s, a key frame a second, 20 ms of sound at 96 kbit/s. Prints its rows as run.py reads them. */
+#include <dirent.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -139,12 +141,54 @@ static void offer(int fd)
 }
 
 struct serving {
-    int fd, viewers, joins_per_s;
+    int fd, viewers, joins_per_s, threads;
     struct result result;
-    double cpu, cpu_from, seconds;
+    uint64_t sent; /* packets in the time that counts, by the server's count */
+    int on[RTC_THREADS_MAX];
+    double sender_s[RTC_THREADS_MAX]; /* CPU time of each sender thread in that time */
+    double cpu, cpu_from, seconds, kib_per_viewer;
     int64_t from_us;
     bool ended;
 };
+
+static void senders_s(double out[RTC_THREADS_MAX])
+{
+    char path[300], name[32];
+    DIR *tasks = opendir("/proc/self/task");
+    for (const struct dirent *e; tasks && (e = readdir(tasks));) {
+        unsigned long long ns = 0;
+        int number = 1;
+        snprintf(path, sizeof(path), "/proc/self/task/%s/comm", e->d_name);
+        FILE *f = fopen(path, "r");
+        bool is_sender = f && fgets(name, sizeof(name), f) && strncmp(name, "rtc-sender", 10) == 0;
+        if (f)
+            fclose(f);
+        snprintf(path, sizeof(path), "/proc/self/task/%s/schedstat", e->d_name);
+        f = is_sender ? fopen(path, "r") : NULL;
+        if (is_sender && name[10] == '-')
+            number = atoi(name + 11);
+        if (f && fscanf(f, "%llu", &ns) == 1 && number >= 1 && number <= RTC_THREADS_MAX)
+            out[number - 1] = (double)ns / 1e9;
+        if (f)
+            fclose(f);
+    }
+    if (tasks)
+        closedir(tasks);
+}
+
+/* Where the viewers are, and what was sent to all of them. */
+static uint64_t count(struct serving *s)
+{
+    static struct rtc_viewer_stats all[VIEWERS_MAX];
+    uint64_t sent = 0;
+    int n = rtc_viewers(stream, all, VIEWERS_MAX);
+    memset(s->on, 0, sizeof(s->on));
+    for (int i = 0; i < n; i++) {
+        sent += all[i].packets_sent;
+        s->on[all[i].thread]++;
+    }
+    return sent;
+}
 
 /* What the viewers' process says: an answer, "begin", or the result. */
 static void listen_to(struct serving *s)
@@ -156,10 +200,17 @@ static void listen_to(struct serving *s)
         if (rtc_answer(stream, in.m.peer_id, in.m.sdp, &why))
             fprintf(stderr, "bench_webrtc: %s\n", why.text);
     } else if (n == 1) {
+        s->sent = count(s);
+        senders_s(s->sender_s);
         s->cpu_from = cpu_s();
         s->from_us = clock_mono_us();
     } else {
+        double now_s[RTC_THREADS_MAX] = { 0 };
         s->cpu = cpu_s() - s->cpu_from;
+        senders_s(now_s);
+        for (int i = 0; i < RTC_THREADS_MAX; i++)
+            s->sender_s[i] = now_s[i] - s->sender_s[i];
+        s->sent = count(s) - s->sent;
         s->seconds = (double)(clock_mono_us() - s->from_us) / 1e6;
         s->result = in.r;
         s->ended = true;
@@ -187,7 +238,16 @@ static void serve(struct serving *s)
     }
 }
 
-static void told(const struct serving *s, double kib_per_viewer, int seconds)
+static void told_spread(const struct serving *one, const struct serving *two)
+{
+    char note[96];
+    double both_s = two->sender_s[0] + two->sender_s[1];
+    snprintf(note, sizeof(note), "%d + %d viewers, %.0f + %.0f %% of the threads' time", two->on[0], two->on[1], two->sender_s[0] / both_s * 100, two->sender_s[1] / both_s * 100);
+    bench_row(&(struct bench_row) { "a packet to 500 viewers of one session, on two sender threads", "us of CPU", two->cpu / (double)two->sent * 1e6, note, "on one",
+                                    one->cpu / (double)one->sent * 1e6, BENCH_RATIO_BELOW, 1.1 });
+}
+
+static void told(const struct serving *s, int seconds)
 {
     const struct result *x = &s->result;
     double cpu = s->cpu / s->seconds / s->viewers, mbit_s = (double)x->bytes * 8 / 1e6 / seconds, packets_s = (double)x->packets / seconds;
@@ -199,14 +259,13 @@ static void told(const struct serving *s, double kib_per_viewer, int seconds)
     snprintf(name[2], sizeof(name[2]), "answer to first whole key frame, p50 of %d at %d joins a second", s->viewers, s->joins_per_s);
     snprintf(name[3], sizeof(name[3]), "the same, the worst");
     bench_row(&(struct bench_row) { name[0], "core", cpu, note, baseline > 0 ? PACKET_BY_PACKET : NULL, baseline, BENCH_BELOW, 0.004 });
-    bench_row(&(struct bench_row) { name[1], "KiB", kib_per_viewer, NULL, NULL, 0, BENCH_BELOW, 100 });
+    bench_row(&(struct bench_row) { name[1], "KiB", s->kib_per_viewer, NULL, NULL, 0, BENCH_BELOW, 100 });
     bench_row(&(struct bench_row) { name[2], "ms", x->key_ms[s->viewers / 2], NULL, NULL, 0, BENCH_BELOW, 80 });
     bench_row(&(struct bench_row) { name[3], "ms", x->key_ms[s->viewers - 1], NULL, NULL, 0, BENCH_BELOW, 150 });
 }
 
-static bool measure(int viewers, int seconds, int joins_per_s)
+static bool measure(struct serving *s, int seconds)
 {
-    struct serving s = { .viewers = viewers, .joins_per_s = joins_per_s };
     struct rtc *r;
     struct vcr_why why;
     int fds[2];
@@ -215,36 +274,59 @@ static bool measure(int viewers, int seconds, int joins_per_s)
     pid_t child = fork();
     if (child == 0) {
         close(fds[0]);
-        watch(fds[1], viewers, seconds);
+        watch(fds[1], s->viewers, seconds);
         _exit(0);
     }
     close(fds[1]);
-    s.fd = fds[0];
-    if (rtc_open(&r, &(struct rtc_config) { .listen = "127.0.0.1:0", .joins_per_s = -1 }, &why) || rtc_stream_open(r, &stream, NULL, &why)) {
+    s->fd = fds[0];
+    if (rtc_open(&r, &(struct rtc_config) { .listen = "127.0.0.1:0", .threads = s->threads, .joins_per_s = -1 }, &why) || rtc_stream_open(r, &stream, NULL, &why)) {
         fprintf(stderr, "bench_webrtc: %s\n", why.text);
         return false;
     }
     long before = rss_kib();
-    serve(&s);
-    double kib_per_viewer = (double)(rss_kib() - before) / viewers;
+    serve(s);
+    s->kib_per_viewer = (double)(rss_kib() - before) / s->viewers;
     rtc_stream_close(&stream);
     rtc_close(&r);
-    close(s.fd);
+    close(s->fd);
     waitpid(child, NULL, 0);
-    told(&s, kib_per_viewer, seconds);
-    return s.result.connected == viewers;
+    return s->result.connected == s->viewers;
+}
+
+/* One and two threads, twice each, in an order that a machine's slow change evens out. */
+static bool measure_spread(int seconds, int joins_per_s)
+{
+    static const int threads[] = { 1, 2, 2, 1 };
+    struct serving of[3] = { 0 };
+    bool ok = true;
+    for (size_t i = 0; i < ARRAY_LEN(threads); i++) {
+        struct serving s = { .viewers = VIEWERS_MAX, .joins_per_s = joins_per_s, .threads = threads[i] }, *all = &of[threads[i]];
+        ok = measure(&s, seconds) && ok;
+        if (i == 1)
+            told(&s, seconds);
+        s.cpu += all->cpu;
+        s.sent += all->sent;
+        for (int k = 0; k < RTC_THREADS_MAX; k++)
+            s.sender_s[k] += all->sender_s[k];
+        *all = s;
+    }
+    if (of[1].sent && of[2].sent)
+        told_spread(&of[1], &of[2]);
+    return ok;
 }
 
 int main(int argc, char **argv)
 {
-    int viewers = argc > 1 ? atoi(argv[1]) : 200, seconds = argc > 2 ? atoi(argv[2]) : 6, joins_per_s = argc > 3 ? atoi(argv[3]) : 50;
+    int viewers = argc > 1 ? atoi(argv[1]) : 200, seconds = argc > 2 ? atoi(argv[2]) : 6, joins_per_s = argc > 3 ? atoi(argv[3]) : 50, threads = argc > 5 ? atoi(argv[5]) : 0;
     feedback_ms = argc > 4 ? atoi(argv[4]) : feedback_ms;
-    if (viewers < 1 || viewers > VIEWERS_MAX || seconds < 1 || joins_per_s < 1) {
-        fprintf(stderr, "usage: bench_webrtc [VIEWERS 1..%d [SECONDS [JOINS_PER_SECOND [FEEDBACK_MS]]]]\n", VIEWERS_MAX);
+    if (viewers < 1 || viewers > VIEWERS_MAX || seconds < 1 || joins_per_s < 1 || threads < 0 || threads > RTC_THREADS_MAX) {
+        fprintf(stderr, "usage: bench_webrtc [VIEWERS 1..%d [SECONDS [JOINS_PER_SECOND [FEEDBACK_MS [THREADS]]]]]\n", VIEWERS_MAX);
         return 2;
     }
-    bool ok = measure(viewers, seconds, joins_per_s);
+    struct serving s = { .viewers = viewers, .joins_per_s = joins_per_s, .threads = threads };
+    bool ok = measure(&s, seconds);
+    told(&s, seconds);
     if (argc == 1)
-        ok = measure(VIEWERS_MAX, seconds, joins_per_s) && ok;
+        ok = measure_spread(seconds, joins_per_s) && ok;
     return ok ? 0 : 1;
 }
