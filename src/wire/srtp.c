@@ -20,7 +20,6 @@ struct half { /* the derived keys for RTP, or those for RTCP */
     uint8_t salt[SRTP_SALT_MAX];
 };
 struct window { /* what came from one SSRC */
-    bool used;
     uint32_t ssrc;
     uint64_t highest; /* index */
     uint64_t seen[WINDOW / 64]; /* a bit for each of the last WINDOW indices, at index % WINDOW: as wide as a plain resend may be late */
@@ -32,7 +31,7 @@ struct srtp {
     struct half rtp, rtcp;
     /* the user's thread */
     uint32_t rtcp_sent;
-    struct window *rtp_seen, *rtcp_seen; /* SRTP_STREAMS each; NULL for a sender */
+    struct window *rtp_seen[SRTP_STREAMS], *rtcp_seen[SRTP_STREAMS]; /* those that have sent, first; made with their first authentic packet */
 };
 
 size_t srtp_salt_bytes(enum srtp_profile profile) { return profile == SRTP_GCM_128 ? 12 : 14; }
@@ -101,10 +100,6 @@ enum vcr_err srtp_open(struct srtp **ret, enum srtp_profile profile, bool is_sen
     struct srtp *s = vcr_alloc(sizeof(*s));
     s->profile = profile;
     s->is_sender = is_sender;
-    if (!is_sender) {
-        s->rtp_seen = vcr_calloc(SRTP_STREAMS, sizeof(*s->rtp_seen));
-        s->rtcp_seen = vcr_calloc(SRTP_STREAMS, sizeof(*s->rtcp_seen));
-    }
     memcpy(long_salt, salt, srtp_salt_bytes(profile));
     if (!half_open(&s->rtp, s, key, long_salt, 0) || !half_open(&s->rtcp, s, key, long_salt, 3)) {
         srtp_close(&s);
@@ -120,8 +115,10 @@ void srtp_close(struct srtp **s)
         return;
     half_close(&(*s)->rtp);
     half_close(&(*s)->rtcp);
-    free((*s)->rtp_seen);
-    free((*s)->rtcp_seen);
+    for (int i = 0; i < SRTP_STREAMS; i++) {
+        free((*s)->rtp_seen[i]);
+        free((*s)->rtcp_seen[i]);
+    }
     free(*s);
     *s = NULL;
 }
@@ -226,26 +223,31 @@ size_t srtp_seal_rtcp(struct srtp *s, uint8_t *packet, size_t len)
     return sha1_tag(&s->rtcp, packet, len + INDEX_BYTES, NULL, 0, packet + len + INDEX_BYTES) ? len + INDEX_BYTES + SHA1_TAG : 0;
 }
 
-static struct window *window_of(struct window *all, uint32_t ssrc)
+/* Its place, which may be free still; NULL: so many have sent. */
+static struct window **window_of(struct window *all[SRTP_STREAMS], uint32_t ssrc)
 {
     for (int i = 0; i < SRTP_STREAMS; i++)
-        if (!all[i].used || all[i].ssrc == ssrc)
+        if (!all[i] || all[i]->ssrc == ssrc)
             return &all[i];
     return NULL;
 }
 
 static bool is_fresh(const struct window *w, uint64_t index)
 {
-    if (!w->used || index > w->highest)
+    if (!w || index > w->highest)
         return true;
     return w->highest - index < WINDOW && !(w->seen[index % WINDOW / 64] >> index % 64 & 1);
 }
 
 /* Only after the packet proved authentic. */
-static void mark(struct window *w, uint32_t ssrc, uint64_t index)
+static void mark(struct window **at, uint32_t ssrc, uint64_t index)
 {
-    if (!w->used)
-        *w = (struct window) { .used = true, .ssrc = ssrc, .highest = index };
+    struct window *w = *at;
+    if (!w) {
+        w = *at = vcr_alloc(sizeof(*w));
+        w->ssrc = ssrc;
+        w->highest = index;
+    }
     if (index > w->highest) {
         uint64_t first = VCR_MAX(w->highest + 1, index >= WINDOW ? index - WINDOW + 1 : 0);
         for (uint64_t i = first; i <= index; i++)
@@ -258,7 +260,7 @@ static void mark(struct window *w, uint32_t ssrc, uint64_t index)
 /* RFC 3711 appendix A: the index nearest to the highest one seen. */
 static uint64_t index_of(const struct window *w, uint16_t seq)
 {
-    if (!w->used)
+    if (!w)
         return seq;
     uint64_t index = (w->highest & ~UINT64_C(0xffff)) | seq;
     if (index + 0x8000 < w->highest)
@@ -273,9 +275,9 @@ size_t srtp_unseal_rtp(struct srtp *s, uint8_t *packet, size_t len)
     size_t t = tag_bytes(s);
     if (len < t || !rtp_parse(packet, len - t, true, &v))
         return 0;
-    struct window *w = window_of(s->rtp_seen, v.head.ssrc);
-    uint64_t index = w ? index_of(w, v.head.seq) : 0;
-    if (!w || !is_fresh(w, index))
+    struct window **at = window_of(s->rtp_seen, v.head.ssrc);
+    uint64_t index = at ? index_of(*at, v.head.seq) : 0;
+    if (!at || !is_fresh(*at, index))
         return 0;
     uint8_t *body = packet + v.header_len;
     len -= t;
@@ -289,7 +291,7 @@ size_t srtp_unseal_rtp(struct srtp *s, uint8_t *packet, size_t len)
             !cm_crypt(&s->rtp, v.head.ssrc, index, body, v.payload_len, body))
             return 0;
     }
-    mark(w, v.head.ssrc, index);
+    mark(at, v.head.ssrc, index);
     return len;
 }
 
@@ -304,8 +306,8 @@ size_t srtp_unseal_rtcp(struct srtp *s, uint8_t *packet, size_t len)
     uint8_t *field = packet + len - INDEX_BYTES - (gcm ? 0 : t), *body = packet + RTCP_CLEAR;
     uint32_t index = rd32be(field) & ~rtcp_encrypted;
     bool encrypted = rd32be(field) & rtcp_encrypted;
-    struct window *w = window_of(s->rtcp_seen, ssrc);
-    if (!w || !is_fresh(w, index) || !encrypted) /* use_srtp negotiates encryption: clear SRTCP is nobody's we know */
+    struct window **at = window_of(s->rtcp_seen, ssrc);
+    if (!at || !is_fresh(*at, index) || !encrypted) /* use_srtp negotiates encryption: clear SRTCP is nobody's we know */
         return 0;
     size_t n = len - INDEX_BYTES - t;
     if (gcm) {
@@ -316,6 +318,6 @@ size_t srtp_unseal_rtcp(struct srtp *s, uint8_t *packet, size_t len)
                !cm_crypt(&s->rtcp, ssrc, index, body, n - RTCP_CLEAR, body)) {
         return 0;
     }
-    mark(w, ssrc, index);
+    mark(at, ssrc, index);
     return n;
 }
