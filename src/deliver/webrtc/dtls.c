@@ -255,7 +255,7 @@ static enum vcr_err work(struct pool_job *job, void *worker, struct vcr_why *why
     struct dtls *d = container_of(job, struct dtls, job);
     struct timeval left;
     d->timeout_us = 0;
-    if (!d->ssl && !open_ssl(d))
+    if ((!d->ssl && !open_ssl(d)) || !SSL_alloc_buffers(d->ssl))
         d->gone = "no memory for DTLS";
     else if (!d->in)
         repeat(d);
@@ -264,6 +264,8 @@ static enum vcr_err work(struct pool_job *job, void *worker, struct vcr_why *why
             take(d);
     if (!d->gone && !SSL_is_init_finished(d->ssl) && DTLSv1_get_timeout(d->ssl, &left))
         d->timeout_us = VCR_MAX((int64_t)left.tv_sec * 1000000 + left.tv_usec, INT64_C(1));
+    if (d->ssl && SSL_is_init_finished(d->ssl))
+        SSL_free_buffers(d->ssl); /* 34 KiB, for a goodbye or a repeat that may come; SSL_MODE_RELEASE_BUFFERS leaves DTLS out */
     return VCR_OK;
 }
 
@@ -278,7 +280,7 @@ static void send_answers(struct dtls *d)
 
 static void dtls_free(struct dtls *d)
 {
-    if (d->ssl && SSL_is_init_finished(d->ssl) && !d->gone) {
+    if (d->ssl && SSL_is_init_finished(d->ssl) && !d->gone && SSL_alloc_buffers(d->ssl)) {
         ERR_clear_error();
         SSL_shutdown(d->ssl); /* one close_notify, no waiting */
         send_answers(d);
