@@ -76,9 +76,10 @@ int64_t seat_tick_us(const struct seat *s, int64_t tick);
 int64_t seat_period_us(const struct seat *s);
 void seat_send(struct seat *s, struct packet *p, struct out *out);
 enum vcr_err seat_ready_screen(struct seat *s, struct vcr_why *why);
-enum { SEAT_STEPS_MAX = 30 /* pictures left out before it is a jump */ };
-/* Of made pictures none is left out: those whose time has passed come together with the one whose time it is. n after before, of the grid. */
-bool seat_follows_made(int64_t n, int64_t before);
+/* Of made pictures none is left out: those whose time has passed come together with the one whose time it is, as many as a segment has (what is more is a jump). n after before, of the grid. */
+bool seat_follows_made(const struct seat *s, int64_t n, int64_t before);
+/* How many pictures of the grid a made segment has. */
+int64_t seat_segment_pictures(const struct seat *s);
 /* True when this tick's picture, n of the grid, came from a made segment: one after another from a key frame on, each at its tick. What was drawn before and what is drawn after are
  * the same pictures, so that nothing but the encoding changes. The first one is the segment's, or the limiter of flashes has seen all that come before it. */
 bool seat_replay(struct seat *s, const struct recording *at, const struct deck_snapshot *snap, int64_t n, int64_t before, int64_t at_us, struct out *out);

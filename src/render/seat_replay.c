@@ -9,7 +9,13 @@
 #include "signal/limiter.h"
 #include "wire/make_msg.h"
 
-bool seat_follows_made(int64_t n, int64_t before) { return before >= 0 && n > before && n - before < SEAT_STEPS_MAX; }
+int64_t seat_segment_pictures(const struct seat *s)
+{
+    struct grid g = grid_of(s->pal, s->field_rate);
+    return make_segment_units((uint32_t)g.num, (uint32_t)g.den);
+}
+
+bool seat_follows_made(const struct seat *s, int64_t n, int64_t before) { return before >= 0 && n > before && n - before <= seat_segment_pictures(s); }
 
 void seat_piece_name(const struct seat *s, const struct deck_snapshot *snap, enum render_piece_kind kind, struct render_piece *ret)
 {
@@ -28,8 +34,7 @@ void seat_piece_name(const struct seat *s, const struct deck_snapshot *snap, enu
 /* The limiter of flashes sees the pictures of a made segment that were shown, from the segment's first to picture n of the grid. False: not all of them can be had. */
 static bool see_again(struct seat *s, const struct deck_snapshot *snap, int64_t n)
 {
-    struct grid g = grid_of(s->pal, s->field_rate);
-    int64_t each = make_segment_units((uint32_t)g.num, (uint32_t)g.den), first = n - n % each, begin_us = grid_flash_us(s->pal, grid_field(s->field_rate, first));
+    int64_t each = seat_segment_pictures(s), first = n - n % each, begin_us = grid_flash_us(s->pal, grid_field(s->field_rate, first));
     struct video_decoder *d = NULL;
     bool ok = video_decoder_open(&d, NULL) == VCR_OK;
     for (int64_t i = first; ok && i <= n; i++) {
@@ -78,7 +83,7 @@ static void rest(struct seat *s, int64_t at_us)
 static bool send_made(struct seat *s, const struct grid *g, int64_t n, int64_t pts_us, struct out *out)
 {
     struct packet p;
-    int64_t each = make_segment_units((uint32_t)g->num, (uint32_t)g->den);
+    int64_t each = seat_segment_pictures(s);
     if (s->key_wanted || !pieces_read(s->pieces, (uint32_t)(n / each), (uint32_t)(n % each), &p) || (!s->replaying && !(p.flags & PACKET_KEY)))
         return false;
     p.flags = (uint8_t)(p.flags | PACKET_REPLAYED | (s->discontinuity ? PACKET_DISCONT : 0));
@@ -95,12 +100,12 @@ bool seat_replay(struct seat *s, const struct recording *at, const struct deck_s
     struct grid g = grid_of(s->pal, s->field_rate);
     struct cacheable c = { snap, at, s->encode_all, s->line_bps };
     struct render_piece name;
-    int64_t each = make_segment_units((uint32_t)g.num, (uint32_t)g.den);
+    int64_t each = seat_segment_pictures(s);
     bool may = s->pieces && n >= 0 && cacheable_at(&c, at_us);
     int64_t from = s->replaying ? before + 1 : s->flash_begins ? n - n % each : n, each_us = INT64_C(1000000) * g.den / g.num;
     s->flash_same &= may;
     seat_piece_name(s, snap, RENDER_PIECE_VIDEO, &name);
-    if (s->replaying && (!may || !seat_follows_made(n, before) || s->key_wanted || !pieces_are(s->pieces, &name)))
+    if (s->replaying && (!may || !seat_follows_made(s, n, before) || s->key_wanted || !pieces_are(s->pieces, &name)))
         leave(s, snap, before);
     if (!may)
         return false;

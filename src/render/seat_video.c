@@ -8,7 +8,6 @@
 #include "base/util.h"
 #include "render/seat_internal.h"
 #include "signal/limiter.h"
-#include "wire/make_msg.h"
 
 enum { BAD_PLACES_MAX = 3 };
 
@@ -141,23 +140,31 @@ static int64_t step(struct seat *s, struct view *view)
     return n;
 }
 
+/* Whether who draws may begin with the whole of the segment that n is in, though n is not its first picture: n has come since before, late. A process that draws hundreds of seats each
+ * of which has its turn once in seconds brings them into made pictures so, which are its way out. */
+static bool came_late(const struct seat *s, int64_t n, int64_t before)
+{
+    enum { SEGMENTS_MAX = 5 };
+    return before >= 0 && n > before && n - before <= SEGMENTS_MAX * seat_segment_pictures(s);
+}
+
 /* The field that what moves goes by: the tape's where that PLAYs, the display's elsewhere. The limiter's time goes on, but begins anew where a made segment does: not twice in a second (a search may
  * lie between two borders), as limiter.h's three flashes are those on both sides of one cut. */
 static int64_t time_of(struct seat *s, int64_t n, int64_t before, int64_t at_us)
 {
     struct grid g = grid_of(s->pal, s->field_rate);
     int64_t field = grid_field(s->field_rate, n), gone_us = at_us - s->flashed_at_us;
-    if (before >= 0 && n > before && n - before < SEAT_STEPS_MAX)
+    if (seat_follows_made(s, n, before))
         gone_us = grid_flash_us(s->pal, field) - grid_flash_us(s->pal, grid_field(s->field_rate, before));
-    int64_t into = n >= 0 ? n % make_segment_units((uint32_t)g.num, (uint32_t)g.den) : 0;
-    bool follows = n == before + 1 || (s->replaying && seat_follows_made(n, before));
+    int64_t into = n >= 0 ? n % seat_segment_pictures(s) : 0;
+    bool follows = n == before + 1 || (s->replaying && seat_follows_made(s, n, before));
     s->flash_us += gone_us;
     s->flash_same &= follows;
     s->flash_begins = false;
     if (n >= 0 && s->flash_us >= SIGNAL_LIMITER_SECOND_US && grid_begins_segment(&g, before, n)) {
         s->flash_us = s->replaying && follows ? grid_flash_us(s->pal, field) - grid_flash_us(s->pal, grid_field(s->field_rate, n - into)) : 0;
         s->flash_same = into == 0 || (s->replaying && follows);
-        s->flash_begins = !s->replaying && (into == 0 || seat_follows_made(n, before));
+        s->flash_begins = !s->replaying && (into == 0 || came_late(s, n, before));
     }
     s->flashed_at_us = at_us;
     return n >= 0 ? field : field_at(s, at_us);

@@ -152,7 +152,7 @@ export async function until(what, check, limitMs = 60000) {
 }
 
 /** Adds a film and waits for its processing. */
-export async function addTape(client, file, title = path.basename(file)) {
+export async function addTape(client, file, title = path.basename(file), limitMs = 120000) {
   const { readFileSync } = await import('node:fs');
   const tape = await client.ok('POST', '/tapes', { title });
   await client.ok('PUT', `/tapes/${tape.id}/media`, readFileSync(file), { 'X-Filename': path.basename(file), 'Content-Type': 'application/octet-stream' });
@@ -163,7 +163,7 @@ export async function addTape(client, file, title = path.basename(file)) {
       return { ...now, error: job.error };
     }
     return now.status === 'ready' && now;
-  }, 120000);
+  }, limitMs);
 }
 
 /** args of the options are added to the common ones. */

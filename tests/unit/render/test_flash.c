@@ -21,17 +21,25 @@ enum { EACH = 60, PICTURES = 180, SHOWN_MAX = 400 };
 
 /* Of the film's pictures (29.97 a second): still, then changes every second picture, as a strobe. */
 enum { STROBE_BEGIN = 46, STROBE_END = 150 };
-static struct rig_tape tape;
+static struct rig_tape tape, bright_tape;
+
+static void bright(struct picture *p, unsigned number)
+{
+    memset(p->plane[0], 200, (size_t)p->stride[0] * (size_t)p->height);
+    for (int i = 1; i < 3; i++)
+        memset(p->plane[i], 128, (size_t)p->stride[i] * (size_t)p->height / 2);
+}
 
 static void strobe(struct picture *p, unsigned number)
 {
-    bool bright = number >= STROBE_BEGIN && number < STROBE_END && (number / 2) % 2;
-    memset(p->plane[0], bright ? 200 : 50, (size_t)p->stride[0] * (size_t)p->height);
+    bool is_bright = number >= STROBE_BEGIN && number < STROBE_END && (number / 2) % 2;
+    memset(p->plane[0], is_bright ? 200 : 50, (size_t)p->stride[0] * (size_t)p->height);
     for (int i = 1; i < 3; i++)
         memset(p->plane[i], 128, (size_t)p->stride[i] * (size_t)p->height / 2);
 }
 
 struct deck {
+    const struct rig_tape *tape;
     struct rig_seat at;
     struct video_decoder *eyes;
     double light[SHOWN_MAX];
@@ -48,14 +56,15 @@ static struct deck_snapshot playing(void)
     return s;
 }
 
-static void deck_open(struct deck *d)
+static void deck_open(struct deck *d, const struct rig_tape *in_it)
 {
     struct render_open open = { .h = { RENDER_OPEN, 1 }, .pieces = 1, .bitrate_bps = 4000000 };
     struct render_tape in = { .h = { RENDER_TAPE, 1 }, .in = 1, .has = RENDER_HAS_VIDEO, .tape = 3 };
     struct deck_snapshot snap = playing();
     memset(d, 0, sizeof(*d));
+    d->tape = in_it;
     assert_int_equal(video_decoder_open(&d->eyes, NULL), VCR_OK);
-    rig_seat_open(&d->at, 4 << 20, &open, &in, &tape, &snap);
+    rig_seat_open(&d->at, 4 << 20, &open, &in, in_it, &snap);
 }
 
 static void deck_close(struct deck *d)
@@ -65,13 +74,13 @@ static void deck_close(struct deck *d)
 }
 
 /* ---- vcrd: all of the tape is made ---- */
-static int made[PICTURES / EACH + 1]; /* the init segment last */
+static int made[2][PICTURES / EACH + 1]; /* the init segment last */
 
-static int make(uint32_t number, bool init, const struct render_piece *of)
+static int make(const struct rig_tape *t, uint32_t number, bool init, const struct render_piece *of)
 {
     struct make_job j = { .h = { MAKE_JOB, 1 }, .kind = MAKE_TAPE_VIDEO, .init = init, .seed = of->seed, .first = number * EACH, .count = EACH, .width = 720, .height = 480,
                           .max_bps = 4000000 };
-    int fds[MAKE_FDS] = { memfd_create("segment", MFD_CLOEXEC), init ? -1 : dup(tape.video_fd), init ? -1 : dup(tape.video_index_fd) };
+    int fds[MAKE_FDS] = { memfd_create("segment", MFD_CLOEXEC), init ? -1 : dup(t->video_fd), init ? -1 : dup(t->video_index_fd) };
     uint64_t bytes;
     vcr_strcpy(j.look, sizeof(j.look), of->look);
     assert_int_equal(make_segment(&j, fds, NULL, &bytes, NULL), VCR_OK);
@@ -84,8 +93,8 @@ static void answer(struct deck *d, struct render_piece m)
     m.h.type = RENDER_PIECE;
     m.has = m.number < PICTURES / EACH ? RENDER_PIECE_HERE : RENDER_PIECE_NOT_YET;
     for (int i = 0; m.has == RENDER_PIECE_HERE && i < 2; i++) {
-        int *kept = &made[i ? PICTURES / EACH : m.number];
-        *kept = *kept ? *kept : make(m.number, i, &m);
+        int *kept = &made[d->tape == &bright_tape][i ? PICTURES / EACH : m.number];
+        *kept = *kept ? *kept : make(d->tape, m.number, i, &m);
         fds[i] = dup(*kept);
     }
     seat_piece(d->at.seat, &m, fds);
@@ -162,7 +171,7 @@ static void a_hand_over_makes_no_more_flashes(void **state)
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct deck d;
         struct deck_snapshot snap = playing();
-        deck_open(&d);
+        deck_open(&d, &tape);
         run(&d, rows[i].leave_us);
         assert_true(d.replayed[d.count - 1]);
         int at = d.count;
@@ -181,8 +190,50 @@ static void a_hand_over_makes_no_more_flashes(void **state)
     }
 }
 
+/* STOP, wherever in a segment and in the midst of flashes: the blue screen is a change more. */
+static void nor_does_a_key(void **state)
+{
+    for (int64_t leave_us = 2070000; leave_us < 4200000; leave_us += 310000) {
+        struct deck d;
+        struct deck_snapshot snap = playing();
+        deck_open(&d, &tape);
+        run(&d, leave_us);
+        snap.mode = DECK_STOP;
+        snap.picture = DECK_PICTURE_BLUE;
+        snap.rate = snap.rate_from = 0;
+        seat_deck(d.at.seat, &snap);
+        run(&d, leave_us + 1500000);
+        if (flashes(&d) > 3)
+            fail_msg("%d flashes in a second after %lld us", flashes(&d), (long long)leave_us);
+        assert_true(d.light[d.count - 1] < 0.05); /* blue by then */
+        deck_close(&d);
+    }
+}
+
+/* Nothing is held back of what follows a film that does not flash: the limiter has looked at all that was shown. */
+static void a_key_shows_at_once(void **state)
+{
+    for (int64_t leave_us = 2140000; leave_us < 3300000; leave_us += 510000) {
+        struct deck d;
+        struct deck_snapshot snap = playing();
+        deck_open(&d, &bright_tape);
+        run(&d, leave_us);
+        int at = d.count;
+        assert_true(d.replayed[at - 1] && d.light[at - 1] > 0.3);
+        snap.mode = DECK_STOP;
+        snap.picture = DECK_PICTURE_BLUE;
+        snap.rate = snap.rate_from = 0;
+        seat_deck(d.at.seat, &snap);
+        run(&d, leave_us + 100000);
+        assert_true(d.count > at && !d.replayed[at]);
+        assert_true(d.light[at] < 0.05);
+        deck_close(&d);
+    }
+}
+
 static int tape_make(void **state)
 {
+    rig_tape_make_of(&bright_tape, false, false, PICTURES, bright);
     rig_tape_make_of(&tape, false, false, PICTURES, strobe);
     return 0;
 }
@@ -190,14 +241,15 @@ static int tape_make(void **state)
 static int tape_free(void **state)
 {
     rig_tape_free(&tape);
-    for (size_t i = 0; i < ARRAY_LEN(made); i++)
-        if (made[i])
-            vcr_close(&made[i]);
+    rig_tape_free(&bright_tape);
+    for (size_t i = 0; i < 2 * ARRAY_LEN(made[0]); i++)
+        if (made[i % 2][i / 2])
+            vcr_close(&made[i % 2][i / 2]);
     return 0;
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(a_hand_over_makes_no_more_flashes) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(a_hand_over_makes_no_more_flashes), cmocka_unit_test(nor_does_a_key), cmocka_unit_test(a_key_shows_at_once) };
     return cmocka_run_group_tests(tests, tape_make, tape_free);
 }

@@ -250,6 +250,29 @@ static void a_stall_leaves_no_made_picture_out(void **state)
     }
 }
 
+/* A process that has hundreds of seats to draw gives each of them a turn now and then: they come into made pictures all the same, and stay there through a stall of nearly a segment. */
+static void who_has_a_turn_a_second_comes_in(void **state)
+{
+    struct deck *d = *state;
+    run(d, 100000);
+    for (int64_t now_us = 900000; now_us < 5900000; now_us += 1250000) {
+        while (seat_due_us(d->at.seat) < now_us)
+            assert_int_equal(seat_run(d->at.seat, now_us, &d->at.out, &d->at.counts, NULL), VCR_OK);
+        hear(d);
+    }
+    run(d, 5900000);
+    int first = 0;
+    while (first < d->count && !d->shown[first].replayed)
+        first++;
+    assert_in_range(first, 1, 10); /* all that was drawn */
+    assert_true(d->shown[first].key && d->shown[first].number % EACH == 0);
+    assert_true(d->count - first > 120);
+    for (int i = first + 1; i < d->count; i++) {
+        assert_int_equal(d->shown[i].number, d->shown[i - 1].number + 1);
+        assert_true(d->shown[i].replayed && d->shown[i].pts_us > d->shown[i - 1].pts_us);
+    }
+}
+
 /* After two seconds a seat has given back all that draws. */
 static void who_has_rested_draws_the_next_picture(void **state)
 {
@@ -425,7 +448,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         WITH_DECK(made_pictures_take_the_place_of_drawn_ones), WITH_DECK(a_segment_that_comes_late_is_waited_for_live),
-        WITH_DECK(a_key_press_shows_at_once_and_play_comes_back), WITH_DECK(a_stall_leaves_no_made_picture_out), WITH_DECK(who_has_rested_draws_the_next_picture),
+        WITH_DECK(a_key_press_shows_at_once_and_play_comes_back), WITH_DECK(a_stall_leaves_no_made_picture_out), WITH_DECK(who_has_a_turn_a_second_comes_in),
+        WITH_DECK(who_has_rested_draws_the_next_picture),
         WITH_DECK(overload_does_not_keep_made_pictures_out), WITH_DECK(the_display_is_drawn_over_the_same_pictures),
         WITH_DECK(whoever_needs_a_key_frame_has_it_at_once), WITH_DECK(another_tape_look_or_wear_is_never_mistaken), WITH_DECK(bad_segments_are_left_aside),
         WITH_DECK(what_will_never_be_there_is_asked_for_once), cmocka_unit_test(a_segment_that_was_not_asked_for_is_closed),
