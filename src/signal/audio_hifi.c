@@ -38,7 +38,7 @@ void hifi_amounts(struct signal_audio *a)
 /* What the heads find, of 256; they are as wide as those of the picture. Other decks' recordings were on their tracks. */
 static int envelope_q8(const struct signal_audio *a, bool last)
 {
-    return last ? tracks_worn_q8(tracks_overlap_q8(a->head_width, (int64_t)a->tracking_error_q8 * (TRACK_PITCH / 256)), a->wear_16) : 256;
+    return last ? tracks_worn_q8(tracks_overlap_q8(a->head_width, (int64_t)a->tracking_error_q8 * (TRACK_PITCH / 256)), 16 * VCR_CLAMP(a->wear_16, 0, 16)) : 256;
 }
 
 /* A dropout that the circuit's hold bridges leaves little; the long ones are loud. Of 100 us: a quarter of full scale, estimated. */

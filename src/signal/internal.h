@@ -78,12 +78,13 @@ struct signal {
     int switch_line, switch_x; /* where the heads change; line -1: not in the middle of one */
     struct dropout dropout[DROPOUTS_MAX];
     int dropouts;
+    uint64_t over_track;
     uint32_t over_phase, over_line_turn; /* of the wave, in turns of 2^32: in the first line, and by how much it goes on in each */
     int roll_rows; /* raster lines that the picture has rolled up */
     int comb_share;
     _Alignas(64) int16_t line[2][LINE_SAMPLES]; /* vectors of them should not straddle cache lines */
     int16_t scratch[CLIP_SCRATCH][LINE_SAMPLES];
-    int16_t beside[2][LINE_SAMPLES]; /* colour of the neighbouring track */
+    int16_t beside[2][LINE_SAMPLES]; /* colour of the neighbouring track, and what is left of that which was recorded over */
     uint8_t switched[SIGNAL_WIDTH_MAX + 2]; /* the line as the head before would go on */
     int16_t chroma[2][2][LINE_SAMPLES], above[2][2][LINE_SAMPLES]; /* of each parity, where colour has lines of both */
 };
@@ -128,15 +129,16 @@ int64_t tracks_at(const struct signal *s, const struct signal_field *f, int line
 int64_t tracks_crossed(const struct signal_field *f);
 /* How many own tracks on it is than at `top`, at most SIGNAL_BANDS_MAX - 1. */
 int tracks_band(int64_t at, int64_t top);
-/* By how much later lines begin where the field's head comes to its next own track; up to half a line. */
-int32_t tracks_step_ns(const struct signal *s, const struct signal_field *f);
+/* By how much later lines begin where the field's head comes to its next own track; up to half a line the one way or the other. adrift: what the television's oscillator did by itself
+ * while there was no sync, -1023..1023, by chance. */
+int32_t tracks_step_ns(const struct signal *s, const struct signal_field *f, int32_t adrift);
 /* Of the look's heads, in the same unit, at a tape speed. */
 int32_t tracks_head_width(enum signal_standard standard, const struct signal_profile *p, uint8_t tape_speed);
 /* Overlap of a head, at this place, and the nearest track of its own; 256: as much as there can be. */
 int tracks_overlap_q8(int32_t head_width, int64_t at);
-/* What is left of it on a tape so worn, and of its colour. */
-int tracks_worn_q8(int level_q8, int wear_16);
-int tracks_worn_colour_q8(int wear_16);
+/* What is left of it on a tape so worn, and of its colour; 256 worn_q8: as worn as a whole tape can be, in some places it is more. */
+int tracks_worn_q8(int level_q8, int worn_q8);
+int tracks_worn_colour_q8(int worn_q8);
 
 /* splitmix64's finaliser: the only source of chance. */
 static inline uint64_t mix64(uint64_t z)
@@ -148,7 +150,7 @@ static inline uint64_t mix64(uint64_t z)
 }
 /* Layers keep the streams apart. */
 enum signal_layer { LAYER_NOISE = 1, LAYER_CHROMA, LAYER_JITTER, LAYER_DROPOUT, LAYER_DRUM, LAYER_SNOW, LAYER_LOCK, LAYER_STILL, LAYER_HISS, LAYER_CAPSTAN, LAYER_BAR,
-    LAYER_STREAK, LAYER_HIFI, LAYER_POP, LAYER_PASS, LAYER_FIELD, LAYER_SWITCH, LAYER_OVER };
+    LAYER_STREAK, LAYER_HIFI, LAYER_POP, LAYER_PASS, LAYER_FIELD, LAYER_SWITCH, LAYER_OVER, LAYER_WEAR };
 static inline uint64_t chance(uint64_t seed, enum signal_layer layer, uint64_t a, uint64_t b)
 {
     return mix64(seed ^ mix64((uint64_t)layer << 56 ^ mix64(a) ^ b * 0xD1342543DE82EF95ull));

@@ -219,14 +219,40 @@ static void crosstalk(struct signal *s, int16_t *const uv[2], const uint8_t *con
     }
 }
 
+enum { OLD_COLUMNS = 6, OLD_ROWS = 8, OLD_FIELDS = 150 };
+
+/* How colourful the old picture was at a place of its own, in 1/256 of 40 codes, and of which hue, in 1/256 turn: patches without an edge, as colour of 40 lines' resolution is, from a
+ * third to a little more than the whole. It was a moving picture as well: it drifts, and is cut every 2.5 seconds (3 in PAL). */
+static void old_knots(const struct signal *s, int l, int ret_strength[OLD_COLUMNS + 2], int ret_hue[OLD_COLUMNS + 2])
+{
+    const int down = l * OLD_ROWS * 256 / s->lines, row = down / 256, part = down & 255;
+    const uint64_t scene = s->over_track / OLD_FIELDS;
+    for (int i = 0; i < OLD_COLUMNS + 2; i++) {
+        const uint64_t a = chance(s->seed, LAYER_OVER, 1 + scene, (uint64_t)(row * 64 + i)), b = chance(s->seed, LAYER_OVER, 1 + scene, (uint64_t)((row + 1) * 64 + i));
+        const int v = ((int)(a & 255) * (256 - part) + (int)(b & 255) * part) / 256;
+        ret_strength[i] = 90 + v * v * 3 / 1024;
+        ret_hue[i] = ((int)(a >> 8 & 127) * (256 - part) + (int)(b >> 8 & 127) * part) / 256;
+    }
+}
+
 /* What is left of the colour that was there before: its carrier stands in no fixed relation to the new one, so that its hue goes round along a line, and from line to line and from
  * track to track. */
 static void show_through(struct signal *s, int16_t *const uv[2], int16_t gain_q16, int n, int l)
 {
     const uint32_t phase = s->over_phase + (uint32_t)l * s->over_line_turn;
-    const int at = (int)((uint64_t)phase * (unsigned)s->wave_period >> 32);
-    s->k.noise(uv[0], s->wave + (at + s->wave_period / 4) % s->wave_period, n, gain_q16);
-    s->k.noise(uv[1], s->wave + at, n, gain_q16);
+    const int at = (int)((uint64_t)phase * (unsigned)s->wave_period >> 32), period = s->wave_period;
+    const int column_q8 = OLD_COLUMNS * 65536 / n, drift_q16 = (int)(s->over_track % OLD_FIELDS) * (65536 / OLD_FIELDS);
+    int16_t *const old[2] = { s->beside[0], s->beside[1] };
+    int strength[OLD_COLUMNS + 2], hue[OLD_COLUMNS + 2];
+    old_knots(s, l, strength, hue);
+    for (int x = 0; x < n; x++) {
+        const int place = x * column_q8 + drift_q16, k = place >> 16, part = place >> 8 & 255;
+        const int by = at + x + (hue[k] * (256 - part) + hue[k + 1] * part) * period / 65536, a = strength[k] * (256 - part) + strength[k + 1] * part;
+        old[0][x] = (int16_t)(s->wave[(by + period / 4) % period] * a / 65536);
+        old[1][x] = (int16_t)(s->wave[by % period] * a / 65536);
+    }
+    for (int i = 0; i < 2; i++)
+        s->k.noise(uv[i], old[i], n, gain_q16);
 }
 
 static void negate(int16_t *line, int n)

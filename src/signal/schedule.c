@@ -56,9 +56,16 @@ static int16_t gain_with(int32_t gain, const struct signal_profile *p, uint8_t t
     return (int16_t)VCR_MIN(g, 20000);
 }
 
+/* Both to the nearest 1/256 sample, which is 0.3 ns: cut off towards 0 a jitter of 10 ns came out as 9.2. */
+static int32_t ps_to_q8(const struct signal *s, int64_t ps)
+{
+    const int64_t of = ps * 27 * s->width * 256 / 720, whole = 2000 * 1000;
+    return (int32_t)((of + (of < 0 ? -whole : whole) / 2) / whole);
+}
+
 static int32_t ns_to_q8(const struct signal *s, int64_t ns)
 {
-    return (int32_t)(ns * 27 * s->width * 256 / 720 / 2000);
+    return ps_to_q8(s, ns * 1000);
 }
 
 static int32_t triangular(uint64_t h) /* rms 418 */
@@ -98,29 +105,51 @@ static void plan_time_base(struct signal *s, const struct signal_field *f, uint6
         drift_ns += (int32_t)((int64_t)capstan_peak_ppm(p, f->tape_speed) * (int)(capstan_part[i].share * 256) / 256 *
                               sine_q14(s, capstan_phase(s->seed, i, track_us(s, (int64_t)track))) / 16384 / 24);
     for (int l = 0; l < s->lines; l++) {
-        int32_t ns = drift_ns;
+        int64_t ps = drift_ns * INT64_C(1000);
         if (p->jitter_line_ns > 0) /* neighbours differ by the rms of two independent values: 0.41 of a triangular one's half width, twice */
-            ns += (int32_t)((int64_t)p->jitter_line_ns * triangular(chance(s->seed, LAYER_JITTER, jitter_key, (uint64_t)l)) * 443 / 1024 / 256);
-        s->plan[l].shift_q8 = ns_to_q8(s, ns);
+            ps += (int64_t)p->jitter_line_ns * triangular(chance(s->seed, LAYER_JITTER, jitter_key, (uint64_t)l)) * 443 * 1000 / 1024 / 256;
+        s->plan[l].shift_q8 = ps_to_q8(s, ps);
     }
     plan_drum(s, track, jitter_key);
 }
 
-/* Adds a step of the time base that the television catches up with, e^(-n/12) lines. */
+/* Adds a step of the time base that the television catches up with, e^(-n/12) lines. Its phase comparator sees no more than 12 us (estimated: as long as the flyback is); what is
+ * farther off comes back by as much a line as that does, and the picture hangs aslant. */
 static void plan_step(struct signal *s, int first, int32_t step_q8)
 {
-    int lines = s->lines;
+    enum { SEEN_NS = 12000 };
+    const int lines = s->lines;
+    const int64_t seen = (int64_t)ns_to_q8(s, SEEN_NS) * 4096;
     int64_t now = (int64_t)step_q8 * 4096;
     for (int l = VCR_MAX(first, 0); l < lines && (now > 4096 || now < -4096); l++) {
         s->plan[l].shift_q8 += (int32_t)(now / 4096);
-        now -= now * 82 / 1024;
+        now -= VCR_CLAMP(now, -seen, seen) * 82 / 1024;
+    }
+}
+
+/* How worn the tape is at each line, in 1/256 of what is as worn as can be: tape wears where guides and heads press, and is dirty in stripes along it, which all tracks of a second or
+ * so cross at the same lines. Of the mean 0.6 to 1.8; estimated. */
+static void plan_wear(const struct signal *s, int64_t track, int wear_16, int16_t ret[FIELD_LINES_MAX])
+{
+    enum { KNOT_LINES = 20, KNOTS = FIELD_LINES_MAX / KNOT_LINES + 2, KNOT_FIELDS = 64 };
+    const int lines = s->lines, knot = VCR_MAX(KNOT_LINES * lines / 240, 1), part = (int)(track % KNOT_FIELDS);
+    int of_mean_q8[KNOTS];
+    for (int k = 0; k <= VCR_MIN((lines - 1) / knot + 1, KNOTS - 1); k++) {
+        const int before = (int)(chance(s->seed, LAYER_WEAR, (uint64_t)(track / KNOT_FIELDS), (uint64_t)k) & 255);
+        const int after = (int)(chance(s->seed, LAYER_WEAR, (uint64_t)(track / KNOT_FIELDS) + 1, (uint64_t)k) & 255);
+        of_mean_q8[k] = 154 + (before * before * (KNOT_FIELDS - part) + after * after * part) / KNOT_FIELDS * 307 / 65536;
+    }
+    for (int l = 0; l < lines; l++) {
+        const int k = VCR_MIN(l / knot, KNOTS - 2), r = l - k * knot;
+        ret[l] = (int16_t)((of_mean_q8[k] + (of_mean_q8[k + 1] - of_mean_q8[k]) * r / knot) * wear_16 / 16);
     }
 }
 
 static void plan_rf(struct signal *s, const struct signal_field *f)
 {
     /* a look without noise is one without wear, too: the identity stays it */
-    const int lines = s->lines, wear = s->luma_noise_gain || s->chroma_noise_gain ? f->wear_16 : 0, colour_left_q8 = tracks_worn_colour_q8(wear);
+    const int lines = s->lines, wear = s->luma_noise_gain || s->chroma_noise_gain ? VCR_CLAMP(f->wear_16, 0, 16) : 0;
+    int16_t worn_q8[FIELD_LINES_MAX];
     const int64_t top = tracks_at(s, f, 0);
     const int32_t width = tracks_head_width(s->standard, &s->profile, f->tape_speed);
     int last_band = 0;
@@ -128,15 +157,17 @@ static void plan_rf(struct signal *s, const struct signal_field *f)
     const bool is_parked = f->rate >= 0 && f->rate < PITCH, is_barless = is_parked && !s->luma_noise_gain && !f->tracking_error_q8;
     /* a further pair of heads, both of one azimuth and wider than the track, loses it nowhere */
     const int least = is_parked && s->profile.still_pair ? STILL_PAIR_Q8 : 0;
+    if (wear)
+        plan_wear(s, signal_track(s, f->tape_us), wear, worn_q8);
     for (int l = 0; l < lines; l++) {
         struct line_plan *p = &s->plan[l];
         const int64_t at = tracks_at(s, f, l);
         p->over_q16 = 0;
-        const int rf = tracks_worn_q8(is_barless ? 256 : VCR_MAX(tracks_overlap_q8(width, at), least), wear);
+        const int worn = wear ? worn_q8[l] : 0, rf = tracks_worn_q8(is_barless ? 256 : VCR_MAX(tracks_overlap_q8(width, at), least), worn);
         p->band = (int16_t)(tracks_searched(f) ? tracks_band(at, top) : 0);
         p->noise_gain = gain_with(s->luma_noise_gain, &s->profile, f->tape_speed, rf);
         p->chroma_noise = gain_with(s->chroma_noise_gain, &s->profile, f->tape_speed, rf);
-        p->colour_q8 = (int16_t)(VCR_CLAMP((rf - KILL_BELOW_Q8 + 32) * 8, 0, 256) * colour_left_q8 / 256);
+        p->colour_q8 = (int16_t)(VCR_CLAMP((rf - KILL_BELOW_Q8 + 32) * 8, 0, 256) * tracks_worn_colour_q8(worn) / 256);
         p->snow_q8 = 0;
         if (rf < 2 * BAR_BELOW_Q8 + BAR_RAGGED_Q8) { /* ragged: lines near the threshold fall below it by chance */
             uint64_t h = chance(s->seed, LAYER_BAR, (uint64_t)s->moved, (uint64_t)l);
@@ -148,7 +179,7 @@ static void plan_rf(struct signal *s, const struct signal_field *f)
             p->shift_q8 += ns_to_q8(s, (int64_t)triangular(h >> 8) * p->snow_q8 * p->snow_q8 / 16384);
         }
         if (p->band != last_band) {
-            plan_step(s, l, ns_to_q8(s, tracks_step_ns(s, f)));
+            plan_step(s, l, ns_to_q8(s, tracks_step_ns(s, f, triangular(chance(s->seed, LAYER_BAR, (uint64_t)s->moved, (uint64_t)(FIELD_LINES_MAX + l))))));
             last_band = p->band;
         }
     }
@@ -243,7 +274,7 @@ static void plan_unlocked(struct signal *s, const struct signal_field *f)
  * track is 5.80 m/s (NTSC) or 4.85 m/s (PAL) times a field, 97 mm long. */
 static void plan_over(struct signal *s, const struct signal_field *f, uint64_t track)
 {
-    enum { ERASE_UM = 65000, TRACK_UM = 96500, SOFT_LINES = 6, SHOWN_Q16 = 7680 /* 30 codes */ };
+    enum { ERASE_UM = 65000, TRACK_UM = 96500, SOFT_LINES = 6, SHOWN_Q16 = 10240 /* 40 codes, where the old picture was as colourful as most */ };
     static const int32_t speed_um_s[2][3] = { [SIGNAL_NTSC] = { 33350, 16670, 11120 }, [SIGNAL_PAL] = { 23390, 11700, 7800 } };
     if (!s->profile.erase_fixed || f->over_us <= 0 || f->over_us > INT64_C(60000000))
         return;
@@ -257,15 +288,17 @@ static void plan_over(struct signal *s, const struct signal_field *f, uint64_t t
     const uint64_t way = chance(s->seed, LAYER_OVER, 0, 0);
     s->over_line_turn = 0x04000000u + (uint32_t)(way & 0x03ffffff); /* a turn in 32 to 64 lines, */
     s->over_phase = (uint32_t)(way >> 32) + (uint32_t)track * (0x18000000u + (uint32_t)(way >> 8 & 0x1fffffff)); /* and in 5 to 11 fields */
+    s->over_track = track;
 }
 
 int schedule_dropouts(const struct dropout_list *of, int64_t track, int band, int wear_16, struct dropout *to, int max)
 {
     enum { SLOTS = 60, REACH = 4 };
     int lines = of->lines, n = 0;
-    /* events a slot, Q32: a minute has 3600 (3000) fields; 2.5 is the mean reach */
+    /* events a slot, Q32: a minute has 3600 (3000) fields, of whose 525 (625) lines a frame 480 (576) are in the raster and here; 2.5 is the mean reach */
+    const bool is_pal = of->standard == SIGNAL_PAL;
     uint64_t per_minute = (uint64_t)of->per_minute * (unsigned)(16 + wear_16 * 12) / 16;
-    uint64_t limit = per_minute * 4294967296u * 2 / 5 / ((of->standard == SIGNAL_PAL ? 3000u : 3596u) * SLOTS);
+    uint64_t limit = per_minute * 4294967296u * 2 / 5 * (is_pal ? 576 : 480) / (is_pal ? 625 : 525) / ((is_pal ? 3000u : 3596u) * SLOTS);
     for (int reach = 0; reach < REACH; reach++) {
         for (int slot = 0; slot < SLOTS && n < max; slot++) {
             uint64_t h = chance(of->seed, LAYER_DROPOUT, (uint64_t)(track - reach), (uint64_t)slot);

@@ -20,11 +20,15 @@ static const struct crossing {
     [SIGNAL_PAL] = { { 10, 2110 }, { 31820, 1053 }, { -170, 701 } },
 };
 
-int32_t tracks_step_ns(const struct signal *s, const struct signal_field *f)
+/* A bar is some dozens of lines without sync, in which the television's oscillator runs on by itself, a little too fast or too slow: 2 us at most (estimated). What is more than half a
+ * line late is, to the television, less than half a line early: in LP, where own tracks are nearly half a line apart, its two fields tear to different sides. */
+int32_t tracks_step_ns(const struct signal *s, const struct signal_field *f, int32_t adrift)
 {
+    enum { ADRIFT_NS = 2000 };
     const struct crossing *c = &crossing[s->standard == SIGNAL_PAL][VCR_MIN(f->tape_speed, 2)];
-    const int32_t forwards = c->aligned_ns + (f->field_index & 1 ? c->inclined_ns : -c->inclined_ns);
-    return tracks_crossed(f) < 0 ? -forwards : forwards;
+    const int32_t forwards = c->aligned_ns + (f->field_index & 1 ? c->inclined_ns : -c->inclined_ns), line_ns = s->standard == SIGNAL_PAL ? 64000 : 63556;
+    const int32_t step = (tracks_crossed(f) < 0 ? -forwards : forwards) + adrift * ADRIFT_NS / 1024;
+    return step > line_ns / 2 ? step - line_ns : step < -line_ns / 2 ? step + line_ns : step;
 }
 
 bool tracks_searched(const struct signal_field *f)
@@ -128,14 +132,14 @@ int tracks_overlap_q8(int32_t head_width, int64_t at)
     return (int)((covered(head_width, off) - covered(head_width, 2 * PITCH - off)) * 256 / covered(head_width, 0));
 }
 
-/* The oxide that is rubbed off and the distance that dirt makes take 4 dB of the carrier at most, whose waves are short; of the colour, whose waves are long and whose amplifier makes
- * good for most of it, a fifth is lost in the end. Estimated. */
-int tracks_worn_q8(int level_q8, int wear_16)
+/* The oxide that is rubbed off and the distance that dirt makes take 4 dB of the carrier in the mean, 10 dB in stripes, whose waves are short; of the colour, whose waves are long and
+ * whose amplifier makes good for most of it, a fifth is lost in the end, a third in stripes. Estimated. */
+int tracks_worn_q8(int level_q8, int worn_q8)
 {
-    return level_q8 * (256 - 6 * VCR_CLAMP(wear_16, 0, 16)) / 256;
+    return level_q8 * (256 - 96 * worn_q8 / 256) / 256;
 }
 
-int tracks_worn_colour_q8(int wear_16)
+int tracks_worn_colour_q8(int worn_q8)
 {
-    return 256 - 3 * VCR_CLAMP(wear_16, 0, 16);
+    return 256 - 48 * worn_q8 / 256;
 }

@@ -7,7 +7,7 @@
 #pragma once
 #include <stdint.h>
 
-enum { MAKE_VERSION = 6, MAKE_FD_CONTROL = 3, MAKE_FDS = 3 /* without parts */, MAKE_REELS_MAX = 8, MAKE_PARTS_MAX = 16, MAKE_FDS_MAX = 1 + 2 * MAKE_REELS_MAX,
+enum { MAKE_VERSION = 7, MAKE_FD_CONTROL = 3, MAKE_FDS = 3 /* without parts */, MAKE_REELS_MAX = 8, MAKE_PARTS_MAX = 16, MAKE_FDS_MAX = 1 + 2 * MAKE_REELS_MAX,
        MAKE_LOOK_BYTES = 32, MAKE_COUNT_MAX = 4096, MAKE_SOUND_FRAME = 1024 /* sample pairs of 48 kHz */,
        MAKE_OPUS_FRAME = 960, MAKE_OPUS_BPS = 112000 /* as sessions send it */, MAKE_VIDEO_TIMESCALE = 120000 };
 

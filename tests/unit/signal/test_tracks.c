@@ -18,9 +18,9 @@ static void draw_code(const struct raster *t)
 static double mean_difference(const uint8_t *row, int by, int line)
 {
     int sum = 0;
-    for (int x = 0; x < W; x++) {
-        int from = ((x + by) % line + line) % line;
+    for (int x = 0, from = (by % line + line) % line; x < W && sum <= 9 * W; x++) { /* most are soon seen to be unlike */
         sum += abs(row[x] - (from < W ? in_memory[from] : 16));
+        from = from + 1 == line ? 0 : from + 1;
     }
     return sum / (double)W;
 }
@@ -48,32 +48,38 @@ static struct signal_field search_at(int n, uint8_t tape_speed, int64_t field)
 static double most_displaced_us(const struct raster *t, const uint8_t *o)
 {
     int most = 0, rows = 0;
-    for (int r = 0; r < t->h; r += 2) {
+    for (int r = 0; r < t->h; r += 4) {
         int by = 0;
         if (!displacement(t, o + r * W, &by))
             continue;
         rows++;
         most = abs(by) > abs(most) ? by : most;
     }
-    assert_true(rows > t->h / 6);
+    assert_true(rows > t->h / 12);
     return most / 13.5;
 }
 
 /* Behind a noise bar the head is on another track, whose lines begin elsewhere: by half a line in LP, where the picture tears, by next to nothing in SP and EP, where the
- * recorded lines lie side by side. */
+ * recorded lines lie side by side. As half a line late is half a line early, the two heads' fields tear to different sides, but for a few that drifted over. */
 static void search_tears_in_lp_only(void **state)
 {
+    enum { FIELDS = 12 };
     const struct raster *t = *state;
     struct signal *s = open_signal(t, &off);
+    int late[2] = { 0 }, back_late[2] = { 0 };
     draw_code(t);
-    for (int64_t field = 0; field < 2; field++) {
+    for (int64_t field = 0; field < FIELDS; field++) {
         struct signal_field sp = search_at(5, 0, field), lp = search_at(5, 1, field), ep = search_at(5, 2, field), back = search_at(-5, 1, field);
         double sp_us = most_displaced_us(t, render(s, t, &sp)), ep_us = most_displaced_us(t, render(s, t, &ep));
         double lp_us = most_displaced_us(t, render(s, t, &lp)), back_us = most_displaced_us(t, render(s, t, &back));
-        assert_true(fabs(sp_us) < 2.2 && fabs(ep_us) < 1.2);
-        assert_true(lp_us > 3 && lp_us < 33);
-        assert_true(back_us < -3 && back_us > -33);
+        assert_true(fabs(sp_us) < 4.2 && fabs(ep_us) < 3.2);
+        assert_true(fabs(lp_us) > 3 && fabs(lp_us) < 33);
+        assert_true(fabs(back_us) > 3 && fabs(back_us) < 33);
+        late[field & 1] += lp_us > 0;
+        back_late[field & 1] += back_us > 0;
     }
+    print_message("# late of each head: %d %d, backwards %d %d\n", late[0], late[1], back_late[0], back_late[1]);
+    assert_true(late[0] > late[1] + 1 && back_late[1] > back_late[0] + 1);
     signal_close(&s);
 }
 
@@ -83,9 +89,18 @@ static void the_two_heads_are_displaced_against_each_other(void **state)
     const struct raster *t = *state;
     struct signal *s = open_signal(t, &off);
     draw_code(t);
-    struct signal_field one = search_at(5, 0, 0), other = search_at(5, 0, 1);
-    double one_us = most_displaced_us(t, render(s, t, &one)), other_us = most_displaced_us(t, render(s, t, &other));
-    assert_true(one_us < -0.1 && other_us > 0.1);
+    double sum_us[2] = { 0 }, least_us = 9, most_us = -9;
+    for (int64_t field = 0; field < 8; field++) {
+        struct signal_field f = search_at(5, 0, field);
+        double us = most_displaced_us(t, render(s, t, &f));
+        sum_us[field & 1] += us;
+        if (field & 1) {
+            least_us = VCR_MIN(least_us, us);
+            most_us = VCR_MAX(most_us, us);
+        }
+    }
+    assert_true(sum_us[0] < -4 * 0.5 && sum_us[1] > 4 * 0.5);
+    assert_true(most_us - least_us > 0.14); /* no two alike: the oscillator drifts while there is no sync */
     signal_close(&s);
 }
 
@@ -107,6 +122,29 @@ static void beyond_the_blanking_the_next_line_begins(void **state)
         assert_true(o[r * W + W - 4] != 16 && o[r * W + 4] != 16);
     }
     assert_true(torn > 2);
+    signal_close(&s);
+}
+
+/* A television that is off by more than its comparator sees comes back by as much in each line, not by a share of what is left: below a bar of LP the picture hangs aslant. */
+static void a_torn_picture_hangs_aslant(void **state)
+{
+    const struct raster *t = *state;
+    struct signal *s = open_signal(t, &off);
+    int pairs = 0;
+    draw_code(t);
+    for (int64_t field = 0; field < 8; field++) {
+        struct signal_field lp = search_at(9, 1, field);
+        const uint8_t *o = render(s, t, &lp);
+        for (int r = field & 1; r + 16 < t->h; r += 2) {
+            int a = 0, b = 0, c = 0;
+            if (!displacement(t, o + r * W, &a) || !displacement(t, o + (r + 8) * W, &b) || !displacement(t, o + (r + 16) * W, &c) || abs(c) < 12 * 13.5 || abs(a) <= abs(c))
+                continue;
+            pairs++;
+            assert_true(abs(abs(a - b) - abs(b - c)) <= 3); /* e^(-n/12) would fall by a quarter in four lines */
+        }
+    }
+    print_message("# %d slants\n", pairs);
+    assert_true(pairs > 20);
     signal_close(&s);
 }
 
@@ -282,9 +320,9 @@ static void a_picture_that_rolls_flags_at_its_top(void **state)
 }
 
 /* rms of the luma of grey in codes, and the colour difference that is left of 60. */
-static double noise_and_colour(const struct raster *t, struct signal *s, int wear, double *ret_colour)
+static double noise_and_colour(const struct raster *t, struct signal *s, int place, int wear, double *ret_colour)
 {
-    struct signal_field f = { .tape_us = 60000000, .rate = 65536, .lock_q16 = 65536, .wear_16 = wear };
+    struct signal_field f = { .tape_us = 60000000 + place * INT64_C(5000000), .rate = 65536, .lock_q16 = 65536, .wear_16 = wear };
     double power = 0, sum = 0;
     memset(in_memory, 126, (size_t)(W * t->h));
     memset(in_memory + W * t->h, 188, (size_t)(W * t->h / 2));
@@ -297,6 +335,48 @@ static double noise_and_colour(const struct raster *t, struct signal *s, int wea
     return sqrt(power / (W * t->h));
 }
 
+/* rms of the luma of grey in each eighth of the lines, of one field. */
+static void noise_of_eighths(const struct raster *t, const uint8_t *o, double ret[8])
+{
+    for (int e = 0; e < 8; e++) {
+        double power = 0;
+        for (int r = e * t->h / 8; r < (e + 1) * t->h / 8; r++)
+            for (int x = 0; x < W; x++)
+                power += (o[r * W + x] - 126) * (o[r * W + x] - 126);
+        ret[e] = sqrt(power * 8 / (W * t->h));
+    }
+}
+
+/* Wear lies in stripes along the tape: at some height of the picture it is worse, the same for the fields of a moment, and elsewhere some seconds later. A tape as new has none. */
+static void wear_lies_in_stripes(void **state)
+{
+    const struct raster *t = *state;
+    struct signal_profile p = off;
+    p.noise_luma_db10 = 380;
+    struct signal *s = open_signal(t, &p);
+    memset(in_memory, 126, (size_t)(W * t->h));
+    double of[4][8];
+    static const struct {
+        int64_t us;
+        int wear;
+    } at[4] = { { 60000000, 16 }, { 60033367, 16 }, { 75000000, 16 }, { 60000000, 0 } };
+    double spread[4], likeness[4] = { 0 };
+    for (int i = 0; i < 4; i++) {
+        struct signal_field f = { .tape_us = at[i].us, .rate = 65536, .lock_q16 = 65536, .wear_16 = at[i].wear };
+        noise_of_eighths(t, render(s, t, &f), of[i]);
+        double least = 1e9, most = 0;
+        for (int e = 0; e < 8; e++) {
+            least = fmin(least, of[i][e]);
+            most = fmax(most, of[i][e]);
+            likeness[i] += fabs(of[i][e] - of[0][e]);
+        }
+        spread[i] = most / least;
+    }
+    assert_true(spread[0] > 1.12 && spread[2] > 1.12 && spread[3] < 1.05);
+    assert_true(likeness[1] < likeness[2] / 3);
+    signal_close(&s);
+}
+
 /* A worn tape gives less carrier, and so is noisier, paler, has thicker bars in a search, and is lost by a smaller error of the tracking. */
 static void wear_takes_level_and_colour(void **state)
 {
@@ -306,16 +386,21 @@ static void wear_takes_level_and_colour(void **state)
     struct signal *s = open_signal(t, &p), *clean = open_signal(t, &off);
     double before = 0, colour_before = 61, colour, first = 0;
     for (int wear = 0; wear <= 16; wear += 4) {
-        double noise = noise_and_colour(t, s, wear, &colour);
-        assert_true(noise > before && colour < colour_before);
+        double noise = 0, all = 0;
+        for (int place = 0; place < 6; place++) { /* of which one is more worn than another */
+            noise += noise_and_colour(t, s, place, wear, &colour) / 6;
+            all += colour / 6;
+        }
+        assert_true(noise > before && all < colour_before);
         before = noise;
-        colour_before = colour;
+        colour_before = all;
         first = wear ? first : noise;
     }
-    assert_true(fabs(20 * log10(before / first) - 4.1) < 0.3);
+    print_message("# most worn: %.1f dB more noise, colour %.1f of 60\n", 20 * log10(before / first), colour_before);
+    assert_true(fabs(20 * log10(before / first) - 3.9) < 0.5);
     assert_true(fabs(colour_before - 60 * 0.8125) < 1);
     for (int wear = 0; wear <= 16; wear += 16)
-        assert_true(noise_and_colour(t, clean, wear, &colour) == 0 && colour == 60); /* a look without noise is the identity, whatever the tape */
+        assert_true(noise_and_colour(t, clean, 0, wear, &colour) == 0 && colour == 60); /* a look without noise is the identity, whatever the tape */
     struct signal_field search = search_at(5, 0, 0), play = { .tape_us = 60000000, .rate = 65536, .lock_q16 = 65536, .tracking_error_q8 = signal_tracking_q8(8) };
     memset(in_memory + W * t->h, 128, (size_t)(W * t->h / 2));
     int bars = snowy_rows(t, render(s, t, &search)), lost = snowy_rows(t, render(s, t, &play));
@@ -332,10 +417,12 @@ int main(void)
         EACH(search_tears_in_lp_only),
         EACH(the_two_heads_are_displaced_against_each_other),
         EACH(beyond_the_blanking_the_next_line_begins),
+        EACH(a_torn_picture_hangs_aslant),
         EACH(bars_are_as_thick_as_the_heads_are_narrow),
         EACH(mistracking_comes_in_from_an_edge),
         EACH(a_bend_is_more_of_a_narrow_track),
         EACH(wear_takes_level_and_colour),
+        EACH(wear_lies_in_stripes),
         EACH(a_picture_that_rolls_flags_at_its_top),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
