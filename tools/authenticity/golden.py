@@ -1,6 +1,7 @@
 """golden.py - one digest of the pictures for each profile, standard, tape speed and mode, from the best and from the plainest code, against those on record.
 
 A row of the table; `report.py --record` puts the present digests on record (golden.json) when the look was changed on purpose."""
+import hashlib
 import json
 import pathlib
 
@@ -36,9 +37,23 @@ def digests(bench, standard, isa):
     return answer
 
 
-def record():
-    """Puts what was measured on record."""
-    RECORD.write_text(json.dumps(made_now, indent=1, sort_keys=True) + "\n")
+def record(bench):
+    """Puts what is made now on record; how many."""
+    made = {**digests(bench, NTSC, None), **digests(bench, PAL, None)}
+    RECORD.write_text(json.dumps(made, indent=1, sort_keys=True) + "\n")
+    return len(made)
+
+
+def table():
+    """What was made in this run, as Markdown: for each profile and standard one digest of its own; empty when the row was not measured."""
+    if not made_now:
+        return ""
+    lines = ["\n## Golden digests", "SHA-256 of the digests of all tape speeds and modes together, in the order of `tools/authenticity/golden.json`, which has them one by one.", "",
+             "| profile | NTSC | PAL |", "|---|---|---|"]
+    together = lambda start: hashlib.sha256("".join(made_now[k] for k in sorted(made_now) if k.startswith(start)).encode()).hexdigest()[:16]
+    for profile in dict.fromkeys(k.split()[0] for k in made_now):
+        lines.append(f"| {profile} | {together(profile + ' ntsc ')} | {together(profile + ' pal ')} |")
+    return "\n".join(lines) + "\n"
 
 
 @row("golden", quick=False)

@@ -37,6 +37,26 @@ def fit_period(noise, nominal, harmonics=3):
     return best[1], best[2]
 
 
+def moved_period(noise, moved, nominal):
+    """The distance of bars of which only one at a time is whole in the picture, in lines: noise[line] shows that one amid quiet lines, moved[line] the same bars
+    moved until two are seen, each cut by an edge. What the first has is looked for at both ends of the second, at every distance between 0.7 and 1.45 of nominal."""
+    lines = numpy.arange(len(noise))
+    quiet = numpy.percentile(noise, 10)
+    one, two = noise - quiet, moved - numpy.percentile(moved, 10)
+    reach = numpy.flatnonzero(one > 0.1 * one.max())
+    one = numpy.where((lines >= reach[0] - 8) & (lines <= reach[-1] + 8), one, 0)  # of the bar alone, what is neither quiet nor another's edge
+    away = lambda by: numpy.interp(lines - by, lines, one, left=0, right=0)
+    best = None
+    for period in numpy.arange(0.7 * nominal, 1.45 * nominal, 1.0):
+        for down in numpy.arange(0, period, 1.0):  # by how much the bar went down; the one above it came in
+            made = away(down) + away(down - period)
+            scale = (made * two).sum() / max((made ** 2).sum(), 1e-9)
+            left = ((two - scale * made) ** 2).sum()
+            if best is None or left < best[0]:
+                best = left, float(period)
+    return best[1]
+
+
 def advance(phases):
     """By how much of a period the bars move down from one field to the next, 0 to 1, and how constant that is (1: quite)."""
     step = numpy.exp(-2j * numpy.pi * numpy.diff(phases)).mean()

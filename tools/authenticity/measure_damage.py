@@ -40,9 +40,14 @@ def visible_share(standard, mean_us=30):
     return min(1.0, (standard.width + samples) / standard.line_samples) * (standard.height / 2) / standard.field_lines
 
 
-def poisson_sigmas(count, expected):
-    """Distance of a count from its expectation in standard deviations."""
-    return abs(count - expected) / numpy.sqrt(max(expected, 1e-9))
+T_OF_A_THOUSAND = 3.56  # Student's t of 39 degrees of freedom: one of 1000 is farther off, to either side
+
+
+def sigmas_of_rounds(counts, expected):
+    """How far the mean of the counts of like rounds is from what is expected of one, in standard errors as the rounds themselves show them: a flaw shows on several
+    tracks, so that the count of dropouts varies by more than Poisson's. Of 40 rounds of a right rate one in 1000 is off by more than T_OF_A_THOUSAND."""
+    error = numpy.std(counts, ddof=1) / numpy.sqrt(len(counts))
+    return float(abs(numpy.mean(counts) - expected) / max(error, 1e-3 * expected))
 
 
 def ks_distance(samples, reference):

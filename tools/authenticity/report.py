@@ -68,7 +68,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--only", nargs="*", default=[])
     parser.add_argument("--no-frames", action="store_true", help="keep the plots and frames that are there")
-    parser.add_argument("--record", action="store_true", help="puts the golden digests on record")
+    parser.add_argument("--record", action="store_true", help="does nothing but put the golden digests on record")
     parser.add_argument("--quick", action="store_true", help="fewer fields and values")
     parser.add_argument("--out", default=str(ROOT / "docs"))
     args = parser.parse_args()
@@ -77,6 +77,10 @@ def main():
         sys.exit("authenticity: vcr is not built (./dev build, or VCR=path)")
     docs = pathlib.Path(args.out)
     bench, results = Bench(vcr, args.quick), []
+    if args.record:
+        print(f"golden: {golden.record(bench)} digests on record")
+        bench.close()
+        return
     try:
         for row in measure.wanted(args.only, False):
             if args.quick and row.name in ("golden", "speed"):
@@ -84,8 +88,6 @@ def main():
             got, trouble, seconds = measure.readings(bench, row)
             print(f"{row.name}: {sum(r.ok for r in got)} of {len(got)}{' TROUBLE ' + trouble if trouble else ''} ({seconds:.0f} s)", flush=True)
             results.append((row, got, trouble, seconds))
-        if args.record:
-            golden.record()
         import frames  # these need python3-matplotlib and python3-pil
         import plots
         folder = docs / "authenticity"
@@ -101,6 +103,7 @@ def main():
                               depth=" (of a quick run: fewer fields and values than a full one)" if args.quick else ""))
         out.write(failing(results))
         out.write("\n## Rows of the acceptance table\n" + "".join(table(*r) for r in results))
+        out.write(golden.table())
         out.write("\n## Curves\n" + pictures(drawn, "authenticity") + CREDIT + pictures(shot, "authenticity"))
         if SEEN.exists():
             out.write("\n" + SEEN.read_text(encoding="utf-8"))

@@ -24,20 +24,21 @@ def counted(found, width, least_us=14):
 
 @row("dropout.rate")
 def dropout_rate(bench):
-    """Dropouts of 15 us and more: the rate is within 2 sigma of Poisson, and their lengths are one distribution"""
-    frames, rounds = (240, 1) if bench.quick else (600, 6)
+    """Dropouts of 15 us and more: the rate within what 40 tapes let a right one be off once in 1000 times (to either side), and their lengths are one distribution"""
+    rounds = 40
     for standard in (NTSC, PAL):
-        for rate in (600,) if bench.quick else (60, 600):
-            sets = {"dropout.per_minute": rate}
-            found = [counted(damage(bench, standard, sets, frames, seed=s)[0], 720) for s in range(rounds)]
-            lengths = [[d[3] for d in f if 2 < d[2] and d[2] + d[3] < 718] for f in found]
+        for rate, frames in ((1500, 12),) if bench.quick else ((60, 300), (600, 60)):
+            share = frames / frame_hz(standard) / 60
+            def found(per_minute):
+                return [counted(damage(bench, standard, {"dropout.per_minute": per_minute}, frames, seed=s)[0], 720) for s in range(rounds)]
+            right, half = found(rate), found(rate / 2)
+            lengths = [[d[3] for d in f if 2 < d[2] and d[2] + d[3] < 718] for f in right]
             every = sum(lengths, [])
             mean_us = float(numpy.mean(every)) / 13.5 if every else 30
-            expected = rate * rounds * frames / frame_hz(standard) / 60 * measure_damage.visible_share(standard, mean_us)
-            few = counted(damage(bench, standard, {"dropout.per_minute": rate / 2}, frames)[0], 720)
-            yield Reading(f"{standard.name}, dropout.per_minute={rate}: {sum(map(len, found))} seen, {expected:.0f} expected", "σ", **at_most(2),
-                          measured=float(measure_damage.poisson_sigmas(sum(map(len, found)), expected)),
-                          control=float(measure_damage.poisson_sigmas(len(few) * rounds, expected)), control_how="half the rate")
+            expected = rate * share * measure_damage.visible_share(standard, mean_us)
+            far = lambda f: measure_damage.sigmas_of_rounds([len(d) for d in f], expected)
+            yield Reading(f"{standard.name}, dropout.per_minute={rate}: {sum(map(len, right))} seen, {rounds * expected:.0f} expected", "σ", **at_most(measure_damage.T_OF_A_THOUSAND),
+                          measured=far(right), control=far(half), control_how="half the rate")
         halves = every[0::2], every[1::2]
         distance = lambda scale: measure_damage.ks_distance(halves[0], [scale * x for x in halves[1]]) / measure_damage.ks_limit(len(halves[0]), len(halves[1])) if all(halves) else 9.0
         yield Reading(f"{standard.name}: distance of two samples of lengths over its 1 % limit (KS)", "", **at_most(1), measured=distance(1),

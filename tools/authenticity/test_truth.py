@@ -193,6 +193,13 @@ def bars_have_a_period_and_a_movement():
         assert low <= nominal <= high
 
 
+def the_distance_of_bars_that_are_seen_one_at_a_time_is_read():
+    for nominal, lines in ((251, 240), (298, 288)):
+        for period in (0.96 * nominal, nominal, 1.04 * nominal):
+            seen = [measure_bars.line_noise(distort.bars(lines, 6, period, at, 0, 0.35)).mean(axis=0) for at in (120 / period, 0.0)]
+            near(measure_bars.moved_period(*seen, nominal), period, 2, f"period of {nominal} of {lines} lines")
+
+
 def bars_that_are_not_there_are_not_counted():
     plain = measure_bars.line_noise(clip.fields(patterns.flat(NTSC, 1).y))
     assert measure_bars.bars_seen(plain[0], 100) == 0 and not len(measure_bars.bar_centres(plain[0], 100))
@@ -238,9 +245,31 @@ def compensated_lines_are_the_line_before():
         assert (same == total) == compensate and total > 5000
 
 
-def poisson_and_visible_share_are_right():
+def visible_share_is_right():
     near(measure_damage.visible_share(NTSC, 0), 720 / 858 * 240 / 262.5, 1e-9, "share")
-    near(measure_damage.poisson_sigmas(120, 100), 2, 1e-9, "sigmas")
+
+
+def a_right_rate_is_not_refused_and_a_wrong_one_is():
+    rng = numpy.random.default_rng(11)
+    rounds, each = 40, 35.0
+    # flaws that show on one to four tracks: their number is Poisson's, that of dropouts is three times as wide
+    made = lambda rate: [int(rng.integers(1, 5, rng.poisson(rate / 2.5)).sum()) for _ in range(rounds)]
+    far = lambda rate: measure_damage.sigmas_of_rounds(made(rate), each)
+    assert sum(far(each) > measure_damage.T_OF_A_THOUSAND for _ in range(3000)) <= 12  # 3 expected
+    assert all(far(each / 2) > measure_damage.T_OF_A_THOUSAND for _ in range(300))
+    assert numpy.mean([far(1.25 * each) > measure_damage.T_OF_A_THOUSAND for _ in range(300)]) > 0.1
+    assert measure_damage.sigmas_of_rounds([0] * rounds, each) > 99
+
+
+def a_small_jitter_is_not_read_short():
+    rng = numpy.random.default_rng(12)
+    edge = patterns.vertical_edge(NTSC, 20)
+    for ns in (10, 25):
+        shifts = rng.standard_normal((40, 240)) * ns / numpy.sqrt(2) * 1e-3 / measure_time.US_PER_SAMPLE
+        rows = patterns.BLACK + (patterns.WHITE - patterns.BLACK) * patterns.soft_edge(720, 360 + shifts[..., None], 12)
+        places = measure_time.edge_places(numpy.rint(rows).astype(numpy.uint8))
+        near(measure_time.line_jitter_ns(places) / ns, 1, 0.02, f"{ns} ns")
+        near(measure_time.line_jitter_ns(measure_time.edge_places(clip.fields(edge.y))), 0, 0.1, "none")
 
 
 def sound_corner_is_read():
