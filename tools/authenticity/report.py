@@ -1,8 +1,10 @@
 """report.py - measures everything and writes docs/authenticity.md with its plots and frames.
 
-usage: report.py [--only WORD] [--no-frames] [--quick] [--record] [--out FOLDER]     (VCR=path: the program, otherwise build/vcr)"""
+usage: report.py [--only WORD] [--no-frames] [--quick] [--record] [--jobs N] [--out FOLDER]     (VCR=path: the program, otherwise build/vcr)"""
 import argparse
+import concurrent.futures
 import datetime
+import os
 import pathlib
 import sys
 
@@ -64,30 +66,60 @@ def pictures(done, where):
     return "\n".join(lines) + "\n"
 
 
+def measured(vcr, quick, name):
+    """One row, in a process of its own: what was read, what went wrong, how long it took, and the golden digests that were made."""
+    bench = Bench(vcr, quick)
+    try:
+        row, = (r for r in measure.wanted([], False) if r.name == name)
+        return (*measure.readings(bench, row), dict(golden.made_now))
+    finally:
+        bench.close()
+
+
+ALONE = "speed"  # nothing else runs beside it
+
+
+def measure_all(vcr, quick, rows, jobs):
+    """[(row, readings, trouble, seconds)] in the order of rows, so many at a time."""
+    results = {}
+
+    def keep(row, answer):
+        got, trouble, seconds, made = answer
+        golden.made_now.update(made)
+        results[row.name] = row, got, trouble, seconds
+        print(f"{row.name}: {sum(r.ok for r in got)} of {len(got)}{' TROUBLE ' + trouble if trouble else ''} ({seconds:.0f} s)", flush=True)
+
+    with concurrent.futures.ProcessPoolExecutor(jobs) as pool:
+        waiting = {pool.submit(measured, vcr, quick, r.name): r for r in rows if r.name != ALONE}
+        for done in concurrent.futures.as_completed(waiting):
+            keep(waiting[done], done.result())
+    for row in rows:
+        if row.name == ALONE:
+            keep(row, measured(vcr, quick, row.name))
+    return [results[r.name] for r in rows]
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--only", nargs="*", default=[])
     parser.add_argument("--no-frames", action="store_true", help="keep the plots and frames that are there")
     parser.add_argument("--record", action="store_true", help="does nothing but put the golden digests on record")
     parser.add_argument("--quick", action="store_true", help="fewer fields and values")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="rows measured at a time")
     parser.add_argument("--out", default=str(ROOT / "docs"))
     args = parser.parse_args()
     vcr = find_vcr()
     if not vcr:
         sys.exit("authenticity: vcr is not built (./dev build, or VCR=path)")
     docs = pathlib.Path(args.out)
-    bench, results = Bench(vcr, args.quick), []
+    bench = Bench(vcr, args.quick)
     if args.record:
         print(f"golden: {golden.record(bench)} digests on record")
         bench.close()
         return
     try:
-        for row in measure.wanted(args.only, False):
-            if args.quick and row.name in ("golden", "speed"):
-                continue
-            got, trouble, seconds = measure.readings(bench, row)
-            print(f"{row.name}: {sum(r.ok for r in got)} of {len(got)}{' TROUBLE ' + trouble if trouble else ''} ({seconds:.0f} s)", flush=True)
-            results.append((row, got, trouble, seconds))
+        rows = [r for r in measure.wanted(args.only, False) if not args.quick or r.name not in ("golden", "speed")]
+        results = measure_all(vcr, args.quick, rows, args.jobs)
         import frames  # these need python3-matplotlib and python3-pil
         import plots
         folder = docs / "authenticity"
