@@ -43,6 +43,8 @@ def moved_period(noise, moved, nominal):
     lines = numpy.arange(len(noise))
     quiet = numpy.percentile(noise, 10)
     one, two = noise - quiet, moved - numpy.percentile(moved, 10)
+    if one.max() < 1:
+        return float("nan")  # there is none
     reach = numpy.flatnonzero(one > 0.1 * one.max())
     one = numpy.where((lines >= reach[0] - 8) & (lines <= reach[-1] + 8), one, 0)  # of the bar alone, what is neither quiet nor another's edge
     away = lambda by: numpy.interp(lines - by, lines, one, left=0, right=0)

@@ -198,6 +198,7 @@ def the_distance_of_bars_that_are_seen_one_at_a_time_is_read():
         for period in (0.96 * nominal, nominal, 1.04 * nominal):
             seen = [measure_bars.line_noise(distort.bars(lines, 6, period, at, 0, 0.35)).mean(axis=0) for at in (120 / period, 0.0)]
             near(measure_bars.moved_period(*seen, nominal), period, 2, f"period of {nominal} of {lines} lines")
+    assert numpy.isnan(measure_bars.moved_period(numpy.zeros(240), numpy.zeros(240), 251))
 
 
 def bars_that_are_not_there_are_not_counted():

@@ -187,6 +187,20 @@ static void what_was_recorded_over_shows_through_and_goes_away_downwards(void **
         hues[(int)((atan2(v[i] - 128, u[i] - 128) / M_PI + 1) * 3.999)]++;
     for (int i = 0; i < 8; i++)
         assert_true(hues[i] > W * t->h / 4 / 20);
+    /* it was a picture: more colourful in one place than in another */
+    enum { CELL = 60 };
+    double least = 1e9, most = 0;
+    for (int r0 = 0; r0 + CELL <= t->h / 2; r0 += CELL)
+        for (int x0 = 0; x0 < W / 2; x0 += CELL) {
+            double sum = 0;
+            for (int r = r0; r < r0 + CELL; r++)
+                for (int x = x0; x < x0 + CELL; x++)
+                    sum += hypot(u[r * W / 2 + x] - 128, v[r * W / 2 + x] - 128) / (CELL * CELL);
+            least = fmin(least, sum);
+            most = fmax(most, sum);
+        }
+    print_message("# colour of what was recorded over: %.1f to %.1f codes\n", least, most);
+    assert_true(least > 10 && most > 1.4 * least);
     memcpy(then, u, (size_t)(W * t->h / 4));
     p.erase_fixed = 0; /* a flying erase head leaves nothing */
     signal_set_profile(s, &p);
