@@ -13,6 +13,7 @@ enum {
     SENT_SLOT_US = 50000,       /* and what is sent over one */
     LEAST_WINDOW_SLOTS = 4,
     APP_LIMITED_OF_100 = 65,    /* of the estimate: who sends less does not fill it */
+    BUSY_BPS = 400000,          /* and of what is sent less, nothing can be learnt then: rate.c */
     RTT_FIRST_US = 200000, RTT_MOST_US = 2000000,
     REDUCE_AGAIN_US = 100000,   /* and a round trip: what was changed must be seen first */
     RUN_GAP_US = 10000, RUN_LEAST = 8, RUN_LEAST_BYTES = 6000, RUN_LEAST_US = 2000, RUN_LONG = 16, RUN_FRESH_US = 2500000,
@@ -108,7 +109,9 @@ static void decrease(struct cc *c, int64_t now_us)
 {
     int64_t came = came_bps(c);
     bool fills = !is_app_limited(c);
-    int64_t base = fills ? came : VCR_MAX(came, some_run_bps(c, now_us));
+    int64_t run = some_run_bps(c, now_us), base = fills ? came : VCR_MAX(came, run ? run : c->delay_bps);
+    if (!fills && sent_bps(c) < BUSY_BPS)
+        return;
     if (now_us - c->decreased_us < c->rtt_us + REDUCE_AGAIN_US && base >= c->delay_bps / 2)
         return;
     if (fills && c->capacity_bps > 0 && (double)came < c->capacity_bps - capacity_spread(c))

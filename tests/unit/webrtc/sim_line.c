@@ -100,6 +100,7 @@ static void make_frame(struct sim *s)
     if (s->is_still)
         delta = VCR_MIN(delta, INT64_C(400));
     int64_t bytes = delta * (is_key ? (s->is_still ? 40 : 4) : 1);
+    bytes = s->is_blank ? 100 : bytes;
     bytes += (below(s, 41) - 20) * bytes / 100;
     if (s->waiting > LAG) { /* the viewer is taken to the next key frame */
         s->sender_dropped += s->waiting;

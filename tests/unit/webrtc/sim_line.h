@@ -17,7 +17,7 @@ struct sim {
     int feedback_lost_per_mille, feedback_every_us;
     int64_t clock_us;                         /* the viewer's clock, less ours */
     int burst_bytes;                          /* a shaper's bucket: so much goes through as fast as it comes */
-    bool is_still, is_silent;                 /* the picture does not move; the viewer says nothing */
+    bool is_still, is_blank, is_silent;       /* the picture does not move; there is next to none; the viewer says nothing */
     bool is_unpaced;
     /* what came of it, since sim_begin_count */
     int64_t queue_most_us, sent_bytes, came_bytes, limit_least_bps, limit_most_bps, counted_us;

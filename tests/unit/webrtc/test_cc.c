@@ -190,6 +190,26 @@ static void a_still_picture_hides_no_narrow_line(void **state)
     assert_true(s.queue_most_us < 250000 && s.lost <= s.packets / 50);
 }
 
+/* A deck in STOP: 30 kbit/s of blue and silence, while the machine stutters. What that looks like is no queue of ours. */
+static void next_to_nothing_says_nothing_of_the_line(void **state)
+{
+    sim_init(&s, 20000000);
+    s.is_blank = true;
+    for (int i = 0; i < 120; i++) { /* the delay climbs for a second and falls */
+        s.delay_us = 20000 + 40000 * (i % 2);
+        s.jitter_us = 80000 * (i % 3);
+        sim_run(&s, 0.5);
+    }
+    said("a blank picture on a line with hiccups");
+    assert_int_equal(s.limit_least_bps, CC_MOST_BPS);
+    s.is_blank = false;
+    s.delay_us = 20000;
+    s.jitter_us = 0;
+    settle_then_count(0, 10);
+    said("and PLAY");
+    assert_true(s.limit_least_bps >= 1500000);
+}
+
 /* The line became wide while nothing was sent: found by trying, without a picture that asks for it. */
 static void a_line_that_became_wide_is_found_so_with_a_still_picture(void **state)
 {
@@ -365,7 +385,7 @@ int main(void)
         cmocka_unit_test(a_wide_line_limits_nothing), cmocka_unit_test(a_drop_is_followed_and_so_is_its_end), cmocka_unit_test(three_megabit_become_less_than_one),
         cmocka_unit_test(a_narrow_line_is_known_soon), cmocka_unit_test(loss_by_chance_does_not_wear_it_down), cmocka_unit_test(heavy_loss_without_a_queue_lowers_it),
         cmocka_unit_test(jitter_alone_does_not_wear_it_down), cmocka_unit_test(reordering_does_not_wear_it_down), cmocka_unit_test(lost_feedback_changes_little),
-        cmocka_unit_test(clocks_do_not_matter), cmocka_unit_test(a_still_picture_hides_no_narrow_line),
+        cmocka_unit_test(clocks_do_not_matter), cmocka_unit_test(a_still_picture_hides_no_narrow_line), cmocka_unit_test(next_to_nothing_says_nothing_of_the_line),
         cmocka_unit_test(a_line_that_became_wide_is_found_so_with_a_still_picture), cmocka_unit_test(a_shaper_deceives_it_less_and_less_often),
         cmocka_unit_test(who_falls_silent_has_less_and_less), cmocka_unit_test(who_never_answers_is_not_limited),
         cmocka_unit_test(feedback_about_nothing_is_ignored), cmocka_unit_test(lies_stay_within_bounds),
