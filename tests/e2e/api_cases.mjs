@@ -328,7 +328,7 @@ export function makeCases(w) {
       ['a wrong password', 403, { body: { current_password: 'wrong' } }], ['nothing begun', 409, { body: { code: '123456' } }, '/totp-not-begun'], ['nothing', 422, { body: {} }],
       ['both', 422, { body: { current_password: 'x', code: '123456' } }],
       ['the code', 200, async () => { const p = await newPerson(); return { ...as(p), body: { code: code(await begun(p)) } }; }],
-      ['a wrong code', 403, async () => { const p = await newPerson(); const right = code(await begun(p)); return { ...as(p), body: { code: right.replace(/./, (c) => (c + 5) % 10) } }; }, '/wrong-code'],
+      ['a wrong code', 403, async () => { const p = await newPerson(); const right = code(await begun(p)); return { ...as(p), body: { code: right.replace(/./, (c) => (+c + 5) % 10) } }; }, '/wrong-code'],
       ['one that is on', 409, async () => { const p = await newPerson(); await on(p); return as(p); }, '/totp-on'],
     ] },
     'DELETE /api/v1/users/me/totp': { status: 204, headers: async () => { const p = await newPerson(); w.recovery = (await on(p)).recovery_codes[0]; return as(p).headers; },
