@@ -152,9 +152,10 @@ static bool came_late(const struct seat *s, int64_t n, int64_t before)
  * lie between two borders), as limiter.h's three flashes are those on both sides of one cut. */
 static int64_t time_of(struct seat *s, int64_t n, int64_t before, int64_t at_us)
 {
+    enum { STEPS_MAX = 30 /* pictures left out; more may be a jump, over time that did not pass */ };
     struct grid g = grid_of(s->pal, s->field_rate);
     int64_t field = grid_field(s->field_rate, n), gone_us = at_us - s->flashed_at_us;
-    if (seat_follows_made(s, n, before))
+    if (s->replaying ? seat_follows_made(s, n, before) : before >= 0 && n > before && n - before < STEPS_MAX)
         gone_us = grid_flash_us(s->pal, field) - grid_flash_us(s->pal, grid_field(s->field_rate, before));
     int64_t into = n >= 0 ? n % seat_segment_pictures(s) : 0;
     bool follows = n == before + 1 || (s->replaying && seat_follows_made(s, n, before));
