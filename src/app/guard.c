@@ -143,6 +143,7 @@ static bool look_at_watchers(struct guard *g)
 struct stranger { char session_id[VCR_UUID_BYTES]; int64_t user_id, tape_id; bool refused; };
 struct strangers { struct stranger of[STRANGERS_MAX]; int count; };
 
+/* A tape that went to the bin is put out of all decks by who threw it there, who says so. */
 static enum vcr_err find_strangers(struct sql_tx *tx, void *arg, struct vcr_why *why)
 {
     struct strangers *s = arg;
@@ -151,7 +152,7 @@ static enum vcr_err find_strangers(struct sql_tx *tx, void *arg, struct vcr_why 
     s->count = 0;
     enum vcr_err err = sql_query(tx, &rows,
                                  "SELECT s.id, s.user_id, s.tape_id FROM sessions s JOIN tapes t ON t.id = s.tape_id WHERE s.ended_at IS NULL AND s.type = 'emulation'"
-                                 " AND s.user_id IS NOT NULL AND (t.user_id IS NULL OR t.user_id <> s.user_id) ORDER BY s.id DESC LIMIT $1",
+                                 " AND s.user_id IS NOT NULL AND t.trashed_at IS NULL AND (t.user_id IS NULL OR t.user_id <> s.user_id) ORDER BY s.id DESC LIMIT $1",
                                  SQL_ARGS(SQL_I(STRANGERS_MAX)), why);
     while (err == VCR_OK && (err = sql_next(rows, why)) == VCR_OK) {
         struct stranger *x = &s->of[s->count++];
