@@ -208,13 +208,13 @@ static void stun_input(struct rtc *r, const uint8_t *bytes, size_t len, const st
     struct peer *p = addressed(r, &m);
     if (!p || !stun_check(bytes, &m, p->pwd))
         return;
+    if (!m.controlled) {
+        p->checked_us = r->now_us;
+        p->checked = true;
+        if (!p->bound || m.use_candidate)
+            bind_to(p, from); /* before the reply: what it brings about comes to the thread that receives, which must know whose it is */
+    }
     reply(r, p, &m, from);
-    if (m.controlled)
-        return;
-    p->checked_us = r->now_us;
-    p->checked = true;
-    if (!p->bound || m.use_candidate)
-        bind_to(p, from);
 }
 
 /* RFC 7983: the first byte tells the protocols apart; RFC 5761: the second tells RTCP from RTP. */
