@@ -93,7 +93,7 @@ static enum vcr_err check_number(struct api_call *c, const struct api_field *f, 
 {
     bool bounded = f->min != 0 || f->max != 0;
     if (!isfinite(value) || (bounded && (value < f->min || value > f->max)))
-        return api_invalid(c, why, pointer, "must be %g to %g", f->min, f->max);
+        return api_invalid(c, why, pointer, "must be %.15g to %.15g", f->min, f->max);
     return VCR_OK;
 }
 

@@ -280,6 +280,7 @@ for (const registration of ['invite', 'closed']) {
     const taken = await admin.ok('POST', '/invitations');
     await admin.ok('DELETE', `/invitations/${taken.id}`);
     assert.deepEqual(await join('j@example.org', taken.token), [403, 'no-invitation'], 'taken back');
+    assert.match((await admin.call('POST', '/invitations', { expires_in: 1e9 })).json.detail, /must be 60 to 2592000$/);
     const late = await admin.ok('POST', '/invitations');
     execFileSync('sqlite3', [path.join(server.dir, 'data/vcr.db'), '-cmd', '.timeout 5000', `UPDATE invitations SET expires_at = 1 WHERE id = ${late.id}`]);
     assert.deepEqual(await join('k@example.org', late.token), [403, 'no-invitation'], 'run out');
